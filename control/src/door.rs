@@ -1,0 +1,284 @@
+//! The door: what goes into control and what comes out. Nothing else passes.
+//!
+//! Every [`Input`] and [`Output`] is plain data that can be written to a decision log; a run is its inputs.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::ids::{HostId, ModelId, RequestId, TenantId};
+use crate::request::{Arrive, Failure, Reject, Usage};
+use crate::units::{Bytes, Nanos};
+
+/// What a driver tells control.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Input {
+    /// A model's name became known. Ids are given out from 0 without gaps, before their first use.
+    ModelNamed {
+        /// Its id from now on.
+        model: ModelId,
+        /// The name as Ollama normalises it (`llama3.1:8b`).
+        name: String,
+    },
+    /// A tenant became known. Ids are given out from 0 without gaps, before their first use.
+    TenantNamed {
+        /// Its id from now on.
+        tenant: TenantId,
+        /// What the operator calls it.
+        name: String,
+    },
+    /// A host was declared, or its declaration changed. Ids are given out from 0 without gaps.
+    HostDeclared {
+        /// Its id from now on.
+        host: HostId,
+        /// What the operator says of it.
+        declaration: Declaration,
+    },
+    /// A request came in.
+    Arrive(Arrive),
+    /// The first byte of an attempt's answer came.
+    FirstByte {
+        /// Whose answer.
+        request: RequestId,
+        /// Which attempt, from 0.
+        attempt: u8,
+    },
+    /// A sample of how far an answer is; never needed for correctness.
+    Progress {
+        /// Whose answer.
+        request: RequestId,
+        /// Which attempt, from 0.
+        attempt: u8,
+        /// Tokens (or chunks) relayed so far.
+        tokens: u32,
+    },
+    /// An answer was relayed in full.
+    Finished {
+        /// Whose answer.
+        request: RequestId,
+        /// Which attempt, from 0.
+        attempt: u8,
+        /// What the host reported of it.
+        usage: Usage,
+    },
+    /// An attempt ended without a full answer.
+    Failed {
+        /// Whose attempt.
+        request: RequestId,
+        /// Which attempt, from 0.
+        attempt: u8,
+        /// What happened.
+        failure: Failure,
+    },
+    /// The client left.
+    Gone {
+        /// The request it had sent.
+        request: RequestId,
+    },
+    /// A poll of a host differed from the one before, or a silent host was heard again.
+    Observed {
+        /// The host.
+        host: HostId,
+        /// What it said.
+        observation: Observation,
+    },
+    /// A host did not answer its last polls.
+    Silent {
+        /// The host.
+        host: HostId,
+    },
+    /// The operator installs another config: a new epoch.
+    Policy(Box<Config>),
+    /// The time that `next_wake` asked for has come.
+    Wake,
+}
+
+/// What the operator declares of a host, since Ollama's API does not tell it.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Declaration {
+    /// Unique name.
+    pub name: String,
+    /// Requests that one loaded model works on at once (`OLLAMA_NUM_PARALLEL`); at least 1.
+    pub slots: u32,
+    /// Memory for weights and caches over all GPUs; 0 where unknown.
+    pub memory: Bytes,
+    /// The GPU's name, empty where unknown.
+    pub gpu: String,
+    /// Relative share of load; 100 is normal.
+    pub weight: u32,
+    /// Lower tiers are used first.
+    pub tier: u8,
+    /// Where it stands, empty where it does not matter.
+    pub zone: String,
+}
+
+/// A model in a host's memory, from `/api/ps`. Expiry times are left out: they change with every request.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct LoadedModel {
+    /// Which model.
+    pub model: ModelId,
+    /// Memory it takes in all.
+    pub bytes: Bytes,
+    /// The part of it on GPUs.
+    pub vram: Bytes,
+}
+
+/// A model on a host's disk, from `/api/tags`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct StoredModel {
+    /// Which model.
+    pub model: ModelId,
+    /// Size on disk.
+    pub bytes: Bytes,
+}
+
+/// What a host said of itself, each list sorted by model.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Observation {
+    /// Its version, empty where not known.
+    pub version: String,
+    /// Models in memory.
+    pub loaded: Vec<LoadedModel>,
+    /// Models on disk.
+    pub stored: Vec<StoredModel>,
+}
+
+/// What control tells a driver to do.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Output {
+    /// Send the request to a host and relay its answer under this lease.
+    Dispatch(Dispatch),
+    /// End an attempt: close its connection.
+    Cancel {
+        /// Whose attempt.
+        request: RequestId,
+        /// Which attempt, from 0.
+        attempt: u8,
+        /// Where it runs.
+        host: HostId,
+    },
+    /// Answer the client that its request is turned away.
+    Reject {
+        /// The request.
+        request: RequestId,
+        /// Why.
+        reason: Reject,
+    },
+    /// Answer the client that its request failed: no other attempt follows.
+    Fail {
+        /// The request.
+        request: RequestId,
+        /// What the last attempt met.
+        failure: Failure,
+    },
+}
+
+/// A lease: the driver relays one attempt and keeps its time-outs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Dispatch {
+    /// The request.
+    pub request: RequestId,
+    /// Which attempt, from 0.
+    pub attempt: u8,
+    /// Where to.
+    pub host: HostId,
+    /// How long the first byte may take.
+    pub first_byte_timeout: Nanos,
+    /// How long the stream may stand still after it.
+    pub idle_timeout: Nanos,
+    /// Why this host.
+    pub reason: Reason,
+}
+
+/// Why a host was chosen; reports and dashboards print it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Its turn.
+    Turn,
+    /// Drawn by chance.
+    Drawn,
+    /// Fewest requests under way.
+    FewestRequests,
+    /// Least work under way, in estimated tokens.
+    LeastWork,
+    /// The model is loaded there.
+    ModelLoaded,
+    /// The model is only on disk there, and loaded nowhere with room.
+    ModelOnDisk,
+    /// The only host that could take it.
+    OnlyChoice,
+}
+
+/// The outputs of one step, in the order in which they were decided. Reused from step to step.
+#[derive(Debug, Default)]
+pub struct Outputs {
+    list: Vec<Output>,
+}
+
+impl Outputs {
+    /// An empty list.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+    /// Adds one.
+    #[inline]
+    pub fn push(&mut self, output: Output) {
+        self.list.push(output);
+    }
+    /// What was decided so far.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Output] {
+        &self.list
+    }
+    /// Takes all out, keeping the room.
+    pub fn drain(&mut self) -> impl Iterator<Item = Output> + '_ {
+        self.list.drain(..)
+    }
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        self.list.clear();
+    }
+}
+
+/// What a step may use and must not be changed by.
+pub struct Env<'a> {
+    /// The run's seed; every draw is keyed by it and by what it is for.
+    pub seed: u64,
+    /// Where stage times go; write-only.
+    pub meter: &'a mut dyn Meter,
+}
+
+/// Stages of a step that a driver may time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// Checking a request at the door.
+    Admission,
+    /// Ordering it among the queued.
+    Schedule,
+    /// Choosing a host.
+    Balance,
+}
+
+/// Write-only: nothing that control decides can rest on it.
+pub trait Meter {
+    /// A stage begins.
+    fn enter(&mut self, stage: Stage);
+    /// It ended.
+    fn leave(&mut self, stage: Stage);
+}
+
+/// Measures nothing.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct NoMeter;
+
+impl Meter for NoMeter {
+    #[inline]
+    fn enter(&mut self, _: Stage) {}
+    #[inline]
+    fn leave(&mut self, _: Stage) {}
+}

@@ -1,0 +1,5 @@
+#![doc = "One Ollama host as a state machine without IO: pending queue, loader, slots, prefix cache, tiers, batch loop."]
+
+pub mod api;
+pub mod batch;
+pub mod costs;

@@ -1,0 +1,1 @@
+//! herder composes the crates of the workspace: scenario files, runs, what-if.

@@ -1,0 +1,86 @@
+//! What became of a job, as its client felt it; and samples of the fleet over time.
+
+use control::ids::{HostId, ModelId, RequestId, SessionId, TenantId};
+use control::request::{Outcome, Usage};
+use control::units::{Bytes, Instant};
+
+/// One request from arrival to end. Times are those of the client.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Record {
+    /// The request.
+    pub request: RequestId,
+    /// Its model (the name is in the run's catalogue of models).
+    pub model: ModelId,
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// Its session.
+    pub session: Option<SessionId>,
+    /// Its priority.
+    pub priority: i8,
+    /// When it arrived.
+    pub arrival: Instant,
+    /// When it was last let out to a host; `None` if never.
+    pub dispatched: Option<Instant>,
+    /// When its first token came; `None` if none came.
+    pub first_token: Option<Instant>,
+    /// When its last token came, or when it ended otherwise; the end of the run where it is unfinished.
+    pub ended: Instant,
+    /// The host of the last attempt.
+    pub host: Option<HostId>,
+    /// Attempts made on hosts.
+    pub attempts: u8,
+    /// Tokens of its prompt, before truncation.
+    pub prompt_tokens: u32,
+    /// Prompt tokens found in a slot's prefix cache (of the last attempt).
+    pub cached_tokens: u32,
+    /// Whether the host cut the prompt to its context window.
+    pub truncated: bool,
+    /// What the host reported; all zero where it did not finish.
+    pub usage: Usage,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// A host at a sampling time. Counters run from the start of the run.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct HostSample {
+    /// The host.
+    pub host: HostId,
+    /// Requests on it (pending there, waiting for a slot, or in one).
+    pub requests: u32,
+    /// Requests in slots.
+    pub running: u32,
+    /// Time in which at least one runner computed, in nanoseconds.
+    pub busy_nanos: u64,
+    /// Models loaded or loading, with the memory they take; sorted by model.
+    pub loaded: Vec<(ModelId, Bytes)>,
+    /// Loads begun.
+    pub loads: u64,
+    /// Runners unloaded to make room for another model.
+    pub evictions: u64,
+    /// Tokens generated.
+    pub output_tokens: u64,
+    /// Prompt tokens evaluated.
+    pub prompt_tokens: u64,
+    /// Prompt tokens found in a prefix cache.
+    pub cached_tokens: u64,
+    /// Weight reads served by each tier: VRAM (already loaded), page cache, local disk, registry or peer.
+    pub tier_hits: [u64; 4],
+}
+
+/// The fleet at a sampling time.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Sample {
+    /// When.
+    pub at: Instant,
+    /// Requests queued in control.
+    pub queued: u32,
+    /// Requests let out to hosts.
+    pub in_flight: u32,
+    /// Requests arrived since the start.
+    pub arrived: u64,
+    /// Requests finished since the start.
+    pub finished: u64,
+    /// Each host, in order of id.
+    pub hosts: Vec<HostSample>,
+}
