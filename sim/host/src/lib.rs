@@ -3,3 +3,4 @@
 pub mod api;
 pub mod batch;
 pub mod costs;
+pub mod spec;
