@@ -2,14 +2,20 @@
 //!
 //! [`ControlFile`] is what stands in the file; [`Config`] is what was checked and cannot be wrong.
 
-use alloc::string::String;
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::balance::BalancerKind;
+use crate::facts::ledger::ATTEMPTS_MAX;
+use crate::schedule::SchedulerKind;
+use crate::strategy;
 use crate::units::Nanos;
 
 /// `[control]` as written. Every number has its unit in its key.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ControlFile {
     /// Order of the queue: a name from `herder strategies`.
@@ -22,9 +28,9 @@ pub struct ControlFile {
     pub queue_timeout_millis: u64,
     /// Requests let out to a host at once: its declared slots, or no limit.
     pub dispatch: DispatchLimit,
-    /// Most hosts that one request may try, the first included.
+    /// Most hosts that one request may try, the first included: 1 to 4.
     pub attempts_max: u8,
-    /// Retries allowed as a share of the requests of late, in percent.
+    /// Retries allowed as a share of the arrivals, in percent.
     pub retry_budget_percent: u32,
     /// Retries allowed each second besides that share.
     pub retry_budget_per_second: u32,
@@ -68,10 +74,128 @@ impl Default for ControlFile {
 }
 
 /// A checked config.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Config {
-    /// The file it came from, for reports and logs.
-    pub file: ControlFile,
+    /// Order of the queue.
+    pub scheduler: SchedulerKind,
+    /// Choice of host.
+    pub balancer: BalancerKind,
+    /// Most requests that wait in the queue.
+    pub queue_requests_max: u32,
     /// Longest wait in the queue.
     pub queue_timeout: Nanos,
+    /// Requests let out to a host at once.
+    pub dispatch: DispatchLimit,
+    /// Most hosts that one request may try: 1 to 4.
+    pub attempts_max: u8,
+    /// Retries allowed as a share of the arrivals, in percent.
+    pub retry_budget_percent: u32,
+    /// Retries allowed each second besides that share.
+    pub retry_budget_per_second: u32,
+    /// First-byte time-out where the model is loaded.
+    pub first_byte_timeout_warm: Nanos,
+    /// First-byte time-out where the model must be loaded first.
+    pub first_byte_timeout_cold: Nanos,
+    /// How long a stream may stand still.
+    pub idle_timeout: Nanos,
+}
+
+/// A key of `[control]` that cannot be taken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConfigError {
+    /// The key inside `[control]`.
+    pub key: &'static str,
+    /// What stood there.
+    pub found: String,
+    /// What may stand there.
+    pub expected: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "control.{}: found {}, expected {}", self.key, self.found, self.expected)
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+/// Longest time-out: a year keeps sums of times far from their limit.
+const MILLIS_MAX: u64 = 366 * 24 * 3_600 * 1_000;
+
+fn millis(key: &'static str, value: u64) -> Result<Nanos, ConfigError> {
+    if (1..=MILLIS_MAX).contains(&value) {
+        Ok(Nanos::from_millis(value))
+    } else {
+        Err(ConfigError {
+            key,
+            found: value.to_string(),
+            expected: format!("1 to {MILLIS_MAX} milliseconds"),
+        })
+    }
+}
+
+fn within(key: &'static str, value: u32, least: u32, most: u32) -> Result<u32, ConfigError> {
+    if (least..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(ConfigError { key, found: value.to_string(), expected: format!("{least} to {most}") })
+    }
+}
+
+impl ControlFile {
+    /// Checks every key.
+    ///
+    /// # Errors
+    /// The first key that cannot be taken, with what was expected of it.
+    pub fn check(&self) -> Result<Config, ConfigError> {
+        if let DispatchLimit::Requests(requests) = self.dispatch {
+            within("dispatch", requests, 1, u32::MAX)?;
+        }
+        Ok(Config {
+            scheduler: strategy::by_name("scheduler", &self.scheduler, crate::schedule::ALL)?,
+            balancer: strategy::by_name("balancer", &self.balancer, crate::balance::ALL)?,
+            queue_requests_max: within("queue_requests_max", self.queue_requests_max, 0, 10_000_000)?,
+            queue_timeout: millis("queue_timeout_millis", self.queue_timeout_millis)?,
+            dispatch: self.dispatch,
+            attempts_max: within("attempts_max", self.attempts_max.into(), 1, ATTEMPTS_MAX as u32)? as u8,
+            retry_budget_percent: within("retry_budget_percent", self.retry_budget_percent, 0, 100)?,
+            retry_budget_per_second: within(
+                "retry_budget_per_second",
+                self.retry_budget_per_second,
+                0,
+                1_000_000,
+            )?,
+            first_byte_timeout_warm: millis(
+                "first_byte_timeout_warm_millis",
+                self.first_byte_timeout_warm_millis,
+            )?,
+            first_byte_timeout_cold: millis(
+                "first_byte_timeout_cold_millis",
+                self.first_byte_timeout_cold_millis,
+            )?,
+            idle_timeout: millis("idle_timeout_millis", self.idle_timeout_millis)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_file_is_valid() {
+        assert!(ControlFile::default().check().is_ok());
+    }
+
+    #[test]
+    fn wrong_values_name_key_and_expectation() {
+        let unknown = ControlFile { balancer: "power-of-too".into(), ..ControlFile::default() }.check();
+        assert_eq!(
+            unknown.unwrap_err().to_string(),
+            "control.balancer: found \"power-of-too\", expected one of round-robin, random, least-connections, \
+             power-of-two, least-tokens, model-affinity (did you mean \"power-of-two\"?)"
+        );
+        let attempts = ControlFile { attempts_max: 9, ..ControlFile::default() }.check();
+        assert_eq!(attempts.unwrap_err().to_string(), "control.attempts_max: found 9, expected 1 to 4");
+    }
 }

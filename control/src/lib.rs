@@ -1,10 +1,25 @@
 #![no_std]
-#![doc = "Everything that decides, as one state machine without a clock, a thread, a socket or chance of its own."]
+//! Everything that decides, as one state machine: no clock, no thread, no socket, no chance of its own.
+//!
+//! A driver feeds [`door::Input`]s with their times to [`Control::step`] and carries out the [`door::Output`]s.
+//! The same inputs give the same outputs, so a log of the inputs replays.
 
 extern crate alloc;
 
+pub mod balance;
 pub mod config;
+mod control;
 pub mod door;
+pub mod draw;
+pub mod facts;
 pub mod ids;
+pub mod index;
+pub mod log;
+pub mod observe;
+pub mod replay;
 pub mod request;
+pub mod schedule;
+pub mod strategy;
 pub mod units;
+
+pub use control::{Control, Snapshot};

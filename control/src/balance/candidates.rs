@@ -1,0 +1,85 @@
+//! What a balancer sees: the hosts it may choose from.
+
+use crate::draw::Draw;
+use crate::facts::hosts::{HostFacts, HostLoad};
+use crate::ids::{HostId, ModelId};
+
+/// The hosts that may be chosen for one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidates<'a> {
+    pub(crate) hosts: &'a [HostFacts],
+    pub(crate) loads: &'a [HostLoad],
+    /// On disk and answering, in order of id.
+    pub(crate) eligible: &'a [HostId],
+    pub(crate) tried: &'a [HostId],
+    pub(crate) model: ModelId,
+}
+
+/// Draws before the open hosts are counted instead.
+const DRAWS_MAX: u32 = 8;
+
+impl Candidates<'_> {
+    /// Hosts that have the model on disk and answer, in order of id, whether they have room or not.
+    #[must_use]
+    #[inline]
+    pub fn eligible(&self) -> &[HostId] {
+        self.eligible
+    }
+
+    /// Whether a host has room for another request and was not tried yet.
+    #[must_use]
+    #[inline]
+    pub fn is_open(&self, host: HostId) -> bool {
+        self.loads[host.index()].has_room() && !self.tried.contains(&host)
+    }
+
+    /// The hosts that can be picked, in order of id.
+    pub fn open(&self) -> impl Iterator<Item = HostId> + '_ {
+        self.eligible.iter().copied().filter(|host| self.is_open(*host))
+    }
+
+    /// What is under way on a host.
+    #[must_use]
+    #[inline]
+    pub fn load(&self, host: HostId) -> &HostLoad {
+        &self.loads[host.index()]
+    }
+
+    /// All that is known of a host.
+    #[must_use]
+    pub fn host(&self, host: HostId) -> &HostFacts {
+        &self.hosts[host.index()]
+    }
+
+    /// Whether the request's model was in the host's memory when it was last heard.
+    #[must_use]
+    pub fn is_loaded(&self, host: HostId) -> bool {
+        self.hosts[host.index()].has_loaded(self.model)
+    }
+
+    /// The open host with the least value, ties to the lower id.
+    ///
+    /// # Panics
+    /// Where none is open.
+    #[must_use]
+    pub fn least<T: Ord>(&self, value: impl Fn(HostId) -> T) -> HostId {
+        self.open().min_by_key(|host| value(*host)).expect("a balancer is asked only where a host is open")
+    }
+
+    /// An open host, each as likely.
+    ///
+    /// # Panics
+    /// Where none is open.
+    #[must_use]
+    pub fn drawn(&self, draw: &mut Draw) -> HostId {
+        for _ in 0..DRAWS_MAX {
+            let host = self.eligible[draw.below(self.eligible.len() as u32) as usize];
+            if self.is_open(host) {
+                return host;
+            }
+        }
+        let open = self.open().count() as u32;
+        assert!(open > 0, "a balancer is asked only where a host is open");
+        self.open().nth(draw.below(open) as usize).expect("drawn below the count")
+    }
+}

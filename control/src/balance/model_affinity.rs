@@ -1,0 +1,28 @@
+//! Hosts where the model is loaded before hosts where it is only on disk; among equals the fewest requests under way.
+//! A load costs seconds, and may evict what others need.
+
+use super::{Balancer, Candidates, Pick};
+use crate::door::Reason;
+use crate::draw::Draw;
+use crate::strategy::Strategy;
+
+/// What it says of itself.
+pub(super) const STRATEGY: Strategy = Strategy {
+    name: "model-affinity",
+    summary: "where the model is loaded, else where it is on disk; then fewest requests under way",
+    source: "locality-aware request distribution (Pai et al. 1998), with Ollama's /api/ps",
+    cost: "O(n)",
+    needs: "models loaded on each host (/api/ps), requests under way",
+};
+
+/// Loaded first.
+#[derive(Debug)]
+pub(super) struct ModelAffinity;
+
+impl Balancer for ModelAffinity {
+    fn pick(&mut self, candidates: &Candidates<'_>, _: &mut Draw) -> Pick {
+        let host = candidates.least(|host| (!candidates.is_loaded(host), candidates.load(host).in_flight));
+        let reason = if candidates.is_loaded(host) { Reason::ModelLoaded } else { Reason::ModelOnDisk };
+        Pick { host, reason }
+    }
+}

@@ -1,0 +1,149 @@
+//! How attempts and requests end: answers, failures, retries, clients that leave, waits that took too long.
+
+use super::Control;
+use crate::door::{Env, Output, Outputs};
+use crate::facts::ledger::{Slot, State};
+use crate::ids::{HostId, RequestId};
+use crate::request::{Failure, Reject, Usage};
+use crate::units::Instant;
+
+impl Control {
+    pub(super) fn on_first_byte(&mut self, request: RequestId, attempt: u8) {
+        if let Some(slot) = self.running(request, attempt) {
+            let entry = self.facts.ledger.get_mut(slot);
+            assert!(entry.state == State::Sent, "one attempt at most is past its first byte, and once");
+            entry.state = State::Streaming;
+        }
+    }
+
+    pub(super) fn on_progress(&mut self, request: RequestId, attempt: u8, tokens: u32) {
+        if let Some(slot) = self.running(request, attempt) {
+            self.facts.ledger.get_mut(slot).progress_tokens = tokens;
+        }
+    }
+
+    pub(super) fn on_finished(
+        &mut self,
+        now: Instant,
+        request: RequestId,
+        attempt: u8,
+        usage: &Usage,
+        out: &mut Outputs,
+        env: &mut Env<'_>,
+    ) {
+        let Some(slot) = self.running(request, attempt) else { return };
+        let arrive = &self.facts.ledger.get(slot).arrive;
+        self.facts.models[arrive.model.index()].learn(arrive.prompt_bytes, usage);
+        self.release(slot);
+        self.facts.ledger.remove(slot);
+        self.facts.counters.finished += 1;
+        self.pump(now, out, env);
+    }
+
+    pub(super) fn on_failed(
+        &mut self,
+        now: Instant,
+        request: RequestId,
+        attempt: u8,
+        failure: Failure,
+        out: &mut Outputs,
+        env: &mut Env<'_>,
+    ) {
+        let Some(slot) = self.running(request, attempt) else { return };
+        self.release(slot);
+        if self.may_retry(now, slot, failure) {
+            self.facts.counters.retries += 1;
+            self.facts.counters.queued += 1;
+            self.facts.ledger.get_mut(slot).state = State::Queued;
+            self.enqueue_timed(slot, env);
+        } else {
+            self.facts.ledger.remove(slot);
+            self.facts.counters.failed += 1;
+            out.push(Output::Fail { request, failure });
+        }
+        self.pump(now, out, env);
+    }
+
+    pub(super) fn on_gone(&mut self, now: Instant, request: RequestId, out: &mut Outputs, env: &mut Env<'_>) {
+        let Some(slot) = self.facts.ledger.find(request) else {
+            self.facts.counters.late += 1;
+            return;
+        };
+        let entry = self.facts.ledger.get(slot);
+        if entry.state == State::Queued {
+            self.indexes.dequeue(entry.arrive.model, slot);
+            self.facts.counters.queued -= 1;
+        } else {
+            let (attempt, host) = (entry.attempts - 1, self.host_of(slot));
+            self.release(slot);
+            out.push(Output::Cancel { request, attempt, host });
+        }
+        self.facts.ledger.remove(slot);
+        self.facts.counters.cancelled += 1;
+        self.pump(now, out, env);
+    }
+
+    /// Rejects what has waited for too long.
+    #[inline]
+    pub(super) fn expire(&mut self, now: Instant, out: &mut Outputs) {
+        while let Some(slot) = self.indexes.expired(now) {
+            let arrive = &self.facts.ledger.get(slot).arrive;
+            let (request, model) = (arrive.request, arrive.model);
+            let late = arrive.deadline.is_some_and(|deadline| deadline <= now);
+            self.indexes.dequeue(model, slot);
+            self.facts.ledger.remove(slot);
+            self.facts.counters.queued -= 1;
+            self.facts.counters.rejected += 1;
+            let reason = if late { Reject::DeadlinePassed } else { Reject::QueueTimeout };
+            out.push(Output::Reject { request, reason });
+        }
+    }
+
+    /// The running request that a message is about; counts messages about attempts that had ended.
+    #[inline]
+    fn running(&mut self, request: RequestId, attempt: u8) -> Option<Slot> {
+        let slot = self.facts.ledger.find(request).filter(|&slot| {
+            let entry = self.facts.ledger.get(slot);
+            entry.state != State::Queued && entry.attempts == attempt + 1
+        });
+        if slot.is_none() {
+            self.facts.counters.late += 1;
+        }
+        slot
+    }
+
+    fn host_of(&self, slot: Slot) -> HostId {
+        self.facts.ledger.get(slot).host().expect("a running request has a host")
+    }
+
+    /// A running request no longer takes room on its host.
+    #[inline]
+    fn release(&mut self, slot: Slot) {
+        let charged_tokens = self.facts.ledger.get(slot).charged_tokens;
+        self.facts.counters.running -= 1;
+        self.charge(self.host_of(slot), false, charged_tokens);
+    }
+
+    /// Whether a failed attempt may be followed by another: before the first byte only, never after the client's own
+    /// mistake, and not after a cold time-out, which would start the same load on host after host.
+    fn may_retry(&mut self, now: Instant, slot: Slot, failure: Failure) -> bool {
+        let entry = self.facts.ledger.get(slot);
+        let repeatable = match failure {
+            Failure::Unreachable
+            | Failure::Busy
+            | Failure::ModelMissing
+            | Failure::OutOfMemory
+            | Failure::ServerError => true,
+            // The connection broke; before the first byte nothing was shown to the client.
+            Failure::Broken => true,
+            Failure::FirstByteTimeout => !entry.cold,
+            Failure::IdleTimeout | Failure::BadRequest => false,
+        };
+        let eligible = &self.indexes.models[entry.arrive.model.index()].eligible;
+        repeatable
+            && entry.state == State::Sent
+            && entry.attempts < self.config.attempts_max
+            && eligible.iter().any(|host| !entry.tried().contains(host))
+            && self.facts.retry.take(now, self.config.retry_budget_per_second)
+    }
+}

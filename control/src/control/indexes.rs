@@ -1,0 +1,177 @@
+//! Indexes over the facts: derived, never serialised, the same whether kept up or built again.
+
+use alloc::vec::Vec;
+
+use super::Control;
+use crate::config::DispatchLimit;
+use crate::facts::ledger::{Entry, Slot, State};
+use crate::ids::{HostId, ModelId};
+use crate::index::heap::{Heap, Positions};
+use crate::schedule::{Key, Queued};
+use crate::units::Instant;
+
+/// What is derived of one model.
+#[derive(Debug, Default)]
+pub(super) struct ModelIndex {
+    /// Hosts that have it on disk and answer, in order of id.
+    pub(super) eligible: Vec<HostId>,
+    /// Hosts that had it on disk when last heard, answering or not.
+    pub(super) stored_len: u32,
+    /// How many of the eligible have room.
+    pub(super) open_len: u32,
+    /// Its queued requests.
+    pub(super) queue: Heap<Key>,
+}
+
+/// All indexes.
+#[derive(Debug, Default)]
+pub(super) struct Indexes {
+    pub(super) models: Vec<ModelIndex>,
+    /// Models with queued requests, in order of id.
+    pub(super) waiting: Vec<ModelId>,
+    queue_positions: Positions,
+    /// Queued requests by the time at which they are given up.
+    expiry: Heap<(Instant, u64)>,
+    expiry_positions: Positions,
+}
+
+impl Indexes {
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
+        self.expiry.peek().map(|((at, _), _)| at)
+    }
+
+    /// The slot that expires first, if it does by `now`.
+    pub(super) fn expired(&self, now: Instant) -> Option<Slot> {
+        self.expiry.peek().filter(|((at, _), _)| *at <= now).map(|(_, slot)| slot)
+    }
+
+    pub(super) fn enqueue(&mut self, model: ModelId, key: Key, expires: Instant, slot: Slot) {
+        let queue = &mut self.models[model.index()].queue;
+        if queue.is_empty() {
+            let place = self.waiting.partition_point(|waiting| *waiting < model);
+            self.waiting.insert(place, model);
+        }
+        queue.push(&mut self.queue_positions, key, slot);
+        self.expiry.push(&mut self.expiry_positions, (expires, key.request.0), slot);
+    }
+
+    pub(super) fn dequeue(&mut self, model: ModelId, slot: Slot) {
+        let queue = &mut self.models[model.index()].queue;
+        let removed = queue.remove(&mut self.queue_positions, slot);
+        assert!(removed, "a queued request stands in its model's queue");
+        if queue.is_empty() {
+            self.waiting.retain(|waiting| *waiting != model);
+        }
+        self.expiry.remove(&mut self.expiry_positions, slot);
+    }
+}
+
+impl Control {
+    /// Builds every index from the facts.
+    pub(super) fn rebuild_indexes(&mut self) {
+        self.indexes = Indexes::default();
+        self.indexes.models.resize_with(self.facts.models.len(), ModelIndex::default);
+        for host in 0..self.facts.hosts.len() {
+            let host = HostId(host as u32);
+            self.facts.loads[host.index()].limit = self.limit(host);
+            self.index_stored(host, true);
+        }
+        let queued: Vec<Slot> = self
+            .facts
+            .ledger
+            .iter()
+            .filter(|(_, entry)| entry.state == State::Queued)
+            .map(|(slot, _)| slot)
+            .collect();
+        for slot in queued {
+            self.enqueue(slot);
+        }
+    }
+
+    /// Most requests to be let out to a host.
+    pub(super) fn limit(&self, host: HostId) -> u32 {
+        match self.config.dispatch {
+            DispatchLimit::Slots => self.facts.hosts[host.index()].declaration.slots.max(1),
+            DispatchLimit::Unlimited => u32::MAX,
+            DispatchLimit::Requests(requests) => requests,
+        }
+    }
+
+    /// Puts a request into the queue of its model, under its key.
+    pub(super) fn enqueue(&mut self, slot: Slot) {
+        let entry = self.facts.ledger.get(slot);
+        let model = entry.arrive.model;
+        let queued = Queued {
+            arrive: &entry.arrive,
+            arrived_at: entry.arrived_at,
+            model: &self.facts.models[model.index()],
+        };
+        let key = Key { rank: self.scheduler.rank(queued), request: entry.arrive.request };
+        let expires = self.expires(entry);
+        self.indexes.enqueue(model, key, expires, slot);
+    }
+
+    /// When a queued request is given up: its deadline, or the longest wait.
+    pub(super) fn expires(&self, entry: &Entry) -> Instant {
+        let timeout = entry.arrived_at.saturating_add(self.config.queue_timeout);
+        entry.arrive.deadline.map_or(timeout, |deadline| deadline.min(timeout))
+    }
+
+    /// Adds a host to the indexes of its stored models, or takes it out of them.
+    pub(super) fn index_stored(&mut self, host: HostId, add: bool) {
+        let facts = &self.facts.hosts[host.index()];
+        let (up, open) = (facts.is_up(), self.facts.loads[host.index()].has_room());
+        for stored in &facts.observation.stored {
+            let index = &mut self.indexes.models[stored.model.index()];
+            if add {
+                index.stored_len += 1;
+            } else {
+                index.stored_len -= 1;
+            }
+            if !up {
+                continue;
+            }
+            let place = index.eligible.partition_point(|eligible| *eligible < host);
+            if add {
+                index.eligible.insert(place, host);
+                index.open_len += u32::from(open);
+            } else {
+                index.eligible.remove(place);
+                index.open_len -= u32::from(open);
+            }
+        }
+    }
+
+    /// Changes what is under way on a host, and with it who has room.
+    #[inline]
+    pub(super) fn charge(&mut self, host: HostId, begins: bool, tokens: u32) {
+        let load = &mut self.facts.loads[host.index()];
+        let had_room = load.has_room();
+        if begins {
+            load.in_flight += 1;
+            load.outstanding_tokens += u64::from(tokens);
+        } else {
+            load.in_flight -= 1;
+            load.outstanding_tokens -= u64::from(tokens);
+        }
+        let has_room = load.has_room();
+        if had_room != has_room {
+            self.count_room(host, has_room);
+        }
+    }
+
+    fn count_room(&mut self, host: HostId, has_room: bool) {
+        let facts = &self.facts.hosts[host.index()];
+        if !facts.is_up() {
+            return;
+        }
+        for stored in &facts.observation.stored {
+            let open_len = &mut self.indexes.models[stored.model.index()].open_len;
+            if has_room {
+                *open_len += 1;
+            } else {
+                *open_len -= 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What hosts say of themselves, and when they say nothing.
+
+use super::Control;
+use crate::door::{Env, Observation, Outputs};
+use crate::ids::HostId;
+use crate::units::Instant;
+
+impl Control {
+    pub(super) fn on_observed(
+        &mut self,
+        now: Instant,
+        host: HostId,
+        observation: Observation,
+        out: &mut Outputs,
+        env: &mut Env<'_>,
+    ) {
+        let known = &self.facts.hosts[host.index()];
+        let moves = !known.is_up() || known.observation.stored != observation.stored;
+        if moves {
+            self.index_stored(host, false);
+        }
+        let facts = &mut self.facts.hosts[host.index()];
+        facts.observation = observation;
+        facts.changed_at = now;
+        facts.heard = true;
+        facts.silent_since = None;
+        if moves {
+            self.index_stored(host, true);
+            self.pump(now, out, env);
+        }
+    }
+
+    pub(super) fn on_silent(&mut self, now: Instant, host: HostId) {
+        if self.facts.hosts[host.index()].silent_since.is_none() {
+            self.index_stored(host, false);
+            self.facts.hosts[host.index()].silent_since = Some(now);
+            self.index_stored(host, true);
+        }
+    }
+}

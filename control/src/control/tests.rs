@@ -1,0 +1,233 @@
+use alloc::string::ToString;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::*;
+use crate::config::{ControlFile, DispatchLimit};
+use crate::door::{Declaration, NoMeter, Observation, Output, StoredModel};
+use crate::ids::{HostId, ModelId, RequestId};
+use crate::request::{Arrive, Failure, Reject, Usage};
+use crate::units::{Bytes, Nanos};
+
+/// Control with hosts of `slots` each, all holding model 0, and a line for each output.
+struct Bench {
+    control: Control,
+    arrived: u64,
+    now: Instant,
+}
+
+impl Bench {
+    fn new(file: &ControlFile, hosts: u32, slots: u32) -> Self {
+        let mut bench = Self { control: Control::new(file.check().unwrap()), arrived: 0, now: Instant::ZERO };
+        bench.feed(Input::ModelNamed { model: ModelId(0), name: "m:latest".into() });
+        bench.feed(Input::ModelNamed { model: ModelId(1), name: "elsewhere:latest".into() });
+        for host in 0..hosts {
+            let declaration = Declaration { slots, ..Declaration::default() };
+            bench.feed(Input::HostDeclared { host: HostId(host), declaration });
+            bench.observe(host);
+        }
+        bench
+    }
+
+    fn observe(&mut self, host: u32) -> Vec<Output> {
+        let stored = vec![StoredModel { model: ModelId(0), bytes: Bytes(1) }];
+        let observation = Observation { stored, ..Observation::default() };
+        self.feed(Input::Observed { host: HostId(host), observation })
+    }
+
+    fn feed(&mut self, input: Input) -> Vec<Output> {
+        let mut out = Outputs::new();
+        self.control.step(self.now, input, &mut out, &mut Env { seed: 1, meter: &mut NoMeter });
+        assert!(self.control.facts().counters.conserve());
+        out.drain().collect()
+    }
+
+    fn arrive_with(&mut self, arrive: Arrive) -> Vec<Output> {
+        let request = RequestId(self.arrived);
+        self.arrived += 1;
+        self.feed(Input::Arrive(Arrive { request, ..arrive }))
+    }
+
+    fn arrive(&mut self) -> Vec<Output> {
+        self.arrive_with(Arrive::default())
+    }
+
+    fn finish(&mut self, request: u64, attempt: u8) -> Vec<Output> {
+        self.feed(Input::Finished { request: RequestId(request), attempt, usage: Usage::default() })
+    }
+
+    fn fail(&mut self, request: u64, attempt: u8, failure: Failure) -> Vec<Output> {
+        self.feed(Input::Failed { request: RequestId(request), attempt, failure })
+    }
+}
+
+fn sent(outputs: &[Output]) -> Vec<(u64, u32)> {
+    let dispatches = outputs.iter().filter_map(|output| match output {
+        Output::Dispatch(dispatch) => Some((dispatch.request.0, dispatch.host.0)),
+        _ => None,
+    });
+    dispatches.collect()
+}
+
+fn file() -> ControlFile {
+    ControlFile { balancer: "round-robin".to_string(), ..ControlFile::default() }
+}
+
+#[test]
+fn full_host_gets_no_more_until_one_ends() {
+    let mut bench = Bench::new(&file(), 1, 2);
+    assert_eq!(sent(&bench.arrive()), [(0, 0)]);
+    assert_eq!(sent(&bench.arrive()), [(1, 0)]);
+    assert_eq!(bench.arrive(), []);
+    assert_eq!(sent(&bench.finish(0, 0)), [(2, 0)]);
+}
+
+#[test]
+fn unlimited_dispatch_leaves_the_queue_to_the_host() {
+    let mut bench = Bench::new(&ControlFile { dispatch: DispatchLimit::Unlimited, ..file() }, 1, 1);
+    for request in 0..50 {
+        assert_eq!(sent(&bench.arrive()), [(request, 0)]);
+    }
+}
+
+#[test]
+fn model_on_no_disk_is_rejected_with_that_reason() {
+    let mut bench = Bench::new(&file(), 2, 1);
+    let outputs = bench.arrive_with(Arrive { model: ModelId(1), ..Arrive::default() });
+    assert_eq!(outputs, [Output::Reject { request: RequestId(0), reason: Reject::NoHostHasModel }]);
+}
+
+#[test]
+fn full_queue_rejects() {
+    let mut bench = Bench::new(&ControlFile { queue_requests_max: 1, ..file() }, 1, 1);
+    bench.arrive();
+    assert_eq!(bench.arrive(), []);
+    assert_eq!(bench.arrive(), [Output::Reject { request: RequestId(2), reason: Reject::QueueFull }]);
+}
+
+#[test]
+fn long_wait_and_passed_deadline_reject_at_their_time() {
+    let mut bench = Bench::new(&ControlFile { queue_timeout_millis: 10, ..file() }, 1, 1);
+    bench.arrive();
+    bench.arrive();
+    bench.arrive_with(Arrive { deadline: Some(Instant(3)), ..Arrive::default() });
+    assert_eq!(bench.control.next_wake(), Some(Instant(3)));
+    bench.now = Instant(3);
+    assert_eq!(
+        bench.feed(Input::Wake),
+        [Output::Reject { request: RequestId(2), reason: Reject::DeadlinePassed }]
+    );
+    bench.now = bench.control.next_wake().unwrap();
+    assert_eq!(bench.now, Instant::ZERO + Nanos::from_millis(10));
+    assert_eq!(
+        bench.feed(Input::Wake),
+        [Output::Reject { request: RequestId(1), reason: Reject::QueueTimeout }]
+    );
+    assert_eq!(bench.control.next_wake(), None);
+}
+
+#[test]
+fn failure_before_the_first_byte_is_tried_on_another_host() {
+    let mut bench = Bench::new(&file(), 2, 4);
+    assert_eq!(sent(&bench.arrive()), [(0, 0)]);
+    assert_eq!(sent(&bench.fail(0, 0, Failure::Unreachable)), [(0, 1)]);
+    let failure = Failure::Busy;
+    assert_eq!(bench.fail(0, 1, failure), [Output::Fail { request: RequestId(0), failure }]);
+}
+
+#[test]
+fn failure_after_the_first_byte_is_never_tried_again() {
+    let mut bench = Bench::new(&file(), 2, 4);
+    bench.arrive();
+    bench.feed(Input::FirstByte { request: RequestId(0), attempt: 0 });
+    let failure = Failure::Broken;
+    assert_eq!(bench.fail(0, 0, failure), [Output::Fail { request: RequestId(0), failure }]);
+}
+
+#[test]
+fn cold_timeout_and_clients_mistakes_are_never_tried_again() {
+    for failure in [Failure::FirstByteTimeout, Failure::BadRequest] {
+        let mut bench = Bench::new(&file(), 2, 4);
+        bench.arrive();
+        assert_eq!(bench.fail(0, 0, failure), [Output::Fail { request: RequestId(0), failure }]);
+    }
+}
+
+#[test]
+fn retries_stop_where_the_budget_ends() {
+    let mut bench = Bench::new(&ControlFile { retry_budget_per_second: 0, ..file() }, 3, 100);
+    let retried = (0..100)
+        .filter(|&request| {
+            bench.arrive();
+            !sent(&bench.fail(request, 0, Failure::Unreachable)).is_empty()
+        })
+        .count();
+    assert_eq!(retried, 20);
+}
+
+#[test]
+fn retried_request_waits_for_a_host_it_has_not_tried_and_blocks_no_other() {
+    let mut bench = Bench::new(&file(), 2, 1);
+    bench.arrive();
+    bench.arrive();
+    bench.arrive();
+    assert_eq!(sent(&bench.fail(0, 0, Failure::Unreachable)), [(2, 0)], "host 0 was tried by request 0");
+    assert_eq!(sent(&bench.finish(1, 0)), [(0, 1)]);
+}
+
+#[test]
+fn client_that_leaves_frees_its_place_and_its_host() {
+    let mut bench = Bench::new(&file(), 1, 1);
+    bench.arrive();
+    bench.arrive();
+    bench.arrive();
+    assert_eq!(bench.feed(Input::Gone { request: RequestId(1) }), []);
+    let outputs = bench.feed(Input::Gone { request: RequestId(0) });
+    assert_eq!(outputs[0], Output::Cancel { request: RequestId(0), attempt: 0, host: HostId(0) });
+    assert_eq!(sent(&outputs), [(2, 0)]);
+    bench.finish(0, 0);
+    assert_eq!(bench.control.facts().counters.late, 1);
+}
+
+#[test]
+fn silent_host_is_never_picked_until_it_is_heard() {
+    let mut bench = Bench::new(&file(), 2, 1);
+    bench.feed(Input::Silent { host: HostId(0) });
+    assert_eq!(sent(&bench.arrive()), [(0, 1)]);
+    assert_eq!(bench.arrive(), []);
+    assert_eq!(sent(&bench.observe(0)), [(1, 0)]);
+}
+
+#[test]
+fn policy_change_reorders_the_queue_and_keeps_what_is_known() {
+    let mut bench = Bench::new(&file(), 1, 1);
+    for priority in [0, 0, 5] {
+        bench.arrive_with(Arrive { priority, ..Arrive::default() });
+    }
+    let policy = ControlFile { scheduler: "priority-deadline".into(), ..file() }.check().unwrap();
+    bench.feed(Input::Policy(Box::new(policy)));
+    assert_eq!(bench.control.epoch(), Epoch(1));
+    assert_eq!(sent(&bench.finish(0, 0)), [(2, 0)]);
+}
+
+#[test]
+fn restored_control_goes_on_as_the_original() {
+    for balancer in balance::ALL {
+        let file = ControlFile {
+            balancer: balancer.1.name.into(),
+            scheduler: "shortest-job".into(),
+            ..ControlFile::default()
+        };
+        let mut bench = Bench::new(&file, 3, 1);
+        for request in 0..7 {
+            bench.arrive_with(Arrive { prompt_bytes: Bytes(1_000 - request * 100), ..Arrive::default() });
+        }
+        let bytes = postcard::to_allocvec(&bench.control.snapshot()).unwrap();
+        let restored = Control::restore(postcard::from_bytes(&bytes).unwrap());
+        let mut twin = Bench { control: restored, arrived: bench.arrived, now: bench.now };
+        for request in [0, 2, 1, 6, 5, 4, 3] {
+            assert_eq!(bench.finish(request, 0), twin.finish(request, 0));
+            assert_eq!(bench.arrive(), twin.arrive());
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What control knows: plain, cloneable, serialisable. Indexes that can be derived from it are derived.
+
+pub mod hosts;
+pub mod ledger;
+pub mod models;
+pub mod retry;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use hosts::{HostFacts, HostLoad};
+use ledger::Ledger;
+use models::ModelFacts;
+use retry::RetryBudget;
+
+/// Everything that control knows.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Facts {
+    /// Models by id.
+    pub models: Vec<ModelFacts>,
+    /// Tenants' names by id.
+    pub tenants: Vec<String>,
+    /// Hosts by id.
+    pub hosts: Vec<HostFacts>,
+    /// What is under way on each host, by id: apart from the rest, since balancers read it most.
+    pub loads: Vec<HostLoad>,
+    /// Requests under way.
+    pub ledger: Ledger,
+    /// Retries that may still be made.
+    pub retry: RetryBudget,
+    /// What has passed the door.
+    pub counters: Counters,
+    /// What the scheduler keeps between decisions.
+    pub scheduler_memory: Vec<u64>,
+    /// What the balancer keeps between decisions.
+    pub balancer_memory: Vec<u64>,
+}
+
+/// Counts of requests; they conserve: arrived = queued + running + the ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Counters {
+    /// Came in at the door.
+    pub arrived: u64,
+    /// Waiting.
+    pub queued: u64,
+    /// Let out to a host.
+    pub running: u64,
+    /// Answered in full.
+    pub finished: u64,
+    /// Turned away.
+    pub rejected: u64,
+    /// Failed for good.
+    pub failed: u64,
+    /// Left by their clients.
+    pub cancelled: u64,
+    /// Attempts after the first.
+    pub retries: u64,
+    /// Messages about attempts that had already ended.
+    pub late: u64,
+}
+
+impl Counters {
+    /// Whether each request that arrived is in exactly one place.
+    #[must_use]
+    pub const fn conserve(&self) -> bool {
+        self.arrived
+            == self.queued + self.running + self.finished + self.rejected + self.failed + self.cancelled
+    }
+}

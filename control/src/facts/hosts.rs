@@ -1,0 +1,68 @@
+//! The host table: what was declared, what was observed and when, and what is under way there.
+
+use serde::{Deserialize, Serialize};
+
+use crate::door::{Declaration, Observation};
+use crate::ids::ModelId;
+use crate::units::Instant;
+
+/// One host.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HostFacts {
+    /// What the operator says of it.
+    pub declaration: Declaration,
+    /// What it said last.
+    pub observation: Observation,
+    /// When that changed last.
+    pub changed_at: Instant,
+    /// Whether it has answered a poll yet.
+    pub heard: bool,
+    /// Since when it has not answered its polls.
+    pub silent_since: Option<Instant>,
+}
+
+/// The part of a host that balancers read most.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct HostLoad {
+    /// Requests let out to it.
+    pub in_flight: u32,
+    /// Most requests to be let out to it.
+    pub limit: u32,
+    /// Estimated tokens (prompt and answer) of the requests under way there.
+    pub outstanding_tokens: u64,
+}
+
+impl HostLoad {
+    /// Whether another request may be let out.
+    #[must_use]
+    #[inline]
+    pub const fn has_room(&self) -> bool {
+        self.in_flight < self.limit
+    }
+}
+
+impl HostFacts {
+    /// A host of which only the declaration is known.
+    #[must_use]
+    pub fn declared(declaration: Declaration, now: Instant) -> Self {
+        Self {
+            declaration,
+            observation: Observation::default(),
+            changed_at: now,
+            heard: false,
+            silent_since: None,
+        }
+    }
+
+    /// Whether it can be chosen at all: heard, and not silent now.
+    #[must_use]
+    pub const fn is_up(&self) -> bool {
+        self.heard && self.silent_since.is_none()
+    }
+
+    /// Whether the model was in its memory when last heard.
+    #[must_use]
+    pub fn has_loaded(&self, model: ModelId) -> bool {
+        self.observation.loaded.binary_search_by_key(&model, |loaded| loaded.model).is_ok()
+    }
+}

@@ -1,0 +1,3 @@
+//! Data structures of the hot path, each with a plain twin that a property test holds equal to it.
+
+pub mod heap;

@@ -1,0 +1,27 @@
+//! First in, first out: the queue in order of arrival. What Ollama itself does, and the base of comparison.
+
+use super::{Queued, Scheduler};
+use crate::strategy::Strategy;
+
+/// What it says of itself.
+pub(super) const STRATEGY: Strategy = Strategy {
+    name: "fifo",
+    summary: "in order of arrival",
+    source: "Erlang 1909; Ollama server/sched.go",
+    cost: "O(log q)",
+    needs: "nothing",
+};
+
+/// The order of arrival.
+#[derive(Debug)]
+pub(super) struct Fifo;
+
+impl Scheduler for Fifo {
+    fn rank(&mut self, _: Queued<'_>) -> u128 {
+        0
+    }
+
+    fn is_arrival_order(&self) -> bool {
+        true
+    }
+}
