@@ -88,12 +88,12 @@ impl Control {
             Input::FirstByte { request, attempt } => self.on_first_byte(request, attempt),
             Input::Progress { request, attempt, tokens } => self.on_progress(request, attempt, tokens),
             Input::Finished { request, attempt, usage } => {
-                self.on_finished(now, request, attempt, &usage, out, env)
+                self.on_finished(request, attempt, &usage, out, env)
             }
             Input::Failed { request, attempt, failure } => {
                 self.on_failed(now, request, attempt, failure, out, env)
             }
-            Input::Gone { request } => self.on_gone(now, request, out, env),
+            Input::Gone { request } => self.on_gone(request, out, env),
             Input::Observed { host, observation } => self.on_observed(now, host, observation, out, env),
             Input::Silent { host } => self.on_silent(now, host),
             Input::Wake => {}
@@ -102,7 +102,7 @@ impl Control {
             Input::HostDeclared { host, declaration } => {
                 self.on_host_declared(now, host, declaration, out, env)
             }
-            Input::Policy(config) => self.on_policy(now, *config, out, env),
+            Input::Policy(config) => self.on_policy(*config, out, env),
         }
         self.expire(now, out);
     }

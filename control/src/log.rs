@@ -2,6 +2,7 @@
 //! checksums and files are the business of whoever writes it down.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -21,7 +22,7 @@ pub enum Record<'a> {
         /// The run's seed.
         seed: u64,
         /// Control as it was.
-        snapshot: Snapshot,
+        snapshot: Box<Snapshot>,
     },
     /// One step.
     Step {

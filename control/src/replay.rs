@@ -69,7 +69,7 @@ impl Replay {
     pub fn feed(&mut self, record: Record<'_>) -> Result<(), Box<Difference>> {
         match record {
             Record::Open { seed, snapshot, .. } => {
-                self.control = Some(Control::restore(snapshot));
+                self.control = Some(Control::restore(*snapshot));
                 self.seed = seed;
                 self.progress.segments += 1;
             }

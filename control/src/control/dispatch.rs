@@ -6,11 +6,10 @@ use crate::door::{Dispatch, Env, Output, Outputs, Reason, Stage};
 use crate::draw::{Component, Draw};
 use crate::facts::ledger::{Slot, State};
 use crate::ids::ModelId;
-use crate::units::Instant;
 
 impl Control {
     /// Lets out what can go.
-    pub(super) fn pump(&mut self, now: Instant, out: &mut Outputs, env: &mut Env<'_>) {
+    pub(super) fn pump(&mut self, out: &mut Outputs, env: &mut Env<'_>) {
         if self.indexes.waiting.is_empty() {
             return;
         }

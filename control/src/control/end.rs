@@ -24,7 +24,6 @@ impl Control {
 
     pub(super) fn on_finished(
         &mut self,
-        now: Instant,
         request: RequestId,
         attempt: u8,
         usage: &Usage,
@@ -37,7 +36,7 @@ impl Control {
         self.release(slot);
         self.facts.ledger.remove(slot);
         self.facts.counters.finished += 1;
-        self.pump(now, out, env);
+        self.pump(out, env);
     }
 
     pub(super) fn on_failed(
@@ -61,10 +60,10 @@ impl Control {
             self.facts.counters.failed += 1;
             out.push(Output::Fail { request, failure });
         }
-        self.pump(now, out, env);
+        self.pump(out, env);
     }
 
-    pub(super) fn on_gone(&mut self, now: Instant, request: RequestId, out: &mut Outputs, env: &mut Env<'_>) {
+    pub(super) fn on_gone(&mut self, request: RequestId, out: &mut Outputs, env: &mut Env<'_>) {
         let Some(slot) = self.facts.ledger.find(request) else {
             self.facts.counters.late += 1;
             return;
@@ -80,7 +79,7 @@ impl Control {
         }
         self.facts.ledger.remove(slot);
         self.facts.counters.cancelled += 1;
-        self.pump(now, out, env);
+        self.pump(out, env);
     }
 
     /// Rejects what has waited for too long.

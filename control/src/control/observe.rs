@@ -26,7 +26,7 @@ impl Control {
         facts.silent_since = None;
         if moves {
             self.index_stored(host, true);
-            self.pump(now, out, env);
+            self.pump(out, env);
         }
     }
 

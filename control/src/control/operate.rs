@@ -43,11 +43,11 @@ impl Control {
         }
         self.facts.loads[host.index()].limit = self.limit(host);
         self.index_stored(host, true);
-        self.pump(now, out, env);
+        self.pump(out, env);
     }
 
     /// Installs another config: requests that were let out keep the leases they have, the queue is ordered anew.
-    pub(super) fn on_policy(&mut self, now: Instant, config: Config, out: &mut Outputs, env: &mut Env<'_>) {
+    pub(super) fn on_policy(&mut self, config: Config, out: &mut Outputs, env: &mut Env<'_>) {
         if config.balancer == self.config.balancer {
             self.facts.balancer_memory = self.balancer.memory();
         } else {
@@ -58,6 +58,6 @@ impl Control {
         self.config = config;
         self.epoch = Epoch(self.epoch.0 + 1);
         self.rebuild_indexes();
-        self.pump(now, out, env);
+        self.pump(out, env);
     }
 }

@@ -45,7 +45,7 @@ impl ModelFacts {
     /// Expected tokens of an answer: the running mean, under the user's cap.
     #[must_use]
     pub fn expected_output_tokens(&self, num_predict: Option<u32>) -> u32 {
-        let mean = if self.answers == 0 { ASSUMED_OUTPUT_TOKENS } else { self.output_tokens / self.answers };
+        let mean = self.output_tokens.checked_div(self.answers).unwrap_or(ASSUMED_OUTPUT_TOKENS);
         let capped = num_predict.map_or(mean, |cap| mean.min(u64::from(cap)));
         capped.min(u64::from(u32::MAX)) as u32
     }

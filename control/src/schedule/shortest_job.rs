@@ -41,7 +41,7 @@ mod tests {
         let (mut short, mut long) = (ModelFacts::default(), ModelFacts::default());
         short.learn(Bytes(400), &Usage { prompt_tokens: 100, output_tokens: 5, ..Usage::default() });
         long.learn(Bytes(400), &Usage { prompt_tokens: 100, output_tokens: 500, ..Usage::default() });
-        let mut rank = |model: &ModelFacts, bytes, num_predict| {
+        let rank = |model: &ModelFacts, bytes, num_predict| {
             let arrive = Arrive { prompt_bytes: Bytes(bytes), num_predict, ..Arrive::default() };
             ShortestJob.rank(Queued { arrive: &arrive, arrived_at: Instant::ZERO, model })
         };
