@@ -1,1 +1,7 @@
-//! herder composes the crates of the workspace: scenario files, runs, what-if.
+//! herder composes the crates of the workspace: scenario files, runs, the command line.
+//!
+//! What decides is in `control`, what models is in `sim` and `sim-host`, what serves is in `live`. Here is only what
+//! names them all: [`scenario`] reads their sections of a file, [`cli`] is the program.
+
+pub mod cli;
+pub mod scenario;

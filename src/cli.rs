@@ -1,0 +1,149 @@
+//! The command line: one file a subcommand. Here are the list of them, the exit codes, and how errors are shown.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod completions;
+mod man;
+mod scenario;
+mod strategies;
+
+const ABOUT: &str = "Replay, compare and run fleets of Ollama hosts: one scheduler, simulated and live";
+
+const EXAMPLES: &str = "\
+Examples:
+  herder run                                   a small mixed fleet, in seconds
+  herder run chat --out results                keep tables, plots and the scenario as it ran
+  herder run fleet-1000 --set control.balancer=least-tokens
+  herder run --trace azure.csv --rate 2        a production trace, twice as dense
+  herder strategies                            what schedulers and balancers there are
+
+Exit codes:
+  0    done
+  1    an input is wrong, or something failed; the message says where
+  2    the command line is wrong
+  3    replay: control decided otherwise than the log says
+  130  stopped by Ctrl-C; what was whole has been written";
+
+/// The program's command line.
+#[derive(Parser, Debug)]
+#[command(name = "herder", version, about = ABOUT, after_help = EXAMPLES, max_term_width = 100)]
+#[command(arg_required_else_help = true, infer_long_args = false)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Scenario(scenario::Args),
+    Strategies(strategies::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// How a subcommand ended, where it did not fail.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Ending {
+    /// Done.
+    Done,
+    /// A replay differed.
+    Differs,
+    /// Stopped by Ctrl-C.
+    Interrupted,
+}
+
+/// Runs the program on the process's arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let ended = match cli.command {
+        Command::Scenario(args) => scenario::main(&args),
+        Command::Strategies(args) => strategies::main(&args),
+        Command::Completions(args) => completions::main(&args),
+        Command::Man(args) => man::main(&args),
+    };
+    match ended {
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::Differs) => ExitCode::from(3),
+        Ok(Ending::Interrupted) => ExitCode::from(130),
+        Err(error) if reader_left(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut text = error.to_string();
+            for cause in error.chain().skip(1) {
+                text.push_str(&format!("\n  caused by: {cause}"));
+            }
+            if !text.starts_with("error") {
+                text.insert_str(0, "error: ");
+            }
+            // Where stderr is closed as well, nobody is left to tell.
+            let _ = writeln!(io::stderr(), "{text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whoever read our output has seen enough (`herder strategies | head -1`): not an error.
+fn reader_left(error: &anyhow::Error) -> bool {
+    let broken = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(broken))
+}
+
+/// Prints text to standard output.
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Rows of cells under headings, columns aligned, the last one left as it is.
+fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let mut widths: Vec<usize> = headings.iter().map(|heading| heading.chars().count()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    let headings: Vec<String> = headings.iter().map(|&heading| heading.to_owned()).collect();
+    for row in [&headings].into_iter().chain(rows) {
+        let mut line = String::new();
+        for (width, cell) in widths.iter().zip(row) {
+            line.push_str(cell);
+            line.extend(std::iter::repeat_n(' ', width - cell.chars().count() + 2));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_teaches_with_examples() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let nested = command.get_subcommands().next().is_some();
+            assert!(nested || help.contains("Example"), "{} has no example", command.get_name());
+            assert!(command.get_about().is_some(), "{} says nothing of itself", command.get_name());
+        }
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = vec![vec!["a".to_owned(), "long".to_owned()], vec!["bcd".to_owned(), "e".to_owned()]];
+        assert_eq!(table(&["x", "y"], &rows), "x    y\na    long\nbcd  e\n");
+    }
+}

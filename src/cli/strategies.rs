@@ -1,0 +1,57 @@
+//! `herder strategies`: what can stand in `control.scheduler` and `control.balancer`.
+
+use anyhow::Result;
+use control::strategy::{Line, Strategy};
+
+use super::{Ending, print, table};
+
+/// List schedulers and balancers: idea, cost of a decision, what they must know, source
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  herder strategies
+  herder run --set control.balancer=model-affinity --set control.scheduler=shortest-job")]
+pub(super) struct Args {
+    /// Print one JSON object instead of tables
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn main(args: &Args) -> Result<Ending> {
+    let schedulers = lines(control::schedule::ALL);
+    let balancers = lines(control::balance::ALL);
+    if args.json {
+        let json = serde_json::json!({ "schedulers": objects(&schedulers), "balancers": objects(&balancers) });
+        print(&format!("{}\n", serde_json::to_string_pretty(&json)?))?;
+        return Ok(Ending::Done);
+    }
+    let mut text = String::new();
+    for (key, list) in [("control.scheduler", &schedulers), ("control.balancer", &balancers)] {
+        let rows: Vec<Vec<String>> = list
+            .iter()
+            .map(|line| vec![line.name.to_owned(), line.cost.to_owned(), line.summary.to_owned()])
+            .collect();
+        text.push_str(&table(&[key, "cost", "idea"], &rows));
+        text.push('\n');
+        for line in list {
+            text.push_str(&format!("  {}\n    needs:  {}\n    source: {}\n", line.name, line.needs, line.source));
+        }
+        text.push('\n');
+    }
+    text.push_str("Costs are of one decision: n hosts that hold the model, q queued requests.\n");
+    print(&text)?;
+    Ok(Ending::Done)
+}
+
+fn lines<Kind>(all: &[Line<Kind>]) -> Vec<Strategy> {
+    all.iter().map(|line| line.1).collect()
+}
+
+fn objects(list: &[Strategy]) -> Vec<serde_json::Value> {
+    let object = |line: &Strategy| {
+        serde_json::json!({
+            "name": line.name, "summary": line.summary, "cost": line.cost, "needs": line.needs, "source": line.source,
+        })
+    };
+    list.iter().map(object).collect()
+}
