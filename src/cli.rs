@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 mod completions;
 mod man;
+mod profiles;
 mod scenario;
 mod strategies;
 
@@ -38,6 +39,7 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Profiles(profiles::Args),
     Scenario(scenario::Args),
     Strategies(strategies::Args),
     Completions(completions::Args),
@@ -60,6 +62,7 @@ enum Ending {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let ended = match cli.command {
+        Command::Profiles(args) => profiles::main(&args),
         Command::Scenario(args) => scenario::main(&args),
         Command::Strategies(args) => strategies::main(&args),
         Command::Completions(args) => completions::main(&args),

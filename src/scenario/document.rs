@@ -98,20 +98,15 @@ impl Document {
         let node = argument_value(&source, text, value, value_at)?;
         self.texts.push(Arc::clone(&source));
 
-        let mut segments = Vec::new();
-        let mut start = 0;
-        for part in path.split('.') {
-            let name = part.trim();
-            let lead = part.len() - part.trim_start().len();
-            let span = start + lead..start + lead + name.len();
-            if name.is_empty() {
-                return Err(Report::at(&source, start..path.len().max(start), format!("`{option}` has an empty key"))
+        let segments = segments(path)
+            .map_err(|span| {
+                Report::at(&source, span, format!("`{option}` has an empty key"))
                     .label("a key is missing here")
-                    .help("a key path is names joined by points, for example `control.balancer`"));
-            }
-            segments.push((name.to_owned(), Origin { text, span }));
-            start += part.len() + 1;
-        }
+                    .help("a key path is names joined by points, for example `control.balancer` or `fleet.group[0].gpu`")
+            })?
+            .into_iter()
+            .map(|(name, span)| (name, Origin { text, span }))
+            .collect::<Vec<_>>();
         put(&mut self.root, &segments, node, &source)
     }
 
@@ -138,7 +133,7 @@ impl Document {
     pub fn report(&self, path: &str, message: impl Into<String>) -> Report {
         let mut node = &self.root;
         let mut origin = self.root.origin.clone();
-        for segment in path.split('.').filter(|segment| !segment.is_empty()) {
+        for segment in path.split(['.', '[', ']']).filter(|segment| !segment.is_empty()) {
             let next = match &node.value {
                 Value::Table(entries) => entries.iter().find(|entry| entry.key == segment).map(|entry| {
                     let whole = matches!(entry.node.value, Value::Table(_));
@@ -161,6 +156,22 @@ impl Document {
     pub(super) fn report_at(&self, origin: &Origin, message: impl Into<String>) -> Report {
         Report::at(&self.texts[origin.text], origin.span.clone(), message)
     }
+}
+
+/// The names in a path of keys with their places; the place of an empty one where there is one.
+fn segments(path: &str) -> Result<Vec<(String, Range<usize>)>, Range<usize>> {
+    let mut segments = Vec::new();
+    let mut start = 0;
+    for part in path.split(['.', '[']) {
+        let name = part.trim().trim_end_matches(']');
+        let lead = part.len() - part.trim_start().len();
+        if name.is_empty() {
+            return Err(start..start + part.len());
+        }
+        segments.push((name.to_owned(), start + lead..start + lead + name.len()));
+        start += part.len() + 1;
+    }
+    Ok(segments)
 }
 
 fn syntax_error(source: &Arc<Text>, error: &toml::de::Error) -> Report {

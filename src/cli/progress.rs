@@ -1,0 +1,108 @@
+//! Progress of a run, on standard error, only where that is a terminal and the run takes longer than two seconds.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use control::units::Instant;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Shorter runs show nothing.
+const SHOW_AFTER: Duration = Duration::from_secs(2);
+
+/// The line that tells how far a run is.
+pub(super) struct Progress {
+    bar: Option<ProgressBar>,
+    started: std::time::Instant,
+    requests: Option<u64>,
+    shown: bool,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Point {
+    /// Simulated time.
+    pub(super) now: Instant,
+    /// Requests that arrived.
+    pub(super) arrived: u64,
+    /// Requests that ended.
+    pub(super) ended: u64,
+}
+
+impl Progress {
+    /// `requests` is how many there will be, where that is known.
+    #[expect(clippy::disallowed_methods, reason = "wall time, shown to a person only")]
+    pub(super) fn new(requests: Option<u64>) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()));
+        Self { bar, started: std::time::Instant::now(), requests, shown: false }
+    }
+
+    /// Shows how far it is; call it every few thousand events.
+    pub(super) fn update(&mut self, point: Point) {
+        let Some(bar) = &self.bar else { return };
+        let elapsed = self.started.elapsed();
+        if elapsed < SHOW_AFTER {
+            return;
+        }
+        if !self.shown {
+            self.shown = true;
+            let (pattern, len) = match self.requests {
+                Some(requests) => ("{bar:30} {percent:>3} %  {msg}", requests),
+                None => ("{spinner} {msg}", 0),
+            };
+            bar.set_length(len);
+            bar.set_style(ProgressStyle::with_template(pattern).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
+        }
+        bar.set_position(point.ended);
+        bar.set_message(line(point, elapsed, self.requests));
+    }
+
+    /// Takes the line away.
+    pub(super) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn line(point: Point, elapsed: Duration, requests: Option<u64>) -> String {
+    let millis = elapsed.as_millis().max(1);
+    let per_second = u128::from(point.ended) * 1_000 / millis;
+    let mut line = format!(
+        "simulated {}  {} arrived, {} ended, {per_second} requests/s",
+        span(point.now.0 / 1_000_000_000),
+        point.arrived,
+        point.ended
+    );
+    if let Some(left) = requests.map(|requests| requests.saturating_sub(point.ended)).filter(|_| per_second > 0) {
+        line.push_str(&format!(", {} left", span((u128::from(left) / per_second) as u64)));
+    }
+    line
+}
+
+/// A span of time as a person says it: `1 h 02 min`, `3 min 20 s`, `45 s`.
+fn span(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3_600, seconds % 3_600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_tells_time_rate_and_rest() {
+        let point = Point { now: Instant(3_720_000_000_000), arrived: 1_200, ended: 1_000 };
+        assert_eq!(
+            line(point, Duration::from_secs(4), Some(2_000)),
+            "simulated 1 h 02 min  1200 arrived, 1000 ended, 250 requests/s, 4 s left"
+        );
+        assert_eq!(
+            line(point, Duration::from_secs(4), None),
+            "simulated 1 h 02 min  1200 arrived, 1000 ended, 250 requests/s"
+        );
+    }
+}
