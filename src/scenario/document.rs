@@ -297,3 +297,6 @@ impl Nodes<'_> {
         Ok(Node { origin: self.origin(span), value })
     }
 }
+
+#[cfg(test)]
+mod tests;
