@@ -1,1 +1,3 @@
-//! (to come)
+//! The simulated driver of control.
+
+pub mod engine;
