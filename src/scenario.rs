@@ -102,7 +102,9 @@ fn open(name: &str) -> Result<Document, ScenarioError> {
 
 fn check(file: ScenarioFile, document: &Document) -> Result<Scenario, Report> {
     let wrong = |key: String, found: String, expected: String| {
-        document.report(&key, format!("`{key}` cannot be taken")).label(format!("found {found}, expected {expected}"))
+        document
+            .report(&key, format!("`{key}` cannot be taken"))
+            .label(format!("found {found}, expected {expected}"))
     };
     let control = file
         .control

@@ -64,9 +64,14 @@ fn every_built_in_runs_and_accounts_for_all_its_requests() {
     for name in BUILT_IN {
         let summary = json(folder.path(), &["run", name, "--set", "workload.requests=300", "--json"]);
         let requests = &summary["requests"];
-        let count = |key: &str| requests[key].as_u64().unwrap_or_else(|| panic!("{name}: {key} in {requests}"));
+        let count =
+            |key: &str| requests[key].as_u64().unwrap_or_else(|| panic!("{name}: {key} in {requests}"));
         assert_eq!(count("arrived"), 300, "{name}");
-        let ended = count("finished") + count("rejected") + count("failed") + count("cancelled") + count("unfinished");
+        let ended = count("finished")
+            + count("rejected")
+            + count("failed")
+            + count("cancelled")
+            + count("unfinished");
         assert_eq!(ended, 300, "{name}: {requests}");
         assert!(count("finished") > 200, "{name}: {requests}");
         assert_eq!(count("unfinished"), 0, "{name}: a run drains");
@@ -153,8 +158,16 @@ fn stepwise_and_coalesced_agree_on_every_built_in() {
 #[test]
 fn resolved_scenario_repeats_the_run() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let args =
-        ["run", "chat", "--set", "workload.requests=200", "--set", "control.balancer=least-tokens", "--seed", "9"];
+    let args = [
+        "run",
+        "chat",
+        "--set",
+        "workload.requests=200",
+        "--set",
+        "control.balancer=least-tokens",
+        "--seed",
+        "9",
+    ];
     done(folder.path(), &[&args[..], &["--out", "a"]].concat());
     done(folder.path(), &["run", "a/scenario.resolved.toml", "--out", "b"]);
     assert_same(&folder.path().join("a"), &folder.path().join("b"));
@@ -171,7 +184,10 @@ fn log_of_a_run_replays_to_the_same_decisions() {
 #[test]
 fn trace_made_in_azures_format_is_replayed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    done(folder.path(), &["trace", "generate", "--format", "azure", "--requests", "250", "--out", "azure.csv"]);
+    done(
+        folder.path(),
+        &["trace", "generate", "--format", "azure", "--requests", "250", "--out", "azure.csv"],
+    );
     let text = done(folder.path(), &["trace", "inspect", "azure.csv"]);
     assert!(text.contains("250"), "{text}");
     let summary = json(folder.path(), &["run", "--trace", "azure.csv", "--rate", "2", "--json"]);
@@ -182,9 +198,12 @@ fn trace_made_in_azures_format_is_replayed() {
 fn other_balancers_and_schedulers_meet_the_same_arrivals() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut digests = Vec::new();
-    for balancer in ["round-robin", "random", "least-connections", "power-of-two", "least-tokens", "model-affinity"] {
+    for balancer in
+        ["round-robin", "random", "least-connections", "power-of-two", "least-tokens", "model-affinity"]
+    {
         let set = format!("control.balancer={balancer}");
-        let summary = json(folder.path(), &["run", "--set", "workload.requests=200", "--set", &set, "--json"]);
+        let summary =
+            json(folder.path(), &["run", "--set", "workload.requests=200", "--set", &set, "--json"]);
         assert_eq!(summary["requests"]["arrived"], 200, "{balancer}");
         digests.push(summary["digest"].to_string());
     }
@@ -230,10 +249,14 @@ fn ctrl_c_leaves_whole_files_and_says_so() {
     // The run is under way once the file that it writes to has come into being.
     let log = folder.path().join("a");
     while !log.is_dir() || fs::read_dir(&log).map(|entries| entries.count() == 0).unwrap_or(true) {
-        assert!(child.try_wait().expect("the child can be asked").is_none(), "it ended before it could be stopped");
+        assert!(
+            child.try_wait().expect("the child can be asked").is_none(),
+            "it ended before it could be stopped"
+        );
         std::thread::yield_now();
     }
-    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    let interrupted =
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
     assert!(interrupted.success());
     let stderr = BufReader::new(child.stderr.take().expect("piped"));
     let said: Vec<String> = stderr.lines().map_while(Result::ok).collect();
@@ -245,13 +268,15 @@ fn ctrl_c_leaves_whole_files_and_says_so() {
         assert!(folder.path().join("a").join(file).is_file(), "{file} is missing");
     }
     let summary: serde_json::Value =
-        serde_json::from_slice(&fs::read(folder.path().join("a/summary.json")).expect("it is there")).expect("whole");
+        serde_json::from_slice(&fs::read(folder.path().join("a/summary.json")).expect("it is there"))
+            .expect("whole");
     let arrived = summary["requests"]["arrived"].as_u64().expect("a count");
     let rows = fs::read_to_string(folder.path().join("a/requests.csv")).expect("it is there");
     assert_eq!(rows.lines().count() as u64, arrived + 1, "a row for each arrival, and the heading");
     assert!(rows.ends_with('\n'), "the last row is whole");
     let replayed = done(folder.path(), &["replay", "a/decisions.log"]);
     assert!(replayed.contains("same"), "{replayed}");
-    let left: Vec<String> = contents(&folder.path().join("a")).into_keys().filter(|name| name.ends_with(".tmp")).collect();
+    let left: Vec<String> =
+        contents(&folder.path().join("a")).into_keys().filter(|name| name.ends_with(".tmp")).collect();
     assert!(left.is_empty(), "{left:?}");
 }

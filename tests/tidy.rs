@@ -182,7 +182,8 @@ fn every_source_file_belongs_to_a_crate() {
             reach(&file, &beside, &mut reached);
         }
     }
-    let dead: Vec<PathBuf> = rust_files().into_iter().filter(|file| !reached.contains(&root().join(file))).collect();
+    let dead: Vec<PathBuf> =
+        rust_files().into_iter().filter(|file| !reached.contains(&root().join(file))).collect();
     assert!(dead.is_empty(), "no crate contains {dead:#?}");
 }
 
@@ -208,9 +209,12 @@ fn reach(file: &Path, beside: &Path, reached: &mut BTreeSet<PathBuf>) {
     }
     for line in read(file).lines() {
         let line = line.trim_start();
-        let line = line.strip_prefix("pub(crate) ").or_else(|| line.strip_prefix("pub(super) ")).unwrap_or(line);
+        let line =
+            line.strip_prefix("pub(crate) ").or_else(|| line.strip_prefix("pub(super) ")).unwrap_or(line);
         let line = line.strip_prefix("pub ").unwrap_or(line);
-        let Some(name) = line.strip_prefix("mod ").and_then(|rest| rest.trim_end().strip_suffix(';')) else { continue };
+        let Some(name) = line.strip_prefix("mod ").and_then(|rest| rest.trim_end().strip_suffix(';')) else {
+            continue;
+        };
         let module = beside.join(format!("{name}.rs"));
         assert!(module.is_file(), "{} names the module {name}, which has no file", file.display());
         reach(&module, &beside.join(name), reached);

@@ -3,8 +3,10 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use control::units::Instant;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sim::simulation::Progress as Point;
+
+use crate::machine::Stopwatch;
 
 /// Shorter runs show nothing.
 const SHOW_AFTER: Duration = Duration::from_secs(2);
@@ -12,40 +14,27 @@ const SHOW_AFTER: Duration = Duration::from_secs(2);
 /// The line that tells how far a run is.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
-    started: std::time::Instant,
-    requests: Option<u64>,
+    watch: Stopwatch,
     shown: bool,
 }
 
-/// How far a run is.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Point {
-    /// Simulated time.
-    pub(super) now: Instant,
-    /// Requests that arrived.
-    pub(super) arrived: u64,
-    /// Requests that ended.
-    pub(super) ended: u64,
-}
-
 impl Progress {
-    /// `requests` is how many there will be, where that is known.
-    #[expect(clippy::disallowed_methods, reason = "wall time, shown to a person only")]
-    pub(super) fn new(requests: Option<u64>) -> Self {
+    /// Nothing is shown yet.
+    pub(super) fn new() -> Self {
         let bar = std::io::stderr().is_terminal().then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()));
-        Self { bar, started: std::time::Instant::now(), requests, shown: false }
+        Self { bar, watch: Stopwatch::start(), shown: false }
     }
 
     /// Shows how far it is; call it every few thousand events.
-    pub(super) fn update(&mut self, point: Point) {
+    pub(super) fn update(&mut self, point: &Point) {
         let Some(bar) = &self.bar else { return };
-        let elapsed = self.started.elapsed();
+        let elapsed = self.watch.elapsed();
         if elapsed < SHOW_AFTER {
             return;
         }
         if !self.shown {
             self.shown = true;
-            let (pattern, len) = match self.requests {
+            let (pattern, len) = match point.expected {
                 Some(requests) => ("{bar:30} {percent:>3} %  {msg}", requests),
                 None => ("{spinner} {msg}", 0),
             };
@@ -54,7 +43,7 @@ impl Progress {
             bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
         }
         bar.set_position(point.ended);
-        bar.set_message(line(point, elapsed, self.requests));
+        bar.set_message(line(point, elapsed));
     }
 
     /// Takes the line away.
@@ -65,7 +54,7 @@ impl Progress {
     }
 }
 
-fn line(point: Point, elapsed: Duration, requests: Option<u64>) -> String {
+fn line(point: &Point, elapsed: Duration) -> String {
     let millis = elapsed.as_millis().max(1);
     let per_second = u128::from(point.ended) * 1_000 / millis;
     let mut line = format!(
@@ -74,7 +63,7 @@ fn line(point: Point, elapsed: Duration, requests: Option<u64>) -> String {
         point.arrived,
         point.ended
     );
-    if let Some(left) = requests.map(|requests| requests.saturating_sub(point.ended)).filter(|_| per_second > 0) {
+    if let Some(left) = point.expected.map(|requests| requests.saturating_sub(point.ended)).filter(|_| per_second > 0) {
         line.push_str(&format!(", {} left", span((u128::from(left) / per_second) as u64)));
     }
     line
@@ -91,17 +80,19 @@ fn span(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use control::units::Instant;
+
     use super::*;
 
     #[test]
     fn line_tells_time_rate_and_rest() {
-        let point = Point { now: Instant(3_720_000_000_000), arrived: 1_200, ended: 1_000 };
+        let at = |expected| Point { now: Instant(3_720_000_000_000), arrived: 1_200, ended: 1_000, expected };
         assert_eq!(
-            line(point, Duration::from_secs(4), Some(2_000)),
+            line(&at(Some(2_000)), Duration::from_secs(4)),
             "simulated 1 h 02 min  1200 arrived, 1000 ended, 250 requests/s, 4 s left"
         );
         assert_eq!(
-            line(point, Duration::from_secs(4), None),
+            line(&at(None), Duration::from_secs(4)),
             "simulated 1 h 02 min  1200 arrived, 1000 ended, 250 requests/s"
         );
     }

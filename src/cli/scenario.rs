@@ -50,7 +50,9 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
         Command::Show { name } => {
             let text = builtin::text(name).ok_or_else(|| {
                 let names = || builtin::ALL.iter().map(|(name, _)| *name);
-                let near = nearest(name, names()).map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
+                let near = nearest(name, names())
+                    .map(|near| format!(" (did you mean `{near}`?)"))
+                    .unwrap_or_default();
                 let all = names().collect::<Vec<_>>().join(", ");
                 anyhow!("there is no built-in scenario `{name}`{near}\n  = built in: {all}")
             })?;

@@ -21,7 +21,8 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
     let schedulers = lines(control::schedule::ALL);
     let balancers = lines(control::balance::ALL);
     if args.json {
-        let json = serde_json::json!({ "schedulers": objects(&schedulers), "balancers": objects(&balancers) });
+        let json =
+            serde_json::json!({ "schedulers": objects(&schedulers), "balancers": objects(&balancers) });
         print(&format!("{}\n", serde_json::to_string_pretty(&json)?))?;
         return Ok(Ending::Done);
     }
@@ -34,7 +35,10 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
         text.push_str(&table(&[key, "cost", "idea"], &rows));
         text.push('\n');
         for line in list {
-            text.push_str(&format!("  {}\n    needs:  {}\n    source: {}\n", line.name, line.needs, line.source));
+            text.push_str(&format!(
+                "  {}\n    needs:  {}\n    source: {}\n",
+                line.name, line.needs, line.source
+            ));
         }
         text.push('\n');
     }

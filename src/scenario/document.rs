@@ -90,9 +90,13 @@ impl Document {
         let source = Arc::new(Text { name: format!("from {option}"), text: assignment.to_owned() });
         let text = self.texts.len();
         let Some((path, value)) = assignment.split_once('=') else {
-            return Err(Report::at(&source, 0..assignment.len(), format!("`{option}` needs a key and a value"))
-                .label("no `=` here")
-                .help(format!("write {option} key=value, for example {option} workload.requests=1000")));
+            return Err(Report::at(
+                &source,
+                0..assignment.len(),
+                format!("`{option}` needs a key and a value"),
+            )
+            .label("no `=` here")
+            .help(format!("write {option} key=value, for example {option} workload.requests=1000")));
         };
         let value_at = path.len() + 1;
         let node = argument_value(&source, text, value, value_at)?;
@@ -194,7 +198,8 @@ fn argument_value(source: &Arc<Text>, text: usize, value: &str, offset: usize) -
         }
         Err(error) if opens_structure => {
             let span = error.span().unwrap_or(value.len()..value.len());
-            let span = (span.start + offset).min(source.text.len())..(span.end + offset).min(source.text.len());
+            let span =
+                (span.start + offset).min(source.text.len())..(span.end + offset).min(source.text.len());
             Err(Report::at(source, span, "this value is not TOML").label(error.message().to_owned()))
         }
         Err(_) => Ok(Node { origin: whole, value: Value::String(value.trim().to_owned()) }),
@@ -234,8 +239,14 @@ fn put(node: &mut Node, path: &[(String, Origin)], value: Node, source: &Arc<Tex
             let len = nodes.len();
             let found = name.parse::<usize>().ok().and_then(|index| nodes.get_mut(index));
             let Some(element) = found else {
-                return Err(Report::at(source, origin.span.clone(), format!("there is no element `{name}` here"))
-                    .label(format!("expected a number below {len}: the list has {len} elements, counted from 0")));
+                return Err(Report::at(
+                    source,
+                    origin.span.clone(),
+                    format!("there is no element `{name}` here"),
+                )
+                .label(format!(
+                    "expected a number below {len}: the list has {len} elements, counted from 0"
+                )));
             };
             put(element, rest, value, source)
         }

@@ -109,7 +109,9 @@ pub enum ScenarioError {
         reason: std::io::Error,
     },
     /// Neither a file nor a built-in.
-    #[error("error: there is no scenario `{name}`: expected a file or the name of a built-in{nearest}\n  = built in: {builtin}")]
+    #[error(
+        "error: there is no scenario `{name}`: expected a file or the name of a built-in{nearest}\n  = built in: {builtin}"
+    )]
     Unknown {
         /// What was given.
         name: String,

@@ -18,7 +18,12 @@ pub struct ReportFile {
 
 impl Default for ReportFile {
     fn default() -> Self {
-        Self { slo_ttft_millis: 2_000, slo_tpot_millis: 100, warmup_percent: 10, sample_interval_millis: 1_000 }
+        Self {
+            slo_ttft_millis: 2_000,
+            slo_tpot_millis: 100,
+            warmup_percent: 10,
+            sample_interval_millis: 1_000,
+        }
     }
 }
 

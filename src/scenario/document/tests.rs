@@ -47,7 +47,8 @@ fn with(sets: &[&str]) -> Result<Outer, Report> {
 
 #[test]
 fn values_take_their_type_from_what_parses() {
-    let outer = with(&["seed=0x10", "ratio=2", "on=true", "text=two words", "choice={ number = 3 }"]).expect("fits");
+    let outer =
+        with(&["seed=0x10", "ratio=2", "on=true", "text=two words", "choice={ number = 3 }"]).expect("fits");
     assert_eq!(
         (outer.seed, outer.ratio, outer.on, outer.text.as_str(), outer.choice),
         (16, 2.0, true, "two words", Some(Choice::Number(3)))
