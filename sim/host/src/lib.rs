@@ -3,4 +3,5 @@
 pub mod api;
 pub mod batch;
 pub mod costs;
+pub mod profile;
 pub mod spec;
