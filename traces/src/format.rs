@@ -1,0 +1,124 @@
+//! The formats, and how they are told apart by their first line.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Fault, TraceError, shown};
+use crate::row::RawRow;
+use crate::{azure, burstgpt, mooncake, vidur};
+
+/// A public trace format.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Azure LLM inference traces of 2023 and 2024.
+    Azure,
+    /// BurstGPT, with and without sessions.
+    BurstGpt,
+    /// Mooncake's JSON lines with prefix blocks.
+    Mooncake,
+    /// vidur's processed traces.
+    Vidur,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 4] = [Self::Azure, Self::BurstGpt, Self::Mooncake, Self::Vidur];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Azure => "azure",
+            Self::BurstGpt => "burstgpt",
+            Self::Mooncake => "mooncake",
+            Self::Vidur => "vidur",
+        }
+    }
+
+    /// A name as given on the command line; `None` for `auto`.
+    ///
+    /// # Errors
+    /// Where it is neither `auto` nor a format's name.
+    pub fn from_option(name: &str) -> Result<Option<Self>, TraceError> {
+        if name.eq_ignore_ascii_case("auto") { Ok(None) } else { name.parse().map(Some) }
+    }
+
+    /// The format that a file's first line shows.
+    pub(crate) fn detect(line: &[u8]) -> Result<Self, Fault> {
+        const MARKS: [(&str, Format); 4] = [
+            ("contexttokens", Format::Azure),
+            ("request tokens", Format::BurstGpt),
+            ("input_length", Format::Mooncake),
+            ("arrived_at", Format::Vidur),
+        ];
+        let lower = line.to_ascii_lowercase();
+        let has = |mark: &str| lower.windows(mark.len()).any(|window| window == mark.as_bytes());
+        if let Some((_, format)) = MARKS.iter().find(|(mark, _)| has(mark)) {
+            return Ok(*format);
+        }
+        if has("num_prefill_tokens") {
+            let found = format!("{}, which has lengths without times of arrival", shown(line));
+            return Err(Fault::new(1, found, "a trace with a column arrived_at"));
+        }
+        let expected = "the first line of a trace: a header with ContextTokens (azure), Request tokens (burstgpt) \
+                        or arrived_at (vidur), or a JSON object with input_length (mooncake)";
+        Err(Fault::new(1, shown(line), expected))
+    }
+
+    /// A parser for the rows after `first`, which is the header if the format has one.
+    pub(crate) fn parser(self, first: &[u8]) -> Result<Parser, Fault> {
+        Ok(match self {
+            Self::Azure => Parser::Azure(azure::Parser::new(first)?),
+            Self::BurstGpt => Parser::BurstGpt(burstgpt::Parser::new(first)?),
+            Self::Mooncake => Parser::Mooncake(mooncake::Parser),
+            Self::Vidur => Parser::Vidur(vidur::Parser::new(first)?),
+        })
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Format {
+    type Err = TraceError;
+
+    fn from_str(name: &str) -> Result<Self, TraceError> {
+        Self::ALL.into_iter().find(|format| format.name().eq_ignore_ascii_case(name)).ok_or_else(|| {
+            TraceError::Option {
+                option: "format",
+                found: shown(name.as_bytes()),
+                expected: "auto, azure, burstgpt, mooncake or vidur",
+            }
+        })
+    }
+}
+
+/// What turns lines into rows.
+pub(crate) enum Parser {
+    Azure(azure::Parser),
+    BurstGpt(burstgpt::Parser),
+    Mooncake(mooncake::Parser),
+    Vidur(vidur::Parser),
+}
+
+impl Parser {
+    /// Whether the file's first line is no row.
+    pub(crate) const fn has_header(&self) -> bool {
+        !matches!(self, Self::Mooncake(_))
+    }
+
+    pub(crate) fn row(&mut self, line: &[u8]) -> Result<RawRow, Fault> {
+        match self {
+            Self::Azure(parser) => parser.row(line),
+            Self::BurstGpt(parser) => parser.row(line),
+            Self::Mooncake(parser) => parser.row(line),
+            Self::Vidur(parser) => parser.row(line),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! A row of a trace, whatever its format.
+
+use std::sync::Arc;
+
+use control::ids::SessionId;
+use control::request::Block;
+use control::units::Instant;
+
+/// One request as a trace tells it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TraceRow {
+    /// Its line in the file, from 1.
+    pub line: u64,
+    /// When it arrived, since the trace's first row.
+    pub at: Instant,
+    /// The model that it names, where the format names one.
+    pub model: Option<Arc<str>>,
+    /// The session that it belongs to, where the format knows sessions: 64 bits of the session's name.
+    pub session: Option<SessionId>,
+    /// Tokens of the prompt; 0 where the request failed.
+    pub prompt_tokens: u32,
+    /// Tokens of the answer; 0 where the request failed.
+    pub output_tokens: u32,
+    /// The prompt as a chain of blocks, where the format tells; token counts sum to `prompt_tokens`.
+    pub blocks: Option<Arc<[Block]>>,
+}
+
+impl TraceRow {
+    /// Whether there is something to replay: a prompt and an answer of at least one token each.
+    #[must_use]
+    pub const fn has_tokens(&self) -> bool {
+        self.prompt_tokens > 0 && self.output_tokens > 0
+    }
+}
+
+/// A row before its place in time is known.
+#[derive(Debug)]
+pub(crate) struct RawRow {
+    /// Nanoseconds on the file's own clock.
+    pub(crate) at: i128,
+    /// Column of the stamp, for messages.
+    pub(crate) column: usize,
+    /// How the stamp was printed, where a format allows several ways.
+    pub(crate) shape: Option<crate::stamp::Shape>,
+    pub(crate) model: Option<Arc<str>>,
+    pub(crate) session: Option<SessionId>,
+    pub(crate) prompt_tokens: u32,
+    pub(crate) output_tokens: u32,
+    pub(crate) blocks: Option<Arc<[Block]>>,
+}
