@@ -3,5 +3,8 @@
 pub mod api;
 pub mod batch;
 pub mod costs;
+pub mod fit;
+pub mod host;
 pub mod profile;
 pub mod spec;
+pub mod tiers;

@@ -1,0 +1,337 @@
+//! One Ollama host as a state machine: whoever drives it delivers messages and advances it to what it waits for.
+//!
+//! The files follow Ollama's parts: [`arrive`](self) (the handler before the scheduler), `pending` (the queue and its
+//! loop), `load`, `serve` (requests on a runner), `release` (ends of requests, expiry, unloading), `share` (runners that
+//! compute on one device). The batch loop of a runner is [`crate::batch`], what fits is [`crate::fit`].
+//!
+//! Left out: health pings that fail (a runner here never hangs), projectors, pulling from a registry, and v0.32.
+
+mod arrive;
+mod check;
+mod flight;
+mod load;
+mod mixture;
+mod pending;
+mod prompt;
+mod release;
+pub mod rules;
+mod runner;
+mod serve;
+mod share;
+mod view;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
+
+use control::ids::ModelId;
+use control::request::KeepAlive;
+use control::units::{Bytes, Instant};
+
+use crate::api::{Due, Engine, HostEvent, Message, Phase};
+use crate::batch::LoopEvent;
+use crate::fit::KvCache;
+use crate::spec::{GpuSpec, Profile, Version};
+use crate::tiers::Tiers;
+use flight::{Flights, Slot};
+use runner::{Runner, RunnerId};
+
+/// What a host is: its machine, Ollama's settings on it, the models on its disk.
+#[derive(Clone, PartialEq, Debug)]
+pub struct HostSpec {
+    /// Name for messages.
+    pub name: String,
+    /// Whose rules it follows.
+    pub version: Version,
+    /// Its GPUs; empty where it computes on its CPU.
+    pub gpus: Vec<Arc<GpuSpec>>,
+    /// Memory of the host.
+    pub ram: Bytes,
+    /// `OLLAMA_NUM_PARALLEL`.
+    pub num_parallel: Option<u32>,
+    /// `OLLAMA_MAX_QUEUE` (512).
+    pub max_queue: u32,
+    /// `OLLAMA_MAX_LOADED_MODELS`.
+    pub max_loaded: Option<u32>,
+    /// `OLLAMA_KEEP_ALIVE` (5 min).
+    pub keep_alive: KeepAlive,
+    /// `OLLAMA_CONTEXT_LENGTH`.
+    pub num_ctx_default: Option<u32>,
+    /// `OLLAMA_GPU_OVERHEAD` on each GPU.
+    pub gpu_overhead: Bytes,
+    /// `OLLAMA_SCHED_SPREAD`.
+    pub sched_spread: bool,
+    /// `OLLAMA_KV_CACHE_TYPE`.
+    pub kv_cache: KvCache,
+    /// `OLLAMA_MULTIUSER_CACHE`.
+    pub multiuser_cache: bool,
+    /// Room for weights in the host's page cache.
+    pub page_cache: Bytes,
+    /// Which batch loop engine runs.
+    pub engine: Engine,
+    /// Ollama, or what it is compared with.
+    pub serving: Serving,
+    /// Models on its disk, each id once.
+    pub models: Vec<HostModel>,
+}
+
+/// A model on a host's disk.
+#[derive(Clone, PartialEq, Debug)]
+pub struct HostModel {
+    /// Its name's id.
+    pub model: ModelId,
+    /// Its profile for the host's first GPU, or its CPU.
+    pub profile: Arc<Profile>,
+}
+
+/// How models are served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Serving {
+    /// As Ollama does.
+    Ollama,
+    /// The host's first model is always resident, in one batch loop without prefix cache: stands for a paged batching
+    /// server (256 slots, 2,048 tokens). Options of requests, keep-alive, and memory of caches do not matter.
+    Paged {
+        /// Sequences in the batch.
+        slots: u32,
+        /// Tokens of a step.
+        batch_tokens: u32,
+    },
+}
+
+/// Sums since the host was made, and its state at one time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct HostCounters {
+    /// Requests on it: being prepared, pending, waiting for a slot, or in one.
+    pub requests: u32,
+    /// Requests in slots.
+    pub running: u32,
+    /// Time in which at least one runner computed, in nanoseconds.
+    pub busy_nanos: u64,
+    /// Loads begun.
+    pub loads: u64,
+    /// Runners told to go to make room for another model.
+    pub evictions: u64,
+    /// Requests that found their model in VRAM, loads from the page cache, from the disk, from a registry.
+    pub tier_hits: [u64; 4],
+    /// Prompt tokens evaluated.
+    pub prompt_tokens: u64,
+    /// Prompt tokens found in a slot's cache.
+    pub cached_tokens: u64,
+    /// Tokens generated.
+    pub output_tokens: u64,
+    /// Steps of batch loops.
+    pub steps: u64,
+    /// Events of batch loops that were executed.
+    pub boundaries: u64,
+}
+
+/// What waits to be handled while a runner is unloaded: one at a time, in order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Completed {
+    /// A request no longer holds this runner.
+    Finished(RunnerId),
+    /// This runner's time is over.
+    Expired(RunnerId),
+}
+
+/// What the pending loop waits for with a request in hand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Wait {
+    /// Any runner to be unloaded.
+    Unload,
+    /// A runner that loads: its lock.
+    Lock,
+    /// The load of this runner for the request itself.
+    Load(RunnerId),
+}
+
+/// One host.
+#[derive(Debug)]
+pub struct Host {
+    spec: Arc<HostSpec>,
+    /// Index into the spec's models by model id; `u16::MAX` where it is not on disk.
+    on_disk: Vec<u16>,
+    /// By model on disk: the number of its weights, in the order of blob paths.
+    blobs: Vec<u16>,
+    num_ctx_default: u32,
+    loaded_max: usize,
+    flights: Flights,
+    runners: Vec<Runner>,
+    runners_made: u32,
+    /// Requests being prepared, by the time at which they are.
+    preparing: BinaryHeap<Reverse<(Instant, u64, Slot)>>,
+    prepared: u64,
+    /// The request in the pending loop's hand.
+    hand: Option<(Slot, Wait)>,
+    queue: VecDeque<Slot>,
+    /// The runner that is being unloaded; ends and expiries wait meanwhile.
+    unloading: Option<RunnerId>,
+    completed: VecDeque<Completed>,
+    /// The list of runners is locked, and who waits for it.
+    locked: bool,
+    gate: Vec<Slot>,
+    tiers: Tiers,
+    /// What the driver said of the time that steps take, in thousandths.
+    slowdown: u32,
+    /// When runners must be told how they share devices.
+    share_at: Option<Instant>,
+    /// Runners that compute, and since when at least one does.
+    active: u32,
+    busy_since: Instant,
+    next: Option<Due>,
+    revision: u64,
+    tally: HostCounters,
+    loop_events: Vec<LoopEvent>,
+}
+
+impl Host {
+    /// An idle host: nothing loaded, page cache empty (paged serving: its model loaded).
+    #[must_use]
+    pub fn new(spec: Arc<HostSpec>) -> Self {
+        let ids = spec.models.iter().map(|model| model.model.index() + 1).max().unwrap_or(0);
+        let mut on_disk = vec![u16::MAX; ids];
+        let mut paths: Vec<&str> = Vec::new();
+        for (index, entry) in spec.models.iter().enumerate() {
+            on_disk[entry.model.index()] = index as u16;
+            paths.push(&entry.profile.model.blob);
+        }
+        paths.sort_unstable();
+        paths.dedup();
+        let number = |entry: &HostModel| paths.partition_point(|path| *path < entry.profile.model.blob.as_str()) as u16;
+        let blobs = spec.models.iter().map(number).collect();
+        let mut host = Self {
+            on_disk,
+            blobs,
+            num_ctx_default: rules::num_ctx_default(&spec),
+            loaded_max: rules::loaded_max(&spec),
+            flights: Flights::default(),
+            runners: Vec::new(),
+            runners_made: 0,
+            preparing: BinaryHeap::new(),
+            prepared: 0,
+            hand: None,
+            queue: VecDeque::new(),
+            unloading: None,
+            completed: VecDeque::new(),
+            locked: false,
+            gate: Vec::new(),
+            tiers: Tiers::new(spec.page_cache),
+            slowdown: 1_000,
+            share_at: None,
+            active: 0,
+            busy_since: Instant::ZERO,
+            next: None,
+            revision: 0,
+            tally: HostCounters::default(),
+            loop_events: Vec::new(),
+            spec,
+        };
+        host.make_resident();
+        host
+    }
+
+    /// The next internal event, `None` while nothing is under way.
+    #[must_use]
+    #[inline]
+    pub fn next(&self) -> Option<Due> {
+        self.next
+    }
+
+    /// Executes the internal event that [`Host::next`] announced, at exactly that time and phase. Where several fall on
+    /// one time and phase, it executes at least the first.
+    pub fn advance(&mut self, due: Due, out: &mut Vec<HostEvent>) {
+        match due.phase {
+            Phase::Boundary | Phase::Start => {
+                if let Some(at) = self.runners.iter().position(|runner| runner.due == Some(due)) {
+                    self.tally.boundaries += 1;
+                    let mut events = std::mem::take(&mut self.loop_events);
+                    self.runners[at].batch.advance(due, &mut events);
+                    self.loop_changed(due.at, at, due.phase);
+                    self.handle(due.at, at, &mut events, out);
+                    self.loop_events = events;
+                }
+            }
+            Phase::Timer => self.run_timers(due.at, out),
+            Phase::Delivery => {}
+        }
+        self.announce();
+    }
+
+    /// Delivers a message at `now`, not earlier than the last event.
+    pub fn deliver(&mut self, now: Instant, message: Message, out: &mut Vec<HostEvent>) {
+        match message {
+            Message::Request(request) => self.arrive(now, request, out),
+            Message::Cancel(key) => self.cancel(now, key, out),
+            Message::Slowdown(permille) => {
+                self.slowdown = permille.max(1);
+                self.share(now);
+            }
+        }
+        self.announce();
+    }
+
+    /// Finds the next event among batch loops and timers.
+    #[inline]
+    fn announce(&mut self) {
+        let mut next: Option<Due> = None;
+        let mut timer = self.share_at.map_or(u64::MAX, |at| at.0);
+        for runner in &self.runners {
+            if let Some(due) = runner.due
+                && next.is_none_or(|first| due < first)
+            {
+                next = Some(due);
+            }
+            if let Some(at) = runner.timer() {
+                timer = timer.min(at.0);
+            }
+        }
+        if let Some(Reverse((at, _, _))) = self.preparing.peek() {
+            timer = timer.min(at.0);
+        }
+        if timer != u64::MAX {
+            let due = Due { at: Instant(timer), phase: Phase::Timer };
+            next = Some(next.map_or(due, |first| first.min(due)));
+        }
+        self.next = next;
+    }
+
+    /// All timers due at `now`: runners in the order in which they were loaded, then requests that are prepared, then
+    /// the sharing of devices.
+    fn run_timers(&mut self, now: Instant, out: &mut Vec<HostEvent>) {
+        while let Some(at) = self.runners.iter().position(|runner| runner.timer().is_some_and(|timer| timer <= now)) {
+            if self.runners[at].until.is_some_and(|until| until <= now) {
+                self.state_over(now, at, out);
+            } else if self.runners[at].expires_by(now) {
+                self.runners[at].expires = None;
+                self.runners[at].looked_at = None;
+                let id = self.runners[at].id;
+                self.complete(now, Completed::Expired(id));
+            }
+        }
+        let contended = self.on_cpu() && !self.preparing.is_empty();
+        while let Some(&Reverse((at, _, slot))) = self.preparing.peek() {
+            if at > now {
+                break;
+            }
+            self.preparing.pop();
+            self.get_runner(now, slot, out);
+        }
+        if self.share_at.is_some_and(|at| at <= now) || (contended && self.preparing.is_empty()) {
+            self.share_at = None;
+            self.share(now);
+        }
+    }
+
+    fn runner_index(&self, id: RunnerId) -> Option<usize> {
+        self.runners.iter().position(|runner| runner.id == id)
+    }
+
+    fn profile(&self, model: u16) -> &Arc<Profile> {
+        &self.spec.models[model as usize].profile
+    }
+
+    fn discrete(&self, gpu: usize) -> bool {
+        self.spec.gpus[gpu].discrete
+    }
+}
