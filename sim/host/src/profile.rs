@@ -9,6 +9,7 @@
 mod catalogue;
 mod error;
 mod file;
+mod fitted;
 mod render;
 mod roofline;
 mod tables;

@@ -8,11 +8,12 @@ use toml::Spanned;
 use crate::costs::Costs;
 use crate::profile::error::{ProfileError, Source, nearest};
 use crate::profile::file::{self, File, ProfileEntry};
+use crate::profile::fitted::FITTED;
 use crate::profile::roofline::{Efficiency, Roofline, Weights};
 use crate::spec::{GpuSpec, ModelSpec, Profile, Version};
 
-/// The built-in files: specs first, since profiles refer to them.
-const BUILTIN: &[(&str, &str)] = &[
+/// The built-in specs.
+const SPECS: &[(&str, &str)] = &[
     ("gpus.toml", include_str!("../../profiles/gpus.toml")),
     ("models.toml", include_str!("../../profiles/models.toml")),
 ];
@@ -20,15 +21,17 @@ const BUILTIN: &[(&str, &str)] = &[
 /// The CPU that the layers of a partial offload run on.
 const HOST_CPU: &str = "cpu-server";
 
-static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
-    let mut catalogue = Catalogue::default();
-    for (name, text) in BUILTIN {
-        if let Err(error) = catalogue.add(Source { text, file: name }) {
+static ROOFLINES: LazyLock<Catalogue> = LazyLock::new(|| built_in(Catalogue::default(), SPECS));
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| built_in(ROOFLINES.clone(), FITTED));
+
+fn built_in(mut catalogue: Catalogue, files: &[(&str, &str)]) -> Catalogue {
+    for (file, text) in files {
+        if let Err(error) = catalogue.add(Source { text, file }) {
             panic!("a built-in profile file is broken: {error}");
         }
     }
     catalogue
-});
+}
 
 /// Models, GPUs, and a profile for each pair.
 #[derive(Clone, Default)]
@@ -45,6 +48,12 @@ impl Catalogue {
     #[must_use]
     pub fn builtin() -> &'static Self {
         &CATALOGUE
+    }
+
+    /// The built-in GPUs and models with rooflines alone: what the fits start from, and are to be compared with.
+    #[must_use]
+    pub fn rooflines() -> &'static Self {
+        &ROOFLINES
     }
 
     /// The built-in catalogue with the GPUs, models and profiles of a file of the user's; `file_name` is for errors.
@@ -106,6 +115,21 @@ impl Catalogue {
         })
     }
 
+    /// Bytes of a model's weights that a step with `tokens` tokens in its batch reads, on average over the experts that
+    /// tokens pick.
+    ///
+    /// # Errors
+    /// [`ProfileError::UnknownModel`] with the nearest known name.
+    pub fn step_bytes(&self, model_name: &str, tokens: u32) -> Result<u64, ProfileError> {
+        let model = self.model(model_name)?;
+        Ok(self.split(model).step_bytes(model, tokens))
+    }
+
+    /// How a model's file splits into what each step reads and experts.
+    fn split(&self, model: &ModelSpec) -> Arc<Weights> {
+        self.weights.get(&model.name).cloned().unwrap_or_else(|| Arc::new(Weights::uniform(model)))
+    }
+
     /// Adds a file: its specs, a roofline for each new pair, then its measured profiles.
     fn add(&mut self, source: Source<'_>) -> Result<(), ProfileError> {
         let file = file::read(source)?;
@@ -165,8 +189,7 @@ impl Catalogue {
         let mut new = Vec::new();
         for model in self.models.values() {
             let runner = model.runner(Version::default());
-            let weights =
-                self.weights.get(&model.name).cloned().unwrap_or_else(|| Arc::new(Weights::uniform(model)));
+            let weights = self.split(model);
             let costs = |gpu: &GpuSpec| {
                 let efficiency = self.efficiency(gpu);
                 Arc::new(Roofline { gpu, model, weights: &weights, efficiency: &efficiency }.costs(runner))

@@ -1,0 +1,199 @@
+//! A100 80 GB: dense kernels of Llama-3-8B (vidur) and vLLM's attention and matrix kernels (aiconfigurator), 16 bits.
+//!
+//! The sum of kernels, with the overhead of a step that the RTX 4090's run showed. Another engine than Ollama's: marked.
+//! Held out: token counts between the knots, and every second context length. The 16-bit profile is also the paged server
+//! of 256 slots and 2,048 batch tokens that other simulators stand for.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::Table;
+use super::output::{Fitted, Tables, decode_seconds, prefill_seconds};
+use super::rtx_4090::quantised;
+use super::solve::{errors, least_squares, median_of};
+
+const LAYERS: f64 = 32.0;
+const MILLIS: f64 = 1e-3;
+/// Kernels of a layer and how often each runs in it.
+const KERNELS: [(&str, f64); 9] = [
+    ("input_layernorm", 1.0),
+    ("attn_pre_proj", 1.0),
+    ("attn_rope", 1.0),
+    ("attn_post_proj", 1.0),
+    ("post_attention_layernorm", 1.0),
+    ("mlp_up_proj", 1.0),
+    ("mlp_act", 1.0),
+    ("mlp_down_proj", 1.0),
+    ("add", 2.0),
+];
+const SEQUENCES: [u32; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+const TOKENS: [u32; 6] = [64, 128, 256, 512, 1024, 2048];
+const VOCABULARY: f64 = 128_256.0;
+/// The widest matrix measured; the output layer's is taken to cost in proportion.
+const WIDEST: u32 = 65_536;
+
+struct Kernels {
+    /// By tokens.
+    dense: BTreeMap<u32, f64>,
+    /// The output layer, by sequences.
+    output: BTreeMap<u32, f64>,
+    /// By (sequences, tokens in the cache of each).
+    decode: BTreeMap<(u32, u32), f64>,
+    /// By tokens of one prompt.
+    prompt: BTreeMap<u32, f64>,
+}
+
+pub(crate) fn fits(data: &Path, overhead: f64) -> Vec<Fitted> {
+    let kernels = Kernels::read(data);
+    let tables = kernels.tables(overhead);
+    let costs = tables.costs();
+    let decode = |odd: bool| -> Vec<(f64, f64)> {
+        kernels
+            .decode_rows(odd)
+            .into_iter()
+            .map(|(sequences, cache, seconds)| (decode_seconds(&costs, sequences, cache), seconds + overhead))
+            .collect()
+    };
+    let mut prompts = (Vec::new(), Vec::new());
+    for (&tokens, &attention) in &kernels.prompt {
+        let Some(&dense) = kernels.dense.get(&tokens).filter(|_| (64..=2048).contains(&tokens)) else {
+            continue;
+        };
+        let pairs = f64::from(tokens) * f64::from(tokens) / 2.0;
+        let measured = dense + LAYERS * attention + kernels.output[&1] + overhead;
+        let list = if TOKENS.contains(&tokens) { &mut prompts.0 } else { &mut prompts.1 };
+        list.push((prefill_seconds(&costs, tokens, pairs), measured));
+    }
+    let between: Vec<(f64, f64)> = kernels
+        .dense
+        .iter()
+        .filter(|(tokens, _)| (65..2048).contains(*tokens) && !TOKENS.contains(tokens))
+        .map(|(&tokens, &seconds)| (kernels.between(tokens), seconds))
+        .collect();
+    let base = Fitted {
+        gpu: "a100-80gb".to_owned(),
+        model: "llama3.1:8b-instruct-fp16".to_owned(),
+        engine: "vLLM's kernels, bf16 (another engine than Ollama's)".to_owned(),
+        source: "vidur compute a100 Meta-Llama-3-8B mlp (MIT) and aiconfigurator a100_sxm vllm 0.14.0 attention and gemm \
+                 (Apache-2.0), summed; stands for a paged server of 256 slots and 2,048 batch tokens too"
+            .to_owned(),
+        fit_error: format!("sums of kernels: decode {}; prompts {}", errors(&decode(false)), errors(&prompts.0)),
+        held_out: format!(
+            "sums of kernels: decode at every second context length {}; prompt of 1,536 tokens {}; dense kernels at token \
+             counts between the knots {}",
+            errors(&decode(true)),
+            errors(&prompts.1),
+            errors(&between)
+        ),
+        assumed: vec![
+            "other_engine: vllm bf16, taken for Ollama's".to_owned(),
+            "assumed_step_overhead = as in the vLLM run on an RTX 4090".to_owned(),
+            "assumed_output_layer = in proportion to a matrix of 65,536 columns".to_owned(),
+            "assumed_request_overhead = 0: a paged server's tokenizer runs aside".to_owned(),
+        ],
+        overrides: vec![("request_overhead_nanos", 0)],
+        tables,
+    };
+    let mut small = quantised(data, &base, "llama3.1:8b");
+    small.assumed.retain(|text| !text.starts_with("assumed_request_overhead"));
+    vec![base, small]
+}
+
+impl Kernels {
+    fn read(data: &Path) -> Self {
+        let mut dense: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+        let mlp = Table::open(&data.join("hw-perf/vidur/compute/a100/meta-llama/Meta-Llama-3-8B/mlp.csv.gz"));
+        for row in mlp.rows().filter(|row| row.count("num_tensor_parallel_workers") == 1) {
+            let median = |kernel: &str| row.number(&format!("time_stats.{kernel}.median")) * MILLIS;
+            let layer: f64 = KERNELS.iter().map(|(kernel, times)| median(kernel) * times).sum();
+            dense.entry(row.count("num_tokens")).or_default().push(LAYERS * layer + median("emb"));
+        }
+        let folder = data.join("hw-perf/aiconfigurator/a100_sxm");
+        let gemm = Table::open(&folder.join("gemm/vllm/0.14.0/gemm_perf.csv.gz"));
+        let wide = gemm.rows().filter(|row| {
+            row.text("gemm_dtype") == "bfloat16" && row.count("n") == WIDEST && row.count("k") == 4096
+        });
+        let output = wide
+            .map(|row| (row.count("m"), row.number("latency") * MILLIS * VOCABULARY / f64::from(WIDEST)))
+            .collect();
+        let llama = |row: &super::Row<'_>| {
+            row.count("num_heads") == 32
+                && row.count("num_key_value_heads") == 8
+                && row.count("head_dim") == 128
+        };
+        let generation = Table::open(&folder.join("attention/vllm/0.14.0/generation_attention_perf.csv.gz"));
+        let context = Table::open(&folder.join("attention/vllm/0.14.0/context_attention_perf.csv.gz"));
+        Self {
+            dense: dense.into_iter().map(|(tokens, all)| (tokens, median_of(all.into_iter()))).collect(),
+            output,
+            decode: generation
+                .rows()
+                .filter(llama)
+                .map(|row| ((row.count("batch_size"), row.count("step")), row.number("latency") * MILLIS))
+                .collect(),
+            prompt: context
+                .rows()
+                .filter(|row| llama(row) && row.count("batch_size") == 1)
+                .map(|row| (row.count("isl"), row.number("latency") * MILLIS))
+                .collect(),
+        }
+    }
+
+    /// Rows of decoding: sequences, cache of each, seconds a step. `odd` picks every second context length.
+    fn decode_rows(&self, odd: bool) -> Vec<(u32, u32, f64)> {
+        let small =
+            self.decode.iter().filter(|(key, _)| SEQUENCES.contains(&key.0) && key.0 * key.1 <= 300_000);
+        small
+            .filter(|(key, _)| ((key.1 + 1).trailing_zeros() % 2 == 1) == odd)
+            .map(|(&(sequences, cache), &seconds)| {
+                (sequences, cache, self.dense[&sequences] + self.output[&sequences] + LAYERS * seconds)
+            })
+            .collect()
+    }
+
+    fn tables(&self, overhead: f64) -> Tables {
+        let equations: Vec<(Vec<f64>, f64)> = self
+            .decode_rows(false)
+            .into_iter()
+            .map(|(sequences, cache, seconds)| {
+                let mut factors: Vec<f64> =
+                    SEQUENCES.iter().map(|&d| if d == sequences { 1.0 } else { 0.0 }).collect();
+                factors.push(f64::from(sequences) * f64::from(cache));
+                (factors, seconds)
+            })
+            .collect();
+        let mut solved = least_squares(&equations);
+        let context = solved.pop().unwrap_or_default();
+        let prompts: Vec<(Vec<f64>, f64)> = self
+            .prompt
+            .iter()
+            .filter(|(tokens, _)| **tokens >= 512)
+            .map(|(&tokens, &seconds)| {
+                let tokens = f64::from(tokens);
+                (vec![tokens, tokens * tokens / 2.0], LAYERS * seconds)
+            })
+            .collect();
+        let pair = least_squares(&prompts)[1];
+        let prefill = TOKENS.map(|tokens| {
+            let attention =
+                LAYERS * self.prompt[&tokens] - pair * f64::from(tokens) * f64::from(tokens) / 2.0;
+            (tokens, self.dense[&tokens] + self.output[&1] + f64::max(0.0, attention) + overhead)
+        });
+        Tables {
+            decode: SEQUENCES.into_iter().zip(solved).map(|(at, seconds)| (at, seconds + overhead)).collect(),
+            prefill: prefill.to_vec(),
+            context,
+            prefill_context: pair,
+            ..Tables::default()
+        }
+        .finish()
+    }
+
+    /// Dense kernels at `tokens`, on the straight line between the two knots around it.
+    fn between(&self, tokens: u32) -> f64 {
+        let upper = TOKENS.partition_point(|&knot| knot < tokens);
+        let (low, high) = (TOKENS[upper - 1], TOKENS[upper]);
+        let (from, to) = (self.dense[&low], self.dense[&high]);
+        from + (to - from) * f64::from(tokens - low) / f64::from(high - low)
+    }
+}

@@ -1,0 +1,98 @@
+//! One run: jobs come in, control decides, hosts work, records go out.
+//!
+//! The simulator knows what control may not (true lengths), and gives control what a gateway would see, at the time it
+//! would see it. Faults, several controls and transfers between hosts are left out here.
+
+mod flights;
+mod hosts;
+mod ports;
+mod run;
+
+use control::config::Config;
+use control::units::{Instant, Nanos};
+use traces::record::{Record, Sample};
+
+pub use run::Simulation;
+
+use crate::config::Fleet;
+
+/// What a run is made from.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Keys every draw.
+    pub seed: u64,
+    /// How control decides.
+    pub control: Config,
+    /// What it decides over.
+    pub fleet: Fleet,
+    /// How often the fleet is sampled; `None`: never.
+    pub sample_every: Option<Nanos>,
+}
+
+/// Where a run's results go.
+pub trait Sink {
+    /// A request has ended (or the run has, with the request under way).
+    fn record(&mut self, record: &Record);
+    /// The fleet at a sampling time.
+    fn sample(&mut self, sample: &Sample);
+    /// A sign of life, every few thousand events. False stops the run at this event boundary.
+    fn progress(&mut self, progress: &Progress) -> bool;
+    /// Takes a record of the decision log; called only where [`Sink::wants_log`].
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    fn log(&mut self, record: &control::log::Record<'_>) -> Result<(), String>;
+    /// Whether a decision log is kept.
+    fn wants_log(&self) -> bool;
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Progress {
+    /// Simulated time.
+    pub now: Instant,
+    /// Requests arrived.
+    pub arrived: u64,
+    /// Requests ended.
+    pub ended: u64,
+    /// How many requests there will be, where known.
+    pub expected: Option<u64>,
+}
+
+/// What is known at the end of a run besides its records.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RunEnd {
+    /// The digest.
+    pub digest: String,
+    /// Time of the last event.
+    pub ended_at: Instant,
+    /// Whether it was stopped before all was done.
+    pub stopped: bool,
+    /// Events that the engine executed; it differs between batch engines.
+    pub events: u64,
+    /// Steps of all batch loops; the same for both engines.
+    pub steps: u64,
+    /// Events of batch loops: jumps, or steps.
+    pub boundaries: u64,
+    /// The fleet at the end.
+    pub last_sample: Sample,
+}
+
+/// A run that cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The source of jobs failed.
+    #[error(transparent)]
+    Source(#[from] workloads::source::SourceError),
+    /// An invariant is broken: a defect of the program, not of its input.
+    #[error("invariant broken at {at}: {what}")]
+    Invariant {
+        /// Simulated time.
+        at: Instant,
+        /// Which, and how.
+        what: String,
+    },
+    /// The decision log cannot be written.
+    #[error("decision log: {0}")]
+    Log(String),
+}

@@ -1,0 +1,130 @@
+//! Requests under way, with what the simulator knows of them.
+
+use std::collections::VecDeque;
+
+use control::ids::{HostId, ModelId, RequestId};
+use control::request::{Outcome, Usage};
+use control::units::{Instant, Nanos};
+use sim_host::api::RequestKey;
+use traces::job::Job;
+use traces::record::Record;
+
+use crate::engine::Token;
+
+/// One request under way.
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub(super) request: RequestId,
+    pub(super) job: Job,
+    pub(super) dispatched: Option<Instant>,
+    pub(super) first_token: Option<Instant>,
+    pub(super) host: Option<HostId>,
+    /// Attempts begun.
+    pub(super) attempts: u8,
+    pub(super) first_byte_timeout: Nanos,
+    pub(super) cached_tokens: u32,
+    pub(super) truncated: bool,
+    pub(super) usage: Usage,
+    /// Its pending first-byte time-out.
+    pub(super) timeout: Option<Token>,
+    /// The end of its client's patience, pending.
+    pub(super) patience: Option<Token>,
+}
+
+impl Flight {
+    pub(super) fn record(&self, ended: Instant, outcome: Outcome) -> Record {
+        Record {
+            request: self.request,
+            model: ModelId(self.job.model),
+            tenant: self.job.tenant,
+            session: self.job.session,
+            priority: self.job.priority,
+            arrival: self.job.arrival,
+            dispatched: self.dispatched,
+            first_token: self.first_token,
+            ended,
+            host: self.host,
+            attempts: self.attempts,
+            prompt_tokens: self.job.prompt_tokens,
+            cached_tokens: self.cached_tokens,
+            truncated: self.truncated,
+            usage: self.usage,
+            outcome,
+        }
+    }
+}
+
+/// A slab of flights. A place is used again after its request ended, so messages carry the request too.
+#[derive(Debug, Default)]
+pub(super) struct Flights {
+    places: Vec<Option<Flight>>,
+    free: Vec<u32>,
+    /// Place of each request from `base` on; `EMPTY` where it has ended.
+    by_request: VecDeque<u32>,
+    base: u64,
+}
+
+const EMPTY: u32 = u32::MAX;
+
+impl Flights {
+    /// Adds a request; ids rise without gaps.
+    pub(super) fn insert(&mut self, flight: Flight) -> u32 {
+        debug_assert_eq!(
+            flight.request.0,
+            self.base + self.by_request.len() as u64,
+            "request ids rise without gaps"
+        );
+        let place = if let Some(place) = self.free.pop() {
+            self.places[place as usize] = Some(flight);
+            place
+        } else {
+            self.places.push(Some(flight));
+            (self.places.len() - 1) as u32
+        };
+        self.by_request.push_back(place);
+        place
+    }
+
+    pub(super) fn find(&mut self, request: RequestId) -> Option<(u32, &mut Flight)> {
+        let index = request.0.checked_sub(self.base)?;
+        let place = *self.by_request.get(index as usize)?;
+        if place == EMPTY {
+            return None;
+        }
+        self.places[place as usize].as_mut().map(|flight| (place, flight))
+    }
+
+    pub(super) fn at(&mut self, place: u32) -> &mut Flight {
+        self.places[place as usize].as_mut().expect("a place in use")
+    }
+
+    pub(super) fn remove(&mut self, place: u32) -> Flight {
+        let flight = self.places[place as usize].take().expect("a place in use");
+        self.free.push(place);
+        self.by_request[(flight.request.0 - self.base) as usize] = EMPTY;
+        while self.by_request.front() == Some(&EMPTY) {
+            self.by_request.pop_front();
+            self.base += 1;
+        }
+        flight
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
+    /// Places in use, in order of request.
+    pub(super) fn places(&self) -> Vec<u32> {
+        self.by_request.iter().copied().filter(|place| *place != EMPTY).collect()
+    }
+}
+
+/// The handle of an attempt on a host: its request and the number of the attempt.
+pub(super) fn key(request: RequestId, attempt: u8) -> RequestKey {
+    RequestKey(request.0 << 8 | u64::from(attempt))
+}
+
+/// The other way.
+pub(super) fn attempt_of(key: RequestKey) -> (RequestId, u8) {
+    (RequestId(key.0 >> 8), (key.0 & 0xff) as u8)
+}

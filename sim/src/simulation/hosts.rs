@@ -1,0 +1,166 @@
+//! The hosts of a run, when each wants to go on, and when control sees that one has changed.
+
+use control::door::Observation;
+use control::ids::HostId;
+use control::units::{Instant, Nanos};
+use control::{draw, observe};
+use sim_host::api::{Due, HostEvent, Message, Phase};
+use sim_host::host::Host;
+use traces::record::HostSample;
+
+use super::run::kind;
+use crate::config::Fleet;
+use crate::engine::Tournament;
+
+/// All hosts.
+#[derive(Debug)]
+pub(super) struct Hosts {
+    hosts: Vec<Place>,
+    next: Tournament,
+    poll_period: Nanos,
+}
+
+/// One host in its place.
+#[derive(Debug)]
+struct Place {
+    host: Host,
+    /// Revision of the state that control was told, or will be at the poll that is pending.
+    seen: u64,
+    told: Option<Observation>,
+    poll_pending: bool,
+    poll_phase: Nanos,
+}
+
+/// Packs a time and a kind into one key: least first. Times reach 2^60 ns, 36 years.
+#[inline]
+pub(super) fn pack(at: Instant, kind: u8) -> u64 {
+    debug_assert!(at.0 < 1 << 60, "simulated time stays below 36 years");
+    at.0 << 4 | u64::from(kind)
+}
+
+#[inline]
+pub(super) fn unpack(key: u64) -> (Instant, u8) {
+    (Instant(key >> 4), (key & 15) as u8)
+}
+
+fn phase_kind(phase: Phase) -> u8 {
+    match phase {
+        Phase::Boundary => kind::BOUNDARY,
+        Phase::Timer | Phase::Delivery => kind::HOST_TIMER,
+        Phase::Start => kind::HOST_START,
+    }
+}
+
+fn kind_phase(kind: u8) -> Phase {
+    match kind {
+        kind::BOUNDARY => Phase::Boundary,
+        kind::HOST_TIMER => Phase::Timer,
+        _ => Phase::Start,
+    }
+}
+
+impl Hosts {
+    pub(super) fn new(fleet: &Fleet, seed: u64) -> Self {
+        let hosts = fleet.hosts.iter().enumerate().map(|(index, host)| {
+            let mut draw = draw::Draw::new(seed, draw::Component::Poll, index as u64, 0);
+            let poll_phase = Nanos(draw.bits() % fleet.poll_period.0);
+            let host = Host::new(std::sync::Arc::clone(&host.spec));
+            Place { seen: host.revision(), host, told: None, poll_pending: false, poll_phase }
+        });
+        let hosts: Vec<Place> = hosts.collect();
+        Self { next: Tournament::new(hosts.len()), hosts, poll_period: fleet.poll_period }
+    }
+
+    /// Key of the next event of any host.
+    #[inline]
+    pub(super) fn next_key(&self) -> u64 {
+        self.next.least()
+    }
+
+    /// Executes that event; gives the host.
+    pub(super) fn advance(&mut self, out: &mut Vec<HostEvent>) -> HostId {
+        let index = self.next.winner();
+        let (at, kind) = unpack(self.next.least());
+        self.hosts[index].host.advance(Due { at, phase: kind_phase(kind) }, out);
+        self.requeue(index);
+        HostId(index as u32)
+    }
+
+    pub(super) fn deliver(&mut self, now: Instant, host: HostId, message: Message, out: &mut Vec<HostEvent>) {
+        self.hosts[host.index()].host.deliver(now, message, out);
+        self.requeue(host.index());
+    }
+
+    #[inline]
+    fn requeue(&mut self, index: usize) {
+        let key = self.hosts[index].host.next().map_or(u64::MAX, |due| pack(due.at, phase_kind(due.phase)));
+        self.next.set(index, key);
+    }
+
+    /// When the host must be polled because its state has changed since control was told; `None` where it has not, or
+    /// a poll is pending. The poll after this is the first in time at or after `now` that falls on the host's beat.
+    #[inline]
+    pub(super) fn poll_wanted(&mut self, now: Instant, host: HostId) -> Option<Instant> {
+        let place = &mut self.hosts[host.index()];
+        if place.poll_pending || place.host.revision() == place.seen {
+            return None;
+        }
+        place.poll_pending = true;
+        let (period, phase) = (self.poll_period.0, place.poll_phase.0);
+        let beats = now.0.saturating_sub(phase).div_ceil(period);
+        Some(Instant(phase + beats * period))
+    }
+
+    /// What a poll finds, where that is news.
+    pub(super) fn poll(&mut self, host: HostId) -> Option<Observation> {
+        let place = &mut self.hosts[host.index()];
+        place.poll_pending = false;
+        place.seen = place.host.revision();
+        let observation = place.host.observe();
+        if !observe::is_news(place.told.as_ref(), &observation) {
+            return None;
+        }
+        place.told = Some(observation.clone());
+        Some(observation)
+    }
+
+    /// Checks what must hold of a host at any time.
+    pub(super) fn check(&self, host: HostId) -> Result<(), String> {
+        self.hosts[host.index()].host.check().map_err(|what| format!("host {}: {what}", host.0))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// Steps and boundaries of all batch loops so far.
+    pub(super) fn loop_counts(&self, now: Instant) -> (u64, u64) {
+        let counts = self.hosts.iter().map(|place| {
+            let counters = place.host.counters(now);
+            (counters.steps, counters.boundaries)
+        });
+        counts.fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1))
+    }
+
+    pub(super) fn sample(&self, now: Instant) -> Vec<HostSample> {
+        let samples = self.hosts.iter().enumerate().map(|(index, place)| {
+            let counters = place.host.counters(now);
+            let mut loaded: Vec<_> = place.host.loaded().collect();
+            loaded.sort_unstable();
+            HostSample {
+                host: HostId(index as u32),
+                requests: counters.requests,
+                running: counters.running,
+                busy_nanos: counters.busy_nanos,
+                loaded,
+                loads: counters.loads,
+                evictions: counters.evictions,
+                output_tokens: counters.output_tokens,
+                prompt_tokens: counters.prompt_tokens,
+                cached_tokens: counters.cached_tokens,
+                tier_hits: counters.tier_hits,
+            }
+        });
+        samples.collect()
+    }
+}

@@ -1,0 +1,65 @@
+//! What stands between the simulator's truth and control's view: a request without its hidden parts, host errors as a
+//! client sees them.
+
+use control::draw::{Component, Draw};
+use control::ids::{ModelId, RequestId};
+use control::request::{Arrive, Failure};
+use control::units::Bytes;
+use sim_host::api::{HostError, HostRequest};
+use traces::job::Job;
+
+use super::flights;
+
+/// Bytes of a token: 4 on average (English text), from 3.5 to 4.5 by request.
+const BYTES_PER_TOKEN_X64: u64 = 4 * 64;
+
+/// The request as a gateway sees it: bytes for tokens, keyed hashes for blocks, no answer length.
+pub(super) fn arrive(seed: u64, request: RequestId, job: &Job) -> Arrive {
+    let mut draw = Draw::new(seed, Component::PromptBytes, job.id, 0);
+    let per_token_x64 = BYTES_PER_TOKEN_X64 - 32 + u64::from(draw.below(65));
+    let mut chained = 0;
+    let prefix = job.blocks.iter().flat_map(|blocks| blocks.iter()).map(|block| {
+        chained = Draw::new(seed, Component::PromptBytes, chained ^ block.id, 1).bits();
+        chained
+    });
+    Arrive {
+        request,
+        model: ModelId(job.model),
+        tenant: job.tenant,
+        session: job.session,
+        kind: job.kind,
+        priority: job.priority,
+        deadline: job.deadline,
+        prompt_bytes: Bytes((u64::from(job.prompt_tokens) * per_token_x64 / 64).max(1)),
+        num_predict: job.num_predict,
+        options: job.options,
+        prefix: prefix.collect(),
+    }
+}
+
+/// The request as a host gets it.
+pub(super) fn host_request(request: RequestId, attempt: u8, job: &Job) -> HostRequest {
+    HostRequest {
+        key: flights::key(request, attempt),
+        model: ModelId(job.model),
+        kind: job.kind,
+        prompt_tokens: job.prompt_tokens,
+        blocks: job.blocks.clone(),
+        answer_block: job.answer_block,
+        output_tokens: job.output_tokens,
+        num_predict: job.num_predict,
+        options: job.options,
+        truncate: true,
+        shift: true,
+    }
+}
+
+/// A host's error as the driver tells it to control.
+pub(super) fn failure(error: HostError) -> Failure {
+    match error {
+        HostError::Busy => Failure::Busy,
+        HostError::ModelMissing => Failure::ModelMissing,
+        HostError::OutOfMemory => Failure::OutOfMemory,
+        HostError::PromptTooLong | HostError::Unsupported => Failure::BadRequest,
+    }
+}

@@ -1,0 +1,483 @@
+//! The main loop: the next event of all that can happen, carried out, again.
+
+use std::borrow::Cow;
+
+use control::door::{Dispatch, Env, Input, NoMeter, Output, Outputs};
+use control::ids::{HostId, ModelId, RequestId, TenantId};
+use control::request::{Failure, Outcome};
+use control::units::Instant;
+use control::{Control, log};
+use sim_host::api::{HostEvent, Message};
+use traces::record::Sample;
+use workloads::source::Source;
+
+use super::flights::{self, Flight, Flights};
+use super::hosts::{Hosts, pack, unpack};
+use super::{Progress, RunEnd, RunError, Setup, Sink, ports};
+use crate::check::Checker;
+use crate::engine::{Digest, EventQueue, Lane, Order};
+
+/// Kinds of events, in their order at one time.
+pub(super) mod kind {
+    pub(crate) const BOUNDARY: u8 = 0;
+    pub(crate) const HOST_TIMER: u8 = 1;
+    pub(crate) const TO_HOST: u8 = 2;
+    pub(crate) const TO_CONTROL: u8 = 3;
+    pub(crate) const ARRIVE: u8 = 4;
+    pub(crate) const TIMER: u8 = 5;
+    pub(crate) const WAKE: u8 = 6;
+    pub(crate) const SAMPLE: u8 = 7;
+    pub(crate) const HOST_START: u8 = 9;
+}
+
+/// A pending timer of the driver.
+#[derive(Clone, Copy, Debug)]
+enum Timer {
+    /// The first byte of this request's attempt is late.
+    FirstByte(RequestId, u8),
+    /// Its client loses patience.
+    Patience(RequestId),
+    /// A host is polled.
+    Poll(HostId),
+}
+
+/// Events between two signs of life.
+const PROGRESS_EVENTS: u64 = 1 << 14;
+/// Steps of control between two snapshots in the log, so that a replay can begin in the middle.
+const SEGMENT_STEPS: u64 = 250_000;
+
+/// One run.
+pub struct Simulation<'a, S: Sink> {
+    seed: u64,
+    control: Control,
+    source: &'a mut dyn Source,
+    feedback: bool,
+    sink: &'a mut S,
+    logging: bool,
+    steps_logged: u64,
+    hosts: Hosts,
+    flights: Flights,
+    to_host: Lane<(HostId, ToHost)>,
+    to_control: Lane<Input>,
+    timers: EventQueue<Timer>,
+    sample_at: Option<Instant>,
+    setup: Setup,
+    digest: Digest,
+    checker: Checker,
+    arrived: u64,
+    now: Instant,
+    events: u64,
+    outputs: Outputs,
+    host_events: Vec<HostEvent>,
+}
+
+/// A message on its way to a host. The request itself is built on arrival there, from its flight.
+#[derive(Clone, Copy, Debug)]
+enum ToHost {
+    Request(RequestId, u8),
+    Cancel(RequestId, u8),
+}
+
+impl<'a, S: Sink> Simulation<'a, S> {
+    /// A run that has not begun.
+    pub fn new(setup: Setup, source: &'a mut dyn Source, sink: &'a mut S) -> Self {
+        Self {
+            seed: setup.seed,
+            control: Control::new(setup.control.clone()),
+            feedback: source.wants_feedback(),
+            source,
+            logging: sink.wants_log(),
+            steps_logged: 0,
+            sink,
+            hosts: Hosts::new(&setup.fleet, setup.seed),
+            flights: Flights::default(),
+            to_host: Lane::new(setup.fleet.latency),
+            to_control: Lane::new(setup.fleet.latency),
+            timers: EventQueue::default(),
+            sample_at: setup.sample_every.map(|_| Instant::ZERO),
+            setup,
+            digest: Digest::default(),
+            checker: Checker::default(),
+            arrived: 0,
+            now: Instant::ZERO,
+            events: 0,
+            outputs: Outputs::new(),
+            host_events: Vec::new(),
+        }
+    }
+
+    /// Runs until nothing is left to do, or the sink stops it.
+    ///
+    /// # Errors
+    /// Where the source or the log fails, or an invariant is broken.
+    pub fn run(mut self) -> Result<RunEnd, RunError> {
+        self.declare()?;
+        let mut arrival = self.source.next_arrival()?;
+        let mut stopped = false;
+        loop {
+            let next = self.next_key(arrival);
+            if self.flights.len() == 0 && arrival.is_none() || next == u64::MAX {
+                break;
+            }
+            let (at, kind) = unpack(next);
+            if at < self.now {
+                return Err(self.broken(format!("time went back, from {} to {at}", self.now)));
+            }
+            self.now = at;
+            self.events += 1;
+            if self.events.is_multiple_of(PROGRESS_EVENTS) && !self.sink.progress(&self.progress()) {
+                stopped = true;
+                break;
+            }
+            match kind {
+                kind::ARRIVE => {
+                    self.arrive()?;
+                    arrival = self.source.next_arrival()?;
+                }
+                kind::TO_HOST => self.deliver()?,
+                kind::TO_CONTROL => {
+                    let (_, input) = self.to_control.pop().expect("its key was the least");
+                    self.hear(input)?;
+                    if self.feedback {
+                        arrival = self.source.next_arrival()?;
+                    }
+                }
+                kind::TIMER => {
+                    self.fire()?;
+                    if self.feedback {
+                        arrival = self.source.next_arrival()?;
+                    }
+                }
+                kind::WAKE => {
+                    self.step(Input::Wake)?;
+                    if self.feedback {
+                        arrival = self.source.next_arrival()?;
+                    }
+                }
+                kind::SAMPLE => self.sample(),
+                _ => {
+                    let host = self.hosts.advance(&mut self.host_events);
+                    self.after_host(host)?;
+                }
+            }
+        }
+        self.end(stopped)
+    }
+
+    #[inline]
+    fn next_key(&self, arrival: Option<Instant>) -> u64 {
+        let key = |at: Option<Instant>, kind| at.map_or(u64::MAX, |at| pack(at.max(self.now), kind));
+        let timer = self.timers.peek().map(|order| order.at);
+        self.hosts
+            .next_key()
+            .min(key(self.to_host.peek(), kind::TO_HOST))
+            .min(key(self.to_control.peek(), kind::TO_CONTROL))
+            .min(key(arrival, kind::ARRIVE))
+            .min(key(timer, kind::TIMER))
+            .min(key(self.control.next_wake(), kind::WAKE))
+            .min(key(self.sample_at, kind::SAMPLE))
+    }
+
+    /// Tells control of models, tenants and hosts, at the start.
+    fn declare(&mut self) -> Result<(), RunError> {
+        let fleet_models = self.setup.fleet.models.clone();
+        for (index, name) in fleet_models.into_iter().enumerate() {
+            self.step(Input::ModelNamed { model: ModelId(index as u32), name })?;
+        }
+        let tenants = self.source.tenants().to_vec();
+        for (index, name) in tenants.into_iter().enumerate() {
+            self.step(Input::TenantNamed { tenant: TenantId(index as u32), name })?;
+        }
+        for index in 0..self.hosts.len() {
+            let host = HostId(index as u32);
+            let declaration = self.setup.fleet.hosts[index].declaration.clone();
+            self.step(Input::HostDeclared { host, declaration })?;
+            if let Some(observation) = self.hosts.poll(host) {
+                self.step(Input::Observed { host, observation })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn arrive(&mut self) -> Result<(), RunError> {
+        let Some(job) = self.source.take()? else { return Ok(()) };
+        let request = RequestId(self.arrived);
+        self.arrived += 1;
+        let arrive = ports::arrive(self.seed, request, &job);
+        let patience = job.patience.map(|patience| {
+            let order =
+                Order { at: job.arrival.saturating_add(patience), kind: 1, entity: request.0, count: 0 };
+            self.timers.push(order, Timer::Patience(request))
+        });
+        self.flights.insert(Flight {
+            request,
+            job,
+            dispatched: None,
+            first_token: None,
+            host: None,
+            attempts: 0,
+            first_byte_timeout: control::units::Nanos::ZERO,
+            cached_tokens: 0,
+            truncated: false,
+            usage: Default::default(),
+            timeout: None,
+            patience,
+        });
+        self.step(Input::Arrive(arrive))
+    }
+
+    /// A message reaches a host.
+    fn deliver(&mut self) -> Result<(), RunError> {
+        let (_, (host, message)) = self.to_host.pop().expect("its key was the least");
+        let message = match message {
+            ToHost::Cancel(request, attempt) => Message::Cancel(flights::key(request, attempt)),
+            ToHost::Request(request, attempt) => {
+                // Its client may have left while it was on its way; then the cancel follows right behind.
+                let Some((_, flight)) = self.flights.find(request) else { return Ok(()) };
+                Message::Request(ports::host_request(request, attempt, &flight.job))
+            }
+        };
+        self.hosts.deliver(self.now, host, message, &mut self.host_events);
+        self.after_host(host)
+    }
+
+    fn after_host(&mut self, host: HostId) -> Result<(), RunError> {
+        self.send_host_events();
+        if let Some(at) = self.hosts.poll_wanted(self.now, host) {
+            self.hosts.check(host).map_err(|what| self.broken(what))?;
+            let order = Order { at, kind: 2, entity: host.0.into(), count: 0 };
+            self.timers.push(order, Timer::Poll(host));
+        }
+        Ok(())
+    }
+
+    /// What hosts let their clients see goes back to control.
+    fn send_host_events(&mut self) {
+        for event in self.host_events.drain(..) {
+            let input = match event {
+                HostEvent::FirstToken { key } => {
+                    let (request, attempt) = flights::attempt_of(key);
+                    Input::FirstByte { request, attempt }
+                }
+                HostEvent::Finished { key, usage, cached_tokens, truncated } => {
+                    let (request, attempt) = flights::attempt_of(key);
+                    if let Some((_, flight)) = self.flights.find(request) {
+                        flight.cached_tokens = cached_tokens;
+                        flight.truncated = truncated;
+                    }
+                    Input::Finished { request, attempt, usage }
+                }
+                HostEvent::Error { key, error } => {
+                    let (request, attempt) = flights::attempt_of(key);
+                    Input::Failed { request, attempt, failure: ports::failure(error) }
+                }
+            };
+            self.to_control.send(self.now, input);
+        }
+    }
+
+    /// A message of a host reaches the gateway. The client sees it at the same time.
+    fn hear(&mut self, input: Input) -> Result<(), RunError> {
+        match input {
+            Input::FirstByte { request, attempt } => {
+                let Some((_, flight)) = self.flights.find(request) else { return Ok(()) };
+                if flight.attempts != attempt + 1 {
+                    return Ok(());
+                }
+                if flight.first_token.replace(self.now).is_some() {
+                    return Err(self.broken(format!("request {} has two first tokens", request.0)));
+                }
+                let tokens = [flight.timeout.take(), flight.patience.take()];
+                for token in tokens.into_iter().flatten() {
+                    self.timers.cancel(token);
+                }
+                self.step(Input::FirstByte { request, attempt })
+            }
+            Input::Finished { request, attempt, usage } => {
+                let Some((place, flight)) = self.flights.find(request) else { return Ok(()) };
+                if flight.attempts != attempt + 1 {
+                    return Ok(());
+                }
+                flight.usage = usage;
+                self.step(Input::Finished { request, attempt, usage })?;
+                self.land(place, Outcome::Finished);
+                Ok(())
+            }
+            Input::Failed { request, attempt, failure } => self.fail(request, attempt, failure),
+            other => self.step(other),
+        }
+    }
+
+    fn fail(&mut self, request: RequestId, attempt: u8, failure: Failure) -> Result<(), RunError> {
+        let Some((_, flight)) = self.flights.find(request) else { return Ok(()) };
+        if flight.attempts != attempt + 1 {
+            return Ok(());
+        }
+        if let Some(token) = flight.timeout.take() {
+            self.timers.cancel(token);
+        }
+        self.step(Input::Failed { request, attempt, failure })
+    }
+
+    fn fire(&mut self) -> Result<(), RunError> {
+        let (_, timer) = self.timers.pop().expect("its key was the least");
+        match timer {
+            Timer::FirstByte(request, attempt) => {
+                let (_, flight) = self.flights.find(request).expect("a time-out ends with its flight");
+                flight.timeout = None;
+                let host = flight.host.expect("a time-out belongs to an attempt");
+                // The driver closes the connection, then tells control.
+                self.to_host.send(self.now, (host, ToHost::Cancel(request, attempt)));
+                self.step(Input::Failed { request, attempt, failure: Failure::FirstByteTimeout })
+            }
+            Timer::Patience(request) => {
+                let (place, flight) = self.flights.find(request).expect("patience ends with its flight");
+                flight.patience = None;
+                self.step(Input::Gone { request })?;
+                self.land(place, Outcome::Cancelled);
+                Ok(())
+            }
+            Timer::Poll(host) => {
+                if let Some(observation) = self.hosts.poll(host) {
+                    self.to_control.send(self.now, Input::Observed { host, observation });
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// One step of control, and what follows from it.
+    fn step(&mut self, input: Input) -> Result<(), RunError> {
+        self.digest.input(self.now, &input);
+        let mut env = Env { seed: self.seed, meter: &mut NoMeter };
+        if self.logging {
+            self.open_segment()?;
+            self.control.step(self.now, input.clone(), &mut self.outputs, &mut env);
+            let outputs = Cow::Borrowed(self.outputs.as_slice());
+            let record = log::Record::Step { now: self.now, input: Cow::Owned(input), outputs };
+            self.sink.log(&record).map_err(RunError::Log)?;
+        } else {
+            self.control.step(self.now, input, &mut self.outputs, &mut env);
+        }
+        let mut outputs = std::mem::take(&mut self.outputs);
+        for output in outputs.drain() {
+            self.digest.output(&output);
+            self.carry_out(output);
+        }
+        self.outputs = outputs;
+        let what = self.checker.after_step(&self.control);
+        what.map_err(|what| self.broken(what))
+    }
+
+    /// Opens a segment of the log with a snapshot, at the start and every so many steps.
+    fn open_segment(&mut self) -> Result<(), RunError> {
+        if self.steps_logged.is_multiple_of(SEGMENT_STEPS) {
+            let record = log::Record::Open {
+                version: env!("CARGO_PKG_VERSION").into(),
+                seed: self.seed,
+                snapshot: Box::new(self.control.snapshot()),
+            };
+            self.sink.log(&record).map_err(RunError::Log)?;
+        }
+        self.steps_logged += 1;
+        Ok(())
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Dispatch(dispatch) => self.dispatch(&dispatch),
+            Output::Cancel { request, attempt, host } => {
+                self.to_host.send(self.now, (host, ToHost::Cancel(request, attempt)));
+            }
+            Output::Reject { request, reason } => self.turn_away(request, Outcome::Rejected(reason)),
+            Output::Fail { request, failure } => self.turn_away(request, Outcome::Failed(failure)),
+        }
+    }
+
+    fn dispatch(&mut self, dispatch: &Dispatch) {
+        let Dispatch { request, attempt, host, first_byte_timeout, .. } = *dispatch;
+        let order = Order {
+            at: self.now.saturating_add(first_byte_timeout),
+            kind: 0,
+            entity: request.0,
+            count: attempt.into(),
+        };
+        let token = self.timers.push(order, Timer::FirstByte(request, attempt));
+        let (_, flight) = self.flights.find(request).expect("control dispatches requests under way");
+        flight.dispatched = Some(self.now);
+        flight.host = Some(host);
+        flight.attempts = attempt + 1;
+        flight.first_byte_timeout = first_byte_timeout;
+        flight.timeout = Some(token);
+        self.to_host.send(self.now, (host, ToHost::Request(request, attempt)));
+    }
+
+    fn turn_away(&mut self, request: RequestId, outcome: Outcome) {
+        let (place, _) = self.flights.find(request).expect("control ends requests under way");
+        self.land(place, outcome);
+    }
+
+    /// A request has ended, as its client sees it.
+    fn land(&mut self, place: u32, outcome: Outcome) {
+        let flight = self.flights.remove(place);
+        for token in [flight.timeout, flight.patience].into_iter().flatten() {
+            self.timers.cancel(token);
+        }
+        self.checker.ended(outcome);
+        self.digest.words([flight.request.0, crate::engine::outcome_word(&outcome), self.now.0]);
+        self.sink.record(&flight.record(self.now, outcome));
+        if self.feedback {
+            self.source.ended(flight.job.id, self.now, outcome);
+        }
+    }
+
+    fn sample(&mut self) {
+        let sample = self.take_sample();
+        self.sink.sample(&sample);
+        self.sample_at = self.setup.sample_every.map(|every| self.now.saturating_add(every));
+    }
+
+    fn take_sample(&self) -> Sample {
+        let counters = self.control.facts().counters;
+        Sample {
+            at: self.now,
+            queued: counters.queued as u32,
+            in_flight: counters.running as u32,
+            arrived: counters.arrived,
+            finished: counters.finished,
+            hosts: self.hosts.sample(self.now),
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        let ended = self.arrived - self.flights.len() as u64;
+        Progress { now: self.now, arrived: self.arrived, ended, expected: self.source.len_hint() }
+    }
+
+    fn end(mut self, stopped: bool) -> Result<RunEnd, RunError> {
+        if !stopped && self.flights.len() > 0 {
+            return Err(self.broken(format!("{} requests wait for nothing", self.flights.len())));
+        }
+        self.checker.recount(&self.control).map_err(|what| self.broken(what))?;
+        let last_sample = self.take_sample();
+        self.sink.sample(&last_sample);
+        for place in self.flights.places() {
+            let record = self.flights.at(place).record(self.now, Outcome::Unfinished);
+            self.sink.record(&record);
+        }
+        let (steps, boundaries) = self.hosts.loop_counts(self.now);
+        Ok(RunEnd {
+            digest: self.digest.finish(),
+            ended_at: self.now,
+            stopped,
+            events: self.events,
+            steps,
+            boundaries,
+            last_sample,
+        })
+    }
+
+    fn broken(&self, what: String) -> RunError {
+        RunError::Invariant { at: self.now, what }
+    }
+}
