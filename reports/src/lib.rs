@@ -1,1 +1,14 @@
-//! (to come)
+//! Reports: what a run's records and samples add up to, as a summary to read, JSON, CSV and plots.
+//!
+//! [`metrics`] and [`timeline`] take records and samples while the run goes on, in bounded memory; [`summary`],
+//! [`machine`] and [`text`] say what came of it; [`files`] writes beside a run; [`plots`] draws it.
+
+pub mod files;
+pub mod histogram;
+pub mod machine;
+pub mod metrics;
+pub mod number;
+pub mod plots;
+pub mod summary;
+pub mod text;
+pub mod timeline;

@@ -1,0 +1,297 @@
+//! The summary as text for a person: aligned tables in sections. Colour only where asked for.
+//!
+//! Left out: rows beyond the first [`TOP`] models and hosts, which are folded into one.
+
+use std::fmt::Write as _;
+
+use crate::machine::Machine;
+use crate::number::Figure;
+use crate::summary::{HostRow, ModelRow, Quantiles, Summary};
+use format::{count, millis, percent, rate, seconds};
+use table::{Align, Table};
+
+mod format;
+mod table;
+
+/// Rows of models and of hosts that are shown.
+pub const TOP: usize = 8;
+
+/// The summary as text with a line feed at the end. `colour` adds ANSI escapes: for terminals only.
+#[must_use]
+pub fn render(summary: &Summary, machine: Option<&Machine>, colour: bool) -> String {
+    let mut page = Page { text: String::new(), colour };
+    page.what_ran(summary, machine);
+    page.requests(summary);
+    page.latencies(summary);
+    page.throughput(summary);
+    page.models(summary);
+    page.hosts(summary);
+    if !summary.assumptions.is_empty() {
+        page.heading("Assumptions");
+        for assumption in &summary.assumptions {
+            page.line(&format!("- {assumption}"));
+        }
+    }
+    page.text
+}
+
+struct Page {
+    text: String,
+    colour: bool,
+}
+
+impl Page {
+    fn heading(&mut self, heading: &str) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        let heading = self.painted("1", heading);
+        self.text.push_str(&heading);
+        self.text.push('\n');
+    }
+
+    fn line(&mut self, line: &str) {
+        let _ = writeln!(self.text, "  {line}");
+    }
+
+    fn note(&mut self, note: &str) {
+        let note = self.painted("2", note);
+        self.line(&note);
+    }
+
+    fn painted(&self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn table(&mut self, table: &Table) {
+        for (index, line) in table.lines().into_iter().enumerate() {
+            if index == 0 && table.has_header() {
+                self.note(&line);
+            } else {
+                self.line(&line);
+            }
+        }
+    }
+
+    fn what_ran(&mut self, summary: &Summary, machine: Option<&Machine>) {
+        self.heading("Run");
+        let mut table = Table::pairs();
+        table.row([
+            "scenario",
+            &match &summary.trace {
+                Some(trace) => format!("{}, arrivals from {trace}", summary.scenario),
+                None => summary.scenario.clone(),
+            },
+        ]);
+        table.row(["scheduler", &summary.scheduler]);
+        table.row(["balancer", &summary.balancer]);
+        for (label, text) in &summary.details {
+            table.row([label, text]);
+        }
+        table.row(["seed", &summary.seed.to_string()]);
+        table.row(["digest", &summary.digest]);
+        table.row(["simulated", &seconds(summary.simulated_seconds)]);
+        if let Some(machine) = machine {
+            table.row(["computed", &computed(summary, machine)]);
+        }
+        self.table(&table);
+        if summary.interrupted {
+            let warning = self.painted("1;33", "stopped before its end: everything below is of the part that ran");
+            self.line(&warning);
+        }
+    }
+
+    fn requests(&mut self, summary: &Summary) {
+        self.heading("Requests");
+        let requests = &summary.requests;
+        let mut table = Table::new([Align::Left, Align::Right, Align::Right, Align::Left]);
+        let mut row = |label: &str, value: u64, note: &str| {
+            table.row([label, &count(value), &percent(value, requests.arrived), note]);
+        };
+        row("arrived", requests.arrived, "");
+        row("finished", requests.finished, "");
+        row("rejected", requests.rejected, &reasons(&summary.rejected_by_reason.rows()));
+        row("failed", requests.failed, &reasons(&summary.failed_by_kind.rows()));
+        row("cancelled", requests.cancelled, "");
+        row("unfinished", requests.unfinished, "");
+        let attempts = format!("{} attempts in all", count(requests.attempts));
+        row("retried", requests.retried, &attempts);
+        row("truncated", requests.truncated, "prompt cut to the context window");
+        self.table(&table);
+    }
+
+    fn latencies(&mut self, summary: &Summary) {
+        self.heading("Latencies");
+        if summary.e2e_ms.count == 0 {
+            self.line("no request finished after the warm-up");
+            return;
+        }
+        let mut table = Table::new([Align::Left; 1].into_iter().chain([Align::Right; 7]));
+        table.header(["", "mean", "p50", "p90", "p95", "p99", "max", "p99 of all"]);
+        for (label, quantiles) in [
+            ("first token (TTFT)", &summary.ttft_ms),
+            ("per token (TPOT)", &summary.tpot_ms),
+            ("between tokens (ITL)", &summary.itl_ms),
+            ("end to end", &summary.e2e_ms),
+            ("queue wait", &summary.queue_wait_ms),
+        ] {
+            table.row(latency_cells(label, quantiles));
+        }
+        self.table(&table);
+        let measured = format!(
+            "over {} finished requests after a warm-up of {}; \"of all\" counts those that did not finish as infinite",
+            count(summary.e2e_ms.count),
+            count(summary.warmup_requests),
+        );
+        self.note(&measured);
+        self.note("ITL takes each answer's gaps between tokens as equal to their mean");
+    }
+
+    fn throughput(&mut self, summary: &Summary) {
+        self.heading("Throughput");
+        let mut table = Table::new([Align::Left, Align::Right, Align::Left]);
+        let good = summary.goodput_share.map_or(String::new(), |share| {
+            format!("{:.1} % of the arrivals: ", share * 100.0)
+        });
+        let objective = format!(
+            "{good}TTFT within {}, TPOT within {}",
+            millis(Some(summary.slo_ttft_ms)),
+            millis(Some(summary.slo_tpot_ms))
+        );
+        table.row(["arrivals", &rate(summary.arrivals_per_second), "requests/s"]);
+        table.row(["finished", &rate(summary.finished_per_second), "requests/s"]);
+        table.row(["goodput", &rate(summary.goodput_per_second), &format!("requests/s, {objective}")]);
+        table.row(["output", &rate(summary.output_tokens_per_second), "tokens/s"]);
+        table.row(["prompts", &rate(summary.prompt_tokens_per_second), "tokens/s"]);
+        table.row(["GPU busy", &share(summary.gpu_busy_share), "of the time, mean of all hosts"]);
+        table.row(["prefix cache", &share(summary.prefix_cache_hit_share), "of the prompt tokens"]);
+        let loads = tiers(summary);
+        table.row(["loads", &count(summary.model_loads), &loads]);
+        table.row(["evictions", &count(summary.evictions), ""]);
+        self.table(&table);
+    }
+
+    fn models(&mut self, summary: &Summary) {
+        if summary.models.is_empty() {
+            return;
+        }
+        self.heading("Models");
+        let mut table = Table::new([Align::Left; 1].into_iter().chain([Align::Right; 7]));
+        table.header(["", "arrived", "finished", "TTFT p50", "TTFT p99", "TPOT p50", "end p99", "tokens/s"]);
+        for model in summary.models.iter().take(TOP) {
+            table.row(model_cells(model));
+        }
+        let shown: u64 = summary.models.iter().take(TOP).map(|model| model.requests.arrived).sum();
+        let rest = summary.models_len.saturating_sub(TOP as u64);
+        if rest > 0 {
+            let arrived = count(summary.requests.arrived - shown);
+            table.row([&format!("{rest} more"), &arrived, "", "", "", "", "", ""]);
+        }
+        self.table(&table);
+    }
+
+    fn hosts(&mut self, summary: &Summary) {
+        if summary.hosts.is_empty() {
+            return;
+        }
+        self.heading("Hosts, busiest first");
+        let mut table = Table::new([Align::Left; 1].into_iter().chain([Align::Right; 7]));
+        table.header(["", "requests", "GPU busy", "TTFT mean", "TTFT max", "output tok.", "loads", "evictions"]);
+        for host in summary.hosts.iter().take(TOP) {
+            table.row(host_cells(host));
+        }
+        let shown = summary.hosts.iter().take(TOP);
+        let rest = summary.hosts_len.saturating_sub(TOP as u64);
+        if rest > 0 {
+            let (loads, evictions, busy) = shown.fold((0, 0, 0.0), |(loads, evictions, busy), host| {
+                (loads + host.model_loads, evictions + host.evictions, busy + host.gpu_busy_share)
+            });
+            let all = summary.gpu_busy_share.unwrap_or(0.0) * summary.hosts_len as f64;
+            table.row([
+                &format!("{rest} more"),
+                "",
+                &share(Some(((all - busy) / rest as f64).max(0.0))),
+                "",
+                "",
+                "",
+                &count(summary.model_loads - loads),
+                &count(summary.evictions - evictions),
+            ]);
+        }
+        self.table(&table);
+    }
+}
+
+fn computed(summary: &Summary, machine: &Machine) -> String {
+    let mut text = format!("in {}, {} of processor time", seconds(machine.wall_seconds), seconds(machine.cpu_seconds));
+    if machine.cpu_seconds > 0.0 {
+        let speed = summary.requests.arrived as f64 / machine.cpu_seconds;
+        let _ = write!(text, " ({} requests/s)", rate(speed));
+    }
+    if let Some(bytes) = machine.peak_memory_bytes {
+        let _ = write!(text, ", {} MB at most", count(bytes.div_ceil(1_000_000)));
+    }
+    text
+}
+
+fn reasons(rows: &[(&str, u64)]) -> String {
+    let rows: Vec<String> = rows
+        .iter()
+        .filter(|(_, value)| *value > 0)
+        .map(|(name, value)| format!("{} {}", name.replace('_', " "), count(*value)))
+        .collect();
+    rows.join(", ")
+}
+
+fn tiers(summary: &Summary) -> String {
+    let all = summary.tier_hits.rows().iter().map(|(_, hits)| hits).sum();
+    let rows: Vec<String> = summary
+        .tier_hits
+        .rows()
+        .iter()
+        .filter(|(_, hits)| *hits > 0)
+        .map(|(name, hits)| format!("{name} {}", percent(*hits, all)))
+        .collect();
+    if rows.is_empty() { String::new() } else { format!("weights found in {}", rows.join(", ")) }
+}
+
+fn share(share: Option<f64>) -> String {
+    share.map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", share * 100.0))
+}
+
+fn latency_cells(label: &str, quantiles: &Quantiles) -> [String; 8] {
+    let all = match quantiles.p99_all {
+        None => String::new(),
+        Some(Figure::Infinite) => "∞".to_owned(),
+        Some(Figure::Finite(value)) => millis(Some(value)),
+    };
+    let q = quantiles;
+    let [mean, p50, p90, p95, p99, max] = [q.mean, q.p50, q.p90, q.p95, q.p99, q.max].map(millis);
+    [label.to_owned(), mean, p50, p90, p95, p99, max, all]
+}
+
+fn model_cells(model: &ModelRow) -> [String; 8] {
+    [
+        model.model.clone(),
+        count(model.requests.arrived),
+        count(model.requests.finished),
+        millis(model.ttft_ms.p50),
+        millis(model.ttft_ms.p99),
+        millis(model.tpot_ms.p50),
+        millis(model.e2e_ms.p99),
+        rate(model.output_tokens_per_second),
+    ]
+}
+
+fn host_cells(host: &HostRow) -> [String; 8] {
+    [
+        host.host.clone(),
+        count(host.requests),
+        share(Some(host.gpu_busy_share)),
+        millis(host.ttft_ms_mean),
+        millis(host.ttft_ms_max),
+        count(host.output_tokens),
+        count(host.model_loads),
+        count(host.evictions),
+    ]
+}
