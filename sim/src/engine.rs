@@ -11,4 +11,4 @@ mod tournament;
 pub use digest::{Digest, outcome_word};
 pub use events::{EventQueue, Order, Token};
 pub use lane::Lane;
-pub use tournament::Tournament;
+pub use tournament::{NEVER, Tournament};

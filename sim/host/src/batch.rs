@@ -38,8 +38,6 @@ mod coalesced;
 mod prefix;
 mod stats;
 mod stepwise;
-#[cfg(test)]
-mod tests;
 
 pub use stats::LoopStats;
 

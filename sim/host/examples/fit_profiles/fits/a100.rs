@@ -10,7 +10,7 @@ use std::path::Path;
 use super::Table;
 use super::output::{Fitted, Tables, decode_seconds, prefill_seconds};
 use super::rtx_4090::quantised;
-use super::solve::{errors, least_squares, median_of};
+use super::solve::{between, between_knots, errors, least_squares, median_of};
 
 const LAYERS: f64 = 32.0;
 const MILLIS: f64 = 1e-3;
@@ -27,7 +27,8 @@ const KERNELS: [(&str, f64); 9] = [
     ("add", 2.0),
 ];
 const SEQUENCES: [u32; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
-const TOKENS: [u32; 6] = [64, 128, 256, 512, 1024, 2048];
+const TOKENS: [u32; 19] =
+    [64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048];
 const VOCABULARY: f64 = 128_256.0;
 /// The widest matrix measured; the output layer's is taken to cost in proportion.
 const WIDEST: u32 = 65_536;
@@ -54,21 +55,20 @@ pub(crate) fn fits(data: &Path, overhead: f64) -> Vec<Fitted> {
             .map(|(sequences, cache, seconds)| (decode_seconds(&costs, sequences, cache), seconds + overhead))
             .collect()
     };
-    let mut prompts = (Vec::new(), Vec::new());
+    let mut prompts = Vec::new();
     for (&tokens, &attention) in &kernels.prompt {
         let Some(&dense) = kernels.dense.get(&tokens).filter(|_| (64..=2048).contains(&tokens)) else {
             continue;
         };
         let pairs = f64::from(tokens) * f64::from(tokens) / 2.0;
         let measured = dense + LAYERS * attention + kernels.output[&1] + overhead;
-        let list = if TOKENS.contains(&tokens) { &mut prompts.0 } else { &mut prompts.1 };
-        list.push((prefill_seconds(&costs, tokens, pairs), measured));
+        prompts.push((prefill_seconds(&costs, tokens, pairs), measured));
     }
-    let between: Vec<(f64, f64)> = kernels
+    let off_knots: Vec<(f64, f64)> = kernels
         .dense
         .iter()
         .filter(|(tokens, _)| (65..2048).contains(*tokens) && !TOKENS.contains(tokens))
-        .map(|(&tokens, &seconds)| (kernels.between(tokens), seconds))
+        .map(|(&tokens, &seconds)| (between_knots(&kernels.dense, &TOKENS, tokens), seconds))
         .collect();
     let base = Fitted {
         gpu: "a100-80gb".to_owned(),
@@ -77,13 +77,12 @@ pub(crate) fn fits(data: &Path, overhead: f64) -> Vec<Fitted> {
         source: "vidur compute a100 Meta-Llama-3-8B mlp (MIT) and aiconfigurator a100_sxm vllm 0.14.0 attention and gemm \
                  (Apache-2.0), summed; stands for a paged server of 256 slots and 2,048 batch tokens too"
             .to_owned(),
-        fit_error: format!("sums of kernels: decode {}; prompts {}", errors(&decode(false)), errors(&prompts.0)),
+        fit_error: format!("sums of kernels: decode {}; prompts {}", errors(&decode(false)), errors(&prompts)),
         held_out: format!(
-            "sums of kernels: decode at every second context length {}; prompt of 1,536 tokens {}; dense kernels at token \
+            "sums of kernels: decode at every second context length {}; dense kernels at token \
              counts between the knots {}",
             errors(&decode(true)),
-            errors(&prompts.1),
-            errors(&between)
+            errors(&off_knots)
         ),
         assumed: vec![
             "other_engine: vllm bf16, taken for Ollama's".to_owned(),
@@ -176,7 +175,7 @@ impl Kernels {
         let pair = least_squares(&prompts)[1];
         let prefill = TOKENS.map(|tokens| {
             let attention =
-                LAYERS * self.prompt[&tokens] - pair * f64::from(tokens) * f64::from(tokens) / 2.0;
+                LAYERS * between(&self.prompt, tokens) - pair * f64::from(tokens) * f64::from(tokens) / 2.0;
             (tokens, self.dense[&tokens] + self.output[&1] + f64::max(0.0, attention) + overhead)
         });
         Tables {
@@ -187,13 +186,5 @@ impl Kernels {
             ..Tables::default()
         }
         .finish()
-    }
-
-    /// Dense kernels at `tokens`, on the straight line between the two knots around it.
-    fn between(&self, tokens: u32) -> f64 {
-        let upper = TOKENS.partition_point(|&knot| knot < tokens);
-        let (low, high) = (TOKENS[upper - 1], TOKENS[upper]);
-        let (from, to) = (self.dense[&low], self.dense[&high]);
-        from + (to - from) * f64::from(tokens - low) / f64::from(high - low)
     }
 }

@@ -67,7 +67,10 @@ fn smollm(data: &Path) -> Fitted {
     let open = run("open-np1-rate0.75");
     let (short, longer): (Vec<Request>, Vec<Request>) =
         open.into_iter().partition(|request| request.prompt_tokens <= 15);
-    let tables = Tables { decode, ..prompts(&fitted, &short, context) }.finish();
+    let mut tables = Tables { decode, ..prompts(&fitted, &short, context) };
+    // One token alone costs a decode step; a few prompt tokens less than as many sequences.
+    tables.prefill.insert(0, tables.decode[0]);
+    let tables = tables.finish();
     let costs = tables.costs();
     let overhead = median_of(fitted.iter().map(|request| request.overhead_seconds));
     let held_out_decode = run("calib-np4-decode-1");
@@ -192,7 +195,7 @@ fn gemma(smollm: &Fitted) -> Fitted {
         overrides: overrides((0.16 + 0.45) / 2.0, 1.37, GEMMA),
         tables: Tables {
             decode: vec![step(1, 0.0176), step(2, 0.051), step(4, 0.1)],
-            prefill: [16, 64, 512].map(|tokens| (tokens, f64::from(tokens) / tokens_per_second)).to_vec(),
+            prefill: [(1, 0.0176), (16, 16.0 / tokens_per_second), (512, 512.0 / tokens_per_second)].to_vec(),
             context,
             window_context,
             window: spec.window,

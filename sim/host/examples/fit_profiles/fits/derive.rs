@@ -2,7 +2,8 @@
 //!
 //! The part of a decode step that is reading, m(d) = min(t(d), bytes(d) × t(1) / bytes(1)), is multiplied by the ratio of
 //! the bytes and by how much slower llama.cpp reads the other quantisation (published speeds of Llama 3.1 8B in 23
-//! quantisations on one GPU); the rest stays. Prompts are multiplied by the ratio of the published prompt speeds.
+//! quantisations on one GPU); the rest stays. Prompts of
+//! 512 tokens and more are multiplied by the ratio of the published prompt speeds, and lie on a line to 64 below.
 
 use std::path::Path;
 
@@ -10,6 +11,9 @@ use sim_host::profile::Catalogue;
 
 use super::Table;
 use super::output::{Tables, model};
+
+/// From here on a batch of prompt tokens computes longer than it reads, in any quantisation.
+const PROMPT: u32 = 512;
 
 /// What llama.cpp needs for a quantisation against 16 bits: seconds a byte when decoding, seconds a prompt token.
 pub(crate) struct Quantisation {
@@ -50,7 +54,7 @@ pub(crate) fn scaled(data: &Path, tables: &Tables, from: &str, to: &str) -> Tabl
     };
     let decode: Vec<(u32, f64)> =
         tables.decode.iter().map(|&(at, seconds)| (at, decode(at, seconds))).collect();
-    let prompts = tables.prefill.iter().filter(|knot| knot.0 >= 64);
+    let prompts = tables.prefill.iter().filter(|knot| knot.0 >= PROMPT);
     let prefill = prompts.map(|&(tokens, seconds)| (tokens, seconds * slower_prefill)).collect();
     Tables { decode, prefill, ..tables.clone() }.finish()
 }

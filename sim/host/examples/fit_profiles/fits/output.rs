@@ -29,7 +29,7 @@ impl Tables {
     pub(crate) fn finish(mut self) -> Self {
         self.decode = rising(&self.decode);
         let first_prefill = self.prefill[0].0;
-        let head = self.decode.iter().copied().filter(|&(sequences, _)| sequences < first_prefill.min(64));
+        let head = self.decode.iter().copied().filter(|&(sequences, _)| sequences < first_prefill.min(65));
         let mut prefill: Vec<(u32, f64)> = head.chain(self.prefill.iter().copied()).collect();
         let mut floor = 0.0;
         for knot in &mut prefill {

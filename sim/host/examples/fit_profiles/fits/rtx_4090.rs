@@ -9,7 +9,7 @@ use std::path::Path;
 use super::Table;
 use super::derive::scaled;
 use super::output::{Fitted, Tables, decode_seconds};
-use super::solve::{errors, least_squares, median_of};
+use super::solve::{between, between_knots, errors, least_squares, median_of};
 
 const LAYERS: f64 = 32.0;
 const MICROS: f64 = 1e-6;
@@ -24,7 +24,8 @@ const KERNELS: [(&str, f64); 7] = [
     ("rotary_emb", 1.0),
 ];
 const SEQUENCES: [u32; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
-const TOKENS: [u32; 5] = [128, 256, 512, 1024, 2048];
+const TOKENS: [u32; 18] =
+    [64, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048];
 /// Tokens of the run's cache when it is full.
 const CACHE_TOKENS: f64 = 41_408.0;
 
@@ -63,21 +64,15 @@ pub(crate) fn fits(data: &Path) -> (Vec<Fitted>, f64) {
             .map(|second| (step(second) + overhead, second.seconds))
             .collect()
     };
-    let middle = |rows: Vec<(f64, f64)>| errors(&rows);
     let costs = tables.costs();
     let kernel_pairs: Vec<(f64, f64)> = decode_rows
         .iter()
         .map(|&(sequences, cache, seconds)| (decode_seconds(&costs, sequences, cache), seconds + overhead))
         .collect();
-    let off_knots: Vec<(f64, f64)> = kernels
-        .off_knots()
-        .into_iter()
-        .map(|(tokens, seconds)| {
-            let pairs = f64::from(tokens) * f64::from(tokens) / 2.0;
-            let _ = pairs;
-            (kernels_between(&kernels, tokens), seconds)
-        })
-        .collect();
+    let dense = kernels.dense_by_tokens();
+    let between = dense.iter().filter(|(tokens, _)| **tokens > TOKENS[0] && !TOKENS.contains(tokens));
+    let off_knots: Vec<(f64, f64)> =
+        between.map(|(&tokens, &seconds)| (between_knots(&dense, &TOKENS, tokens), seconds)).collect();
     let base = Fitted {
         gpu: "rtx-4090".to_owned(),
         model: "llama3.1:8b-instruct-fp16".to_owned(),
@@ -88,11 +83,11 @@ pub(crate) fn fits(data: &Path) -> (Vec<Fitted>, f64) {
         fit_error: format!(
             "kernels of decode at 16 to 16,384 tokens of cache {}; run, even seconds {}",
             errors(&kernel_pairs),
-            middle(pairs(0))
+            errors(&pairs(0))
         ),
         held_out: format!(
             "run, odd seconds {}; dense kernels at token counts between the knots {}",
-            middle(pairs(1)),
+            errors(&pairs(1)),
             errors(&off_knots)
         ),
         assumed: vec!["other_engine: vllm bf16, taken for Ollama's".to_owned()],
@@ -207,9 +202,11 @@ impl Kernels {
             })
             .collect();
         let pair = least_squares(&equations)[2];
+        let prompts = self.attention.iter().filter(|(key, _)| key[0] > 0 && key[1..] == [0, 0, 0]);
+        let prompts: BTreeMap<u32, f64> = prompts.map(|(key, &seconds)| (key[0], seconds)).collect();
         let prefill = TOKENS.map(|tokens| {
-            let attention = self.attention[&[tokens, 0, 0, 0]] * LAYERS
-                - pair * f64::from(tokens) * f64::from(tokens) / 2.0;
+            let attention =
+                between(&prompts, tokens) * LAYERS - pair * f64::from(tokens) * f64::from(tokens) / 2.0;
             (tokens, self.dense(tokens) + self.per_sequence(1) + f64::max(0.0, attention) + overhead)
         });
         Tables {
@@ -222,20 +219,10 @@ impl Kernels {
         .finish()
     }
 
-    /// Dense kernels at token counts that are no knots.
-    fn off_knots(&self) -> Vec<(u32, f64)> {
+    fn dense_by_tokens(&self) -> BTreeMap<u32, f64> {
         let counts = self.dense.keys().filter(|(layer, _)| layer == "qkv_proj").map(|(_, tokens)| *tokens);
-        let between = counts.filter(|tokens| *tokens > TOKENS[0] && !TOKENS.contains(tokens));
-        between.map(|tokens| (tokens, self.dense(tokens))).collect()
+        counts.map(|tokens| (tokens, self.dense(tokens))).collect()
     }
-}
-
-/// Dense kernels at `tokens`, on the straight line between the two knots around it.
-fn kernels_between(kernels: &Kernels, tokens: u32) -> f64 {
-    let upper = TOKENS.partition_point(|&knot| knot < tokens);
-    let (low, high) = (TOKENS[upper - 1], TOKENS[upper]);
-    let (from, to) = (kernels.dense(low), kernels.dense(high));
-    from + (to - from) * f64::from(tokens - low) / f64::from(high - low)
 }
 
 /// The seconds of the run in which, and before which, no prompt was processed and nobody came or went.

@@ -1,5 +1,7 @@
 //! Least squares of relative errors, errors as text, tables that do not fall.
 
+use std::collections::BTreeMap;
+
 /// Coefficients x that make Σ ((row · x − y) / y)² least. Each row is (factors, y), y positive.
 pub(crate) fn least_squares(rows: &[(Vec<f64>, f64)]) -> Vec<f64> {
     let len = rows[0].0.len();
@@ -88,4 +90,21 @@ pub(crate) fn median_of(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     median(&values)
+}
+
+/// The value at `at` on the straight line between the two entries around it; the nearest entry outside.
+pub(crate) fn between(table: &BTreeMap<u32, f64>, at: u32) -> f64 {
+    match (table.range(..=at).next_back(), table.range(at..).next()) {
+        (Some((&low, &from)), Some((&high, &to))) if high > low => {
+            from + (to - from) * f64::from(at - low) / f64::from(high - low)
+        }
+        (Some((_, &value)), _) | (None, Some((_, &value))) => value,
+        (None, None) => panic!("an empty table"),
+    }
+}
+
+/// The same with the entries at `knots` alone.
+pub(crate) fn between_knots(table: &BTreeMap<u32, f64>, knots: &[u32], at: u32) -> f64 {
+    let kept = table.iter().filter(|(key, _)| knots.contains(key)).map(|(&key, &value)| (key, value));
+    between(&kept.collect(), at)
 }
