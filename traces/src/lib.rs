@@ -21,7 +21,7 @@ pub mod jobs;
 mod keyed;
 pub mod limits;
 mod lines;
-//pub mod log;
+pub mod log;
 pub mod mooncake;
 pub mod options;
 pub mod reader;
