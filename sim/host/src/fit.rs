@@ -224,7 +224,8 @@ fn attends_fully(model: &ModelSpec, layer: u32) -> bool {
     if model.family.starts_with("gemma3") {
         return (layer + 1).is_multiple_of(6);
     }
-    let before = |layers: u32| u64::from(layers) * u64::from(model.full_attention_layers) / u64::from(model.layers);
+    let before =
+        |layers: u32| u64::from(layers) * u64::from(model.full_attention_layers) / u64::from(model.layers);
     before(layer + 1) > before(layer)
 }
 
@@ -265,8 +266,7 @@ fn graph(demand: &Demand<'_>, kv: u64) -> (u64, u64) {
     let vocabulary = u64::from(model.vocabulary);
     let context = u64::from(demand.num_ctx) * u64::from(demand.slots);
     let kv_width = u64::from(model.head_dim) * u64::from(model.kv_heads);
-    let full =
-        (4 * batch * (1 + 4 * width + context * (1 + heads))).max(4 * batch * (width + vocabulary));
+    let full = (4 * batch * (1 + 4 * width + context * (1 + heads))).max(4 * batch * (width + vocabulary));
     let attention = 4 * batch * (1 + width + context.max(width))
         + width * width * 9 / 16
         + 4 * context * (batch * heads + kv_width);

@@ -198,7 +198,9 @@ impl Host {
         }
         paths.sort_unstable();
         paths.dedup();
-        let number = |entry: &HostModel| paths.partition_point(|path| *path < entry.profile.model.blob.as_str()) as u16;
+        let number = |entry: &HostModel| {
+            paths.partition_point(|path| *path < entry.profile.model.blob.as_str()) as u16
+        };
         let blobs = spec.models.iter().map(number).collect();
         let mut host = Self {
             on_disk,
@@ -299,7 +301,9 @@ impl Host {
     /// All timers due at `now`: runners in the order in which they were loaded, then requests that are prepared, then
     /// the sharing of devices.
     fn run_timers(&mut self, now: Instant, out: &mut Vec<HostEvent>) {
-        while let Some(at) = self.runners.iter().position(|runner| runner.timer().is_some_and(|timer| timer <= now)) {
+        while let Some(at) =
+            self.runners.iter().position(|runner| runner.timer().is_some_and(|timer| timer <= now))
+        {
             if self.runners[at].until.is_some_and(|until| until <= now) {
                 self.state_over(now, at, out);
             } else if self.runners[at].expires_by(now) {

@@ -8,8 +8,8 @@ mod conformance {
     mod memory;
     mod random;
     mod release;
-    mod requests;
     mod reload;
+    mod requests;
     mod scheduler;
     mod sharing;
     mod versions;

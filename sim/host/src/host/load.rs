@@ -102,7 +102,8 @@ impl Host {
         };
         let blob = self.blobs[index as usize];
         let read = read_time(&profile, self.tiers.read(blob));
-        let fixed = Nanos(profile.load_fixed_nanos);
+        // A timer is later than the message that set it.
+        let fixed = Nanos(profile.load_fixed_nanos.max(1));
         let id = self.new_id();
         let v0_10 = self.spec.version == Version::V0_10;
         let (state, until, polled_from) = if v0_10 {

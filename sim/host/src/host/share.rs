@@ -50,6 +50,7 @@ impl Host {
             if runner.permille != permille {
                 runner.permille = permille;
                 runner.batch.slow_down(now, permille);
+                runner.due = runner.batch.next();
             }
         }
     }

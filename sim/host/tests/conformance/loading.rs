@@ -46,7 +46,11 @@ fn embedding_models_and_some_families_have_one_slot() {
 #[test]
 fn cache_memory_grows_with_slots_and_context() {
     let size = |num_parallel, num_ctx| {
-        let spec = HostSpec { num_parallel: Some(num_parallel), num_ctx_default: Some(num_ctx), ..spec(vec![qwen("a")]) };
+        let spec = HostSpec {
+            num_parallel: Some(num_parallel),
+            num_ctx_default: Some(num_ctx),
+            ..spec(vec![qwen("a")])
+        };
         let (world, _) = World::loaded_with(spec, &[0]);
         world.host.observe().loaded[0].bytes.0
     };
@@ -92,7 +96,8 @@ fn default_context_follows_the_memory_of_all_gpus() {
         let spec = HostSpec { gpus, num_ctx_default: None, ..spec(vec![small()]) };
         assert_eq!(context(spec), tokens, "{names}");
     }
-    let overhead = HostSpec { num_ctx_default: None, gpu_overhead: Bytes::from_gib(2), ..spec(vec![small()]) };
+    let overhead =
+        HostSpec { num_ctx_default: None, gpu_overhead: Bytes::from_gib(2), ..spec(vec![small()]) };
     assert_eq!(context(overhead), 4_096, "24 GiB less 2 reserved are below 23");
 }
 
@@ -159,7 +164,11 @@ fn client_that_leaves_aborts_the_load() {
         assert_eq!(world.host.loaded().count(), 1);
         world.run();
         assert!(world.silent(1));
-        assert_eq!(world.host.loaded().count(), 0, "seen at the poll at 1.0 s, the process ended 0.12 s later");
+        assert_eq!(
+            world.host.loaded().count(),
+            0,
+            "seen at the poll at 1.0 s, the process ended 0.12 s later"
+        );
         assert_eq!(world.requests(), 0);
         world.send(5_000, request(2, 0, 10));
         world.run();

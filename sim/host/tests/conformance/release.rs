@@ -14,10 +14,10 @@ fn keep_alive_runs_from_the_last_end() {
     let spec = HostSpec { num_parallel: Some(2), keep_alive: for_ms(1_000), ..spec(vec![llama("a")]) };
     let mut world = World::new(spec);
     world.send(0, request(1, 0, 100));
-    world.send(1_550, request(2, 0, 200));
-    world.run_until(ms(1_750 + 1_000 + 119));
+    world.send(1_550, request(2, 0, 200)); // joins at the next boundary, at 1,551
+    world.run_until(ms(1_751 + 1_000 + 119));
     assert_eq!(world.ps(), vec![0]);
-    world.run_until(ms(1_750 + 1_000 + 120));
+    world.run_until(ms(1_751 + 1_000 + 120));
     assert_eq!(world.ps(), NONE);
 }
 

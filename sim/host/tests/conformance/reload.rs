@@ -24,7 +24,11 @@ fn changed_runner_options_force_a_reload() {
     assert_eq!(option(|options| options.num_ctx = Some(2_048)), 2, "num_ctx");
     assert_eq!(option(|options| options.num_batch = Some(256)), 2, "num_batch");
     assert_eq!(option(|options| options.num_gpu = Some(4)), 2, "num_gpu");
-    assert_eq!(option(|options| options.others = 7), 2, "main_gpu, use_mmap, num_thread, adapters, projectors");
+    assert_eq!(
+        option(|options| options.others = 7),
+        2,
+        "main_gpu, use_mmap, num_thread, adapters, projectors"
+    );
 }
 
 // S7

@@ -242,7 +242,9 @@ impl World {
 
     /// When a request was finished, in milliseconds.
     pub fn done_ms(&self, key: u64) -> u64 {
-        let Some((at, _)) = self.finished(key) else { panic!("request {key} did not finish: {:?}", self.seen) };
+        let Some((at, _)) = self.finished(key) else {
+            panic!("request {key} did not finish: {:?}", self.seen)
+        };
         at.0 / MILLI
     }
 
@@ -265,7 +267,9 @@ impl World {
     /// Nothing was ever reported of a request.
     pub fn silent(&self, key: u64) -> bool {
         let of = |event: &HostEvent| match event {
-            HostEvent::FirstToken { key } | HostEvent::Finished { key, .. } | HostEvent::Error { key, .. } => key.0,
+            HostEvent::FirstToken { key }
+            | HostEvent::Finished { key, .. }
+            | HostEvent::Error { key, .. } => key.0,
         };
         self.seen.iter().all(|(_, event)| of(event) != key)
     }
