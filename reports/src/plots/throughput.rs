@@ -1,0 +1,88 @@
+//! Requests and tokens in a second, and how many requests wait or are under way, over time.
+
+use super::axis::{Axis, Panel};
+use super::figure::{Area, At, Figure, Key, Pen};
+use super::palette::{REST, SERIES};
+use crate::timeline::{Point, Timeline};
+
+/// Steps of a rate over time, at most.
+const BINS_MAX: usize = 160;
+
+pub(super) fn figure(under: &str, timeline: &Timeline) -> Figure {
+    let mut figure = Figure::new("Throughput and queue over time", under);
+    let points = timeline.points();
+    let (from, to) = span(points);
+    let (arrived, finished) = (rates(points, |point| point.arrived), rates(points, |point| point.finished));
+    let tokens = rates(points, |point| point.output_tokens);
+    let gauges = |of: fn(&Point) -> f64| points.iter().map(|p| (seconds(p), of(p))).collect::<Vec<_>>();
+    let (waiting, peak) = (gauges(|p| p.queued_mean), gauges(|p| f64::from(p.queued_max)));
+    let in_flight = gauges(|p| f64::from(p.in_flight));
+    let thin = |colour| Pen::new(colour, 2.0);
+    let rows = [
+        ("requests/s", vec![("arrived", arrived, thin(REST)), ("finished", finished, thin(SERIES[0]))]),
+        ("tokens/s", vec![("output tokens generated", tokens, thin(SERIES[2]))]),
+        (
+            "requests",
+            vec![
+                ("queued, largest", peak, Pen::new(SERIES[5], 1.5)),
+                ("queued, mean between samples", waiting, thin(SERIES[1])),
+                ("let out to hosts", in_flight, thin(SERIES[0])),
+            ],
+        ),
+    ];
+    for (index, (unit, lines)) in rows.into_iter().enumerate() {
+        let top = 118.0 + index as f64 * 190.0;
+        let max = lines.iter().flat_map(|(_, line, _)| line).map(|(_, value)| *value).fold(0.0, f64::max);
+        let area = Area { left: 120.0, top, right: 1250.0, bottom: top + 142.0 };
+        let panel = Panel { area, x: Axis::time(from, to), y: Axis::counts(max.max(1.0), 4, unit) };
+        panel.draw(&mut figure);
+        if index == 2 {
+            panel.x_labels(&mut figure);
+        }
+        if points.len() < 2 {
+            figure.empty(area, "fewer than two samples");
+        }
+        let mut keys = Vec::new();
+        for (label, line, pen) in lines {
+            keys.push(Key { label: label.to_owned(), pen, filled: false });
+            let at = line.into_iter().map(|(x, y)| (panel.x(x), panel.y(y))).collect();
+            figure.line(at, pen);
+        }
+        figure.legend(&keys, Area { left: 120.0, top: top - 16.0, right: 1250.0, bottom: top });
+    }
+    figure
+}
+
+fn seconds(point: &Point) -> f64 {
+    point.at.0 as f64 / 1e9
+}
+
+/// First and last time, in seconds.
+pub(super) fn span(points: &[Point]) -> (f64, f64) {
+    points.first().zip(points.last()).map_or((0.0, 1.0), |(first, last)| (seconds(first), seconds(last)))
+}
+
+/// What a counter would have shown at a time between samples, if it had grown evenly.
+pub(super) fn between(points: &[Point], at: f64, counter: impl Fn(&Point) -> u64) -> f64 {
+    let after = points.partition_point(|point| seconds(point) < at);
+    let Some(next) = points.get(after) else { return points.last().map_or(0.0, |point| counter(point) as f64) };
+    let Some(before) = after.checked_sub(1).map(|index| &points[index]) else { return counter(next) as f64 };
+    let part = (at - seconds(before)) / (seconds(next) - seconds(before));
+    counter(before) as f64 + (counter(next) as f64 - counter(before) as f64) * part
+}
+
+/// A counter's growth in a second, as steps.
+fn rates(points: &[Point], counter: impl Fn(&Point) -> u64) -> Vec<At> {
+    let (from, to) = span(points);
+    let bins = points.len().saturating_sub(1).min(BINS_MAX);
+    let edge = |bin: usize| from + (to - from) * bin as f64 / bins as f64;
+    let mut steps = Vec::with_capacity(bins * 2);
+    for bin in 0..bins {
+        let (start, end) = (edge(bin), edge(bin + 1));
+        let grown = between(points, end, &counter) - between(points, start, &counter);
+        let rate = grown.max(0.0) / (end - start);
+        steps.push((start, rate));
+        steps.push((end, rate));
+    }
+    steps
+}
