@@ -359,7 +359,8 @@ impl Stepwise {
             cached_tokens(common(index), self.slots[index].tokens, self.costs.window, sequence.prompt_tokens)
         };
         // `max_by_key` takes the last among equals: hence the reversed order.
-        let longest = |among: &mut dyn DoubleEndedIterator<Item = usize>| among.rev().max_by_key(|&i| common(i));
+        let longest =
+            |among: &mut dyn DoubleEndedIterator<Item = usize>| among.rev().max_by_key(|&i| common(i));
         match self.spec.prefix_cache {
             PrefixCache::Off => (all.clone().find(free).expect("a slot is free"), 0),
             PrefixCache::PerSlot => {

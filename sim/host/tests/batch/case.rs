@@ -10,7 +10,7 @@ use sim_host::costs::Costs;
 use crate::driver::Delivery;
 
 /// Numbers to choose by; 0 where they have run out, so that a shorter list is a simpler case.
-pub struct Draws<I>(pub I);
+pub(crate) struct Draws<I>(pub(crate) I);
 
 impl<I: Iterator<Item = u32>> Draws<I> {
     fn below(&mut self, limit: u32) -> u32 {
@@ -23,7 +23,7 @@ impl<I: Iterator<Item = u32>> Draws<I> {
 }
 
 /// Numbers from a seed (SplitMix64).
-pub fn seeded(seed: u64) -> Draws<impl Iterator<Item = u32>> {
+pub(crate) fn seeded(seed: u64) -> Draws<impl Iterator<Item = u32>> {
     let mut state = seed;
     Draws(std::iter::from_fn(move || {
         state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -37,7 +37,7 @@ pub fn seeded(seed: u64) -> Draws<impl Iterator<Item = u32>> {
 fn costs(draws: &mut Draws<impl Iterator<Item = u32>>) -> Costs {
     // Whole nanoseconds collide with deliveries; others leave a remainder.
     let grain = draws.one_of(&[1_000, 1_000, 1_000, 500, 1, 37]);
-    let spread = u64::from(draws.one_of(&[1, 3, 60])) * 1_000 / grain;
+    let spread = u64::from(draws.one_of(&[1u32, 3, 60])) * 1_000 / grain;
     let mut amount = |least: u64| grain * (least + u64::from(draws.below(spread as u32 + 1)));
     let (mut decode, mut prefill) = (vec![0, amount(1)], vec![(1, amount(0))]);
     let (more_decode, more_prefill) = (amount(0) / grain % 5, amount(0) / grain % 3);
@@ -99,7 +99,7 @@ fn sequence(draws: &mut Draws<impl Iterator<Item = u32>>, spec: &LoopSpec, key: 
 }
 
 /// A specification and what is delivered when.
-pub fn case(draws: &mut Draws<impl Iterator<Item = u32>>) -> (LoopSpec, Vec<(u64, Delivery)>) {
+pub(crate) fn case(draws: &mut Draws<impl Iterator<Item = u32>>) -> (LoopSpec, Vec<(u64, Delivery)>) {
     let spec = spec(draws);
     let pause = draws.one_of(&[4, 1, 20, 300]);
     let mut deliveries = Vec::new();

@@ -7,7 +7,7 @@ use sim_host::batch::{BatchLoop, LoopEvent, LoopSpec, LoopStats, Sequence};
 
 /// What a test delivers to a loop.
 #[derive(Clone, Debug)]
-pub enum Delivery {
+pub(crate) enum Delivery {
     Admit(Sequence),
     Cancel(RequestKey),
     SlowDown(u32),
@@ -15,14 +15,14 @@ pub enum Delivery {
 
 /// An event, or the loop's state right after a delivery.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Seen {
+pub(crate) enum Seen {
     Event { at: u64, event: LoopEvent, stats: LoopStats },
     Delivered { at: u64, running: u32, waiting: u32, busy: u64, idle: bool },
     End(LoopStats),
 }
 
 /// Runs a loop until all is delivered and it is idle. Deliveries are in order of time.
-pub fn drive(spec: LoopSpec, deliveries: &[(u64, Delivery)]) -> (Vec<Seen>, BatchLoop) {
+pub(crate) fn drive(spec: LoopSpec, deliveries: &[(u64, Delivery)]) -> (Vec<Seen>, BatchLoop) {
     let mut batch = BatchLoop::new(spec);
     let (mut seen, mut out) = (Vec::new(), Vec::new());
     let mut left = deliveries.iter().peekable();
@@ -37,10 +37,7 @@ pub fn drive(spec: LoopSpec, deliveries: &[(u64, Delivery)]) -> (Vec<Seen>, Batc
             (Some(due), Some(delivery)) => due.min(delivery),
         };
         assert!((at, phase) >= last, "{phase:?} at {at} is announced after {last:?}");
-        assert!(
-            (at, phase) > last || phase != Phase::Start,
-            "a loop starts once at {at}"
-        );
+        assert!((at, phase) > last || phase != Phase::Start, "a loop starts once at {at}");
         last = (at, phase);
         if phase == Phase::Delivery {
             let (_, delivery) = left.next().expect("peeked");

@@ -188,7 +188,9 @@ impl Slots {
                 None => (unused.expect("a slot is free"), 0),
             },
             PrefixCache::MultiUser => {
-                let Some((source, common)) = self.longest(0..made, sequence, choice.step) else { return (0, 0) };
+                let Some((source, common)) = self.longest(0..made, sequence, choice.step) else {
+                    return (0, 0);
+                };
                 let cached = self.cached(source, common, sequence, choice);
                 let from = &self[source];
                 if from.doing == Doing::Nothing && common == from.settled {
