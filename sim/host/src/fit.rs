@@ -1,7 +1,7 @@
 //! What fits, and where it goes: from a model, its context and the memory that is free to a placement of its layers.
 //!
 //! A pure function. Layers are the blocks and one more, the output layer; a tied embedding is copied there, and input
-//! embeddings stay in the host's memory. v0.24 lays layers out ([`layout`]), v0.10 estimates ([`estimate`]). Left out:
+//! embeddings stay in the host's memory. v0.24 lays layers out (`layout`), v0.10 estimates (`estimate`). Left out:
 //! projectors and adapters; swap (a host has none); and ollamarunner's backing off by a tenth of the free memory after
 //! an allocation that failed, since here an allocation that was computed to fit does fit.
 //!

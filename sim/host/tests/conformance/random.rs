@@ -10,7 +10,7 @@ use control::units::{Bytes, Instant, Nanos};
 use sim_host::api::{Due, Engine, HostEvent, HostRequest, Message, Phase, RequestKey};
 use sim_host::costs::Costs;
 use sim_host::fit::KvCache;
-use sim_host::host::{Host, HostSpec, Serving};
+use sim_host::host::{Host, HostCounters, HostSpec, Serving};
 use sim_host::spec::{ModelSpec, Version};
 
 use super::world::{MILLI, gpu, llama, numbered, profile, request, spec};
@@ -166,6 +166,7 @@ struct Run {
     seen: Vec<(Instant, HostEvent)>,
     states: Vec<(Instant, u64, u32, u32, u64)>,
     cancelled: BTreeMap<u64, usize>,
+    counters: HostCounters,
 }
 
 struct Driver {
@@ -224,6 +225,7 @@ fn run(seed: u64, engine: Engine) -> Run {
         at += Nanos::from_secs(100);
         driver.advance_to(Due { at, phase: Phase::Delivery });
         if driver.host.counters(at).requests == 0 {
+            driver.run.counters = driver.host.counters(at);
             return driver.run;
         }
         for model in 0..MODELS {
@@ -272,9 +274,28 @@ fn check_ends(seed: u64, run: &Run) {
 
 #[test]
 fn random_host_keeps_its_invariants_and_ends_every_request_once() {
+    let mut met = BTreeMap::new();
+    let mut count = |what: String| *met.entry(what).or_insert(0) += 1;
     for seed in 0..150 {
-        check_ends(seed, &run(seed, Engine::Coalesced));
+        let run = run(seed, Engine::Coalesced);
+        check_ends(seed, &run);
+        for (_, event) in &run.seen {
+            match event {
+                HostEvent::Error { error, .. } => count(format!("{error:?}")),
+                HostEvent::Finished { usage, .. } => count(format!("{:?}", usage.done)),
+                HostEvent::FirstToken { .. } => {}
+            }
+        }
+        for (what, times) in [("load", run.counters.loads), ("eviction", run.counters.evictions)] {
+            (0..times).for_each(|_| count(what.to_owned()));
+        }
+        for (tier, hits) in run.counters.tier_hits.iter().enumerate() {
+            (0..*hits).for_each(|_| count(format!("tier {tier}")));
+        }
     }
+    // Everything that can be met was met, and not by accident once.
+    let rare: Vec<_> = met.iter().filter(|(_, times)| **times < 100).collect();
+    assert!(rare.is_empty() && met.len() == 14, "{met:?}");
 }
 
 #[test]

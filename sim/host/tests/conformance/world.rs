@@ -11,19 +11,19 @@ use sim_host::fit::KvCache;
 use sim_host::host::{Host, HostModel, HostSpec, Serving};
 use sim_host::spec::{GpuSpec, ModelSpec, Profile, Version};
 
-pub const MILLI: u64 = 1_000_000;
-pub const SECOND: u64 = 1_000_000_000;
+pub(super) const MILLI: u64 = 1_000_000;
+pub(super) const SECOND: u64 = 1_000_000_000;
 
-pub fn ms(millis: u64) -> Instant {
+pub(super) fn ms(millis: u64) -> Instant {
     Instant(millis * MILLI)
 }
 
-pub fn for_ms(millis: u64) -> KeepAlive {
+pub(super) fn for_ms(millis: u64) -> KeepAlive {
     KeepAlive::For(Nanos::from_millis(millis))
 }
 
 /// A discrete GPU.
-pub fn gpu(gib: u64) -> Arc<GpuSpec> {
+pub(super) fn gpu(gib: u64) -> Arc<GpuSpec> {
     Arc::new(GpuSpec {
         name: format!("gpu-{gib}"),
         memory_bytes: Bytes::from_gib(gib).0,
@@ -38,7 +38,7 @@ pub fn gpu(gib: u64) -> Arc<GpuSpec> {
 }
 
 /// A step takes 1 ms on a GPU, 10 ms on a CPU, whatever is in the batch.
-pub fn flat(step_ms: u64) -> Arc<Costs> {
+pub(super) fn flat(step_ms: u64) -> Arc<Costs> {
     let step = step_ms * 1_000_000_000;
     Arc::new(Costs {
         decode: vec![0, step, step],
@@ -52,7 +52,7 @@ pub fn flat(step_ms: u64) -> Arc<Costs> {
 }
 
 /// A llama of 1 GB: 16 layers, 128 KiB of cache a token.
-pub fn llama(name: &str) -> ModelSpec {
+pub(super) fn llama(name: &str) -> ModelSpec {
     ModelSpec {
         name: name.into(),
         family: "llama".into(),
@@ -79,12 +79,12 @@ pub fn llama(name: &str) -> ModelSpec {
 }
 
 /// The same, of a family that ollamarunner serves (qwen 3).
-pub fn qwen(name: &str) -> ModelSpec {
+pub(super) fn qwen(name: &str) -> ModelSpec {
     ModelSpec { family: "qwen3".into(), ..llama(name) }
 }
 
 /// Loads take 0.5 s and 1 s more from disk (0.25 s from the page cache).
-pub fn profile(model: ModelSpec) -> Arc<Profile> {
+pub(super) fn profile(model: ModelSpec) -> Arc<Profile> {
     Arc::new(Profile {
         gpu: gpu(24),
         model: Arc::new(model),
@@ -101,7 +101,7 @@ pub fn profile(model: ModelSpec) -> Arc<Profile> {
 }
 
 /// One GPU of 24 GB, Ollama's defaults, no model; 4,096 tokens of context.
-pub fn spec(models: Vec<ModelSpec>) -> HostSpec {
+pub(super) fn spec(models: Vec<ModelSpec>) -> HostSpec {
     HostSpec {
         name: "host".into(),
         version: Version::V0_24,
@@ -123,13 +123,13 @@ pub fn spec(models: Vec<ModelSpec>) -> HostSpec {
     }
 }
 
-pub fn numbered(profiles: Vec<Arc<Profile>>) -> Vec<HostModel> {
+pub(super) fn numbered(profiles: Vec<Arc<Profile>>) -> Vec<HostModel> {
     let numbered = profiles.into_iter().enumerate();
     numbered.map(|(id, profile)| HostModel { model: ModelId(id as u32), profile }).collect()
 }
 
 /// A request for model `model` of 10 prompt and `output` answer tokens: with nothing before it, `output` ms on a GPU.
-pub fn request(key: u64, model: u32, output: u32) -> HostRequest {
+pub(super) fn request(key: u64, model: u32, output: u32) -> HostRequest {
     HostRequest {
         key: RequestKey(key),
         model: ModelId(model),
@@ -146,30 +146,30 @@ pub fn request(key: u64, model: u32, output: u32) -> HostRequest {
 }
 
 /// The same with a keep-alive.
-pub fn keeping(key: u64, model: u32, output: u32, keep_alive: KeepAlive) -> HostRequest {
+pub(super) fn keeping(key: u64, model: u32, output: u32, keep_alive: KeepAlive) -> HostRequest {
     with(request(key, model, output), |options| options.keep_alive = Some(keep_alive))
 }
 
-pub fn with(mut request: HostRequest, change: impl FnOnce(&mut HostOptions)) -> HostRequest {
+pub(super) fn with(mut request: HostRequest, change: impl FnOnce(&mut HostOptions)) -> HostRequest {
     change(&mut request.options);
     request
 }
 
 /// A request that only loads.
-pub fn empty(key: u64, model: u32) -> HostRequest {
+pub(super) fn empty(key: u64, model: u32) -> HostRequest {
     HostRequest { prompt_tokens: 0, output_tokens: 0, ..request(key, model, 0) }
 }
 
 /// A host and all that was seen of it.
-pub struct World {
-    pub host: Host,
-    pub now: Instant,
-    pub seen: Vec<(Instant, HostEvent)>,
+pub(super) struct World {
+    pub(super) host: Host,
+    pub(super) now: Instant,
+    pub(super) seen: Vec<(Instant, HostEvent)>,
     last: Option<Due>,
 }
 
 impl World {
-    pub fn new(spec: HostSpec) -> Self {
+    pub(super) fn new(spec: HostSpec) -> Self {
         Self { host: Host::new(Arc::new(spec)), now: Instant::ZERO, seen: Vec::new(), last: None }
     }
 
@@ -182,7 +182,7 @@ impl World {
     }
 
     /// Executes all events up to and with the timers of `until`.
-    pub fn run_until(&mut self, until: Instant) {
+    pub(super) fn run_until(&mut self, until: Instant) {
         let mut events = Vec::new();
         let stop = Due { at: until, phase: Phase::Delivery };
         while let Some(due) = self.host.next().filter(|due| *due < stop) {
@@ -196,7 +196,7 @@ impl World {
     }
 
     /// Executes all there is, but for keep-alives of more than a minute.
-    pub fn run(&mut self) {
+    pub(super) fn run(&mut self) {
         while let Some(due) = self.host.next()
             && due.at < Instant(self.now.0 + 60 * SECOND)
         {
@@ -204,7 +204,7 @@ impl World {
         }
     }
 
-    pub fn deliver(&mut self, at: Instant, message: Message) {
+    pub(super) fn deliver(&mut self, at: Instant, message: Message) {
         self.run_until(at);
         self.last = Some(Due { at, phase: Phase::Delivery });
         let mut events = Vec::new();
@@ -212,16 +212,16 @@ impl World {
         self.note(&mut events);
     }
 
-    pub fn send(&mut self, at_ms: u64, request: HostRequest) {
+    pub(super) fn send(&mut self, at_ms: u64, request: HostRequest) {
         self.deliver(ms(at_ms), Message::Request(request));
     }
 
-    pub fn cancel(&mut self, at_ms: u64, key: u64) {
+    pub(super) fn cancel(&mut self, at_ms: u64, key: u64) {
         self.deliver(ms(at_ms), Message::Cancel(RequestKey(key)));
     }
 
     /// Loads a model and lets its process settle; gives the time in milliseconds at which all is quiet.
-    pub fn loaded_with(spec: HostSpec, models: &[u32]) -> (Self, u64) {
+    pub(super) fn loaded_with(spec: HostSpec, models: &[u32]) -> (Self, u64) {
         let mut world = Self::new(spec);
         for &model in models {
             let at = world.now.0 / MILLI;
@@ -233,7 +233,7 @@ impl World {
         (world, now)
     }
 
-    pub fn finished(&self, key: u64) -> Option<(Instant, Usage)> {
+    pub(super) fn finished(&self, key: u64) -> Option<(Instant, Usage)> {
         self.seen.iter().find_map(|(at, event)| match event {
             HostEvent::Finished { key: found, usage, .. } if found.0 == key => Some((*at, *usage)),
             _ => None,
@@ -241,23 +241,23 @@ impl World {
     }
 
     /// When a request was finished, in milliseconds.
-    pub fn done_ms(&self, key: u64) -> u64 {
+    pub(super) fn done_ms(&self, key: u64) -> u64 {
         let Some((at, _)) = self.finished(key) else {
             panic!("request {key} did not finish: {:?}", self.seen)
         };
         at.0 / MILLI
     }
 
-    pub fn usage(&self, key: u64) -> Usage {
+    pub(super) fn usage(&self, key: u64) -> Usage {
         self.finished(key).unwrap_or_else(|| panic!("request {key} did not finish: {:?}", self.seen)).1
     }
 
-    pub fn cut(&self, key: u64) -> bool {
+    pub(super) fn cut(&self, key: u64) -> bool {
         let cut = |event: &HostEvent| matches!(event, HostEvent::Finished { key: found, truncated, .. } if found.0 == key && *truncated);
         self.seen.iter().any(|(_, event)| cut(event))
     }
 
-    pub fn error(&self, key: u64) -> Option<HostError> {
+    pub(super) fn error(&self, key: u64) -> Option<HostError> {
         self.seen.iter().find_map(|(_, event)| match event {
             HostEvent::Error { key: found, error } if found.0 == key => Some(*error),
             _ => None,
@@ -265,7 +265,7 @@ impl World {
     }
 
     /// Nothing was ever reported of a request.
-    pub fn silent(&self, key: u64) -> bool {
+    pub(super) fn silent(&self, key: u64) -> bool {
         let of = |event: &HostEvent| match event {
             HostEvent::FirstToken { key }
             | HostEvent::Finished { key, .. }
@@ -275,23 +275,23 @@ impl World {
     }
 
     /// Models in `/api/ps`.
-    pub fn ps(&self) -> Vec<u32> {
+    pub(super) fn ps(&self) -> Vec<u32> {
         self.host.observe().loaded.iter().map(|loaded| loaded.model.0).collect()
     }
 
-    pub fn running(&self) -> u32 {
+    pub(super) fn running(&self) -> u32 {
         self.host.counters(self.now).running
     }
 
-    pub fn requests(&self) -> u32 {
+    pub(super) fn requests(&self) -> u32 {
         self.host.counters(self.now).requests
     }
 
-    pub fn loads(&self) -> u64 {
+    pub(super) fn loads(&self) -> u64 {
         self.host.counters(self.now).loads
     }
 
-    pub fn evictions(&self) -> u64 {
+    pub(super) fn evictions(&self) -> u64 {
         self.host.counters(self.now).evictions
     }
 }
