@@ -22,10 +22,10 @@ use std::{env, fs};
 
 pub(crate) use self::output::Fitted;
 
-/// Where the measurements are.
+/// Where the measurements are; a relative path counts from the repository's root.
 pub(crate) fn data_folder() -> PathBuf {
-    let default = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    env::var_os("HERDER_DATA").map_or_else(default, PathBuf::from)
+    let named = env::var_os("HERDER_DATA").unwrap_or_else(|| "../shared/data".into());
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(named)
 }
 
 /// All measured profiles.

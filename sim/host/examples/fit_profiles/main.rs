@@ -32,6 +32,7 @@ fn main() -> ExitCode {
             fitted.fit_error,
             fitted.held_out
         );
+        println!("  {}", fitted.beside_roofline());
         if fs::read_to_string(&path).is_ok_and(|before| before == text) {
             continue;
         }

@@ -157,7 +157,7 @@ impl Catalogue {
             let name = &efficiency.get_ref().gpu;
             let at = source.key(&efficiency.span(), "gpu");
             if !new.contains(&name.as_str()) {
-                return Err(unknown(source, at, "GPU of this file", name, new.iter().copied()));
+                return Err(foreign(source, at, "GPU", name));
             }
             if self.efficiencies.insert(name.clone(), Arc::new(efficiency.get_ref().clone())).is_some() {
                 return Err(twice(at, "efficiency for", name));
@@ -175,7 +175,7 @@ impl Catalogue {
             let name = &weights.get_ref().model;
             let at = source.key(&weights.span(), "model");
             if !new.contains(&name.as_str()) {
-                return Err(unknown(source, at, "model of this file", name, new.iter().copied()));
+                return Err(foreign(source, at, "model", name));
             }
             if self.weights.insert(name.clone(), Arc::new(weights.get_ref().clone())).is_some() {
                 return Err(twice(at, "split of the weights of", name));
@@ -316,6 +316,11 @@ fn unknown<'a>(
         None => format!("a {kind}"),
     };
     source.error(at, format!("the unknown {kind} `{name}`"), expected)
+}
+
+/// A table about a GPU or model that the same file does not define.
+fn foreign(source: Source<'_>, at: usize, kind: &str, name: &str) -> ProfileError {
+    source.error(at, format!("the {kind} `{name}`"), format!("a {kind} that this file defines"))
 }
 
 /// Compute graph of ollamarunner: 32-bit logits and eight hidden states for each of 512 tokens. A guess.

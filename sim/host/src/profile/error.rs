@@ -80,7 +80,7 @@ impl Source<'_> {
     /// What the TOML reader or serde complains about, in our words.
     pub(super) fn toml_error(&self, error: &toml::de::Error) -> ProfileError {
         let at = error.span().map_or(0, |span| span.start);
-        let message = error.message().lines().collect::<Vec<_>>().join(" ");
+        let message = error.message().lines().next().unwrap_or_default().to_owned();
         let (found, expected) = if let Some(rest) = message.strip_prefix("unknown field ") {
             let (key, known) = rest.split_once(", expected ").unwrap_or((rest, ""));
             let names: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
@@ -93,12 +93,26 @@ impl Source<'_> {
         } else if let Some((found, expected)) = message.split_once(", expected ") {
             let found =
                 found.strip_prefix("invalid type: ").or_else(|| found.strip_prefix("invalid value: "));
-            (found.map_or_else(|| message.clone(), str::to_owned), expected.to_owned())
+            (found.map_or_else(|| broken(&message), str::to_owned), in_words(expected))
         } else {
             let line = self.text.get(at..).unwrap_or("").lines().next().unwrap_or("").trim();
             (format!("`{line}` ({message})"), "valid TOML".to_owned())
         };
         self.error(at, found, expected)
+    }
+}
+
+/// What the TOML reader says before its "expected", as something that was found.
+fn broken(message: &str) -> String {
+    let complaint = message.split(", expected ").next().unwrap_or(message);
+    format!("broken TOML ({complaint})")
+}
+
+/// Rust's names of types as a person would say them.
+fn in_words(expected: &str) -> String {
+    match expected {
+        "u64" | "u32" => "a whole number, 0 or more".to_owned(),
+        other => other.to_owned(),
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) struct ProfileEntry {
 }
 
 /// A table of knots, each with its place in the file.
-type Knots = Spanned<Vec<Spanned<(u32, u64)>>>;
+type Knots = Spanned<Vec<Spanned<Vec<u64>>>>;
 
 /// Cost tables as typed: `decode` as knots too, linear between them.
 #[derive(Deserialize)]
@@ -112,6 +112,8 @@ fn bounded(
     }
     let expected = if *range.end() == u64::MAX {
         format!("at least {}", range.start())
+    } else if range.start() == range.end() {
+        range.start().to_string()
     } else {
         format!("{} to {}", range.start(), range.end())
     };
@@ -219,7 +221,14 @@ pub(super) fn costs(source: Source<'_>, entry: &CostsEntry) -> Result<Costs, Pro
 fn knots(source: Source<'_>, knots: &Knots, unit: &str) -> Result<Vec<(u32, u64)>, ProfileError> {
     let mut checked: Vec<(u32, u64)> = Vec::new();
     for knot in knots.get_ref() {
-        let (index, picos) = *knot.get_ref();
+        let pair = match knot.get_ref()[..] {
+            [index, picos] => u32::try_from(index).ok().map(|index| (index, picos)),
+            _ => None,
+        };
+        let Some((index, picos)) = pair else {
+            let found = format!("{:?}", knot.get_ref());
+            return Err(source.error(knot.span().start, found, format!("[{unit}, picoseconds]")));
+        };
         let fault = match checked.last() {
             None if index != 1 => {
                 Some((format!("the first knot at {index} {unit}"), format!("a knot at 1 {unit}")))

@@ -32,6 +32,14 @@ impl Quantisation {
     }
 }
 
+/// Names those of the quantisations of two models for which no speed was published, if any.
+pub(crate) fn unpublished(data: &Path, from: &str, to: &str) -> Option<String> {
+    let (from, to) = (model(from).quantisation, model(to).quantisation);
+    let missing = [&from, &to].into_iter().find(|name| Quantisation::read(data, name).is_none())?;
+    (from != to)
+        .then(|| format!("assumed_quantisation_speed = bytes alone, no speed of {missing} was published"))
+}
+
 /// The tables for `to`, from those measured for `from`.
 pub(crate) fn scaled(data: &Path, tables: &Tables, from: &str, to: &str) -> Tables {
     let catalogue = Catalogue::rooflines();

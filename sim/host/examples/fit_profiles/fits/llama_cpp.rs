@@ -11,7 +11,7 @@ use std::path::Path;
 use sim_host::costs::Costs;
 
 use super::Table;
-use super::derive::scaled;
+use super::derive::{scaled, unpublished};
 use super::output::{Fitted, Tables, decode_seconds, model, prefill_seconds};
 use super::solve::{errors, least_squares};
 
@@ -116,6 +116,7 @@ fn derived(data: &Path, measured: &Fitted, other: &str) -> Fitted {
         "assumed_scaling = from {} by bytes a step and published speeds by quantisation",
         measured.model
     ));
+    assumed.extend(unpublished(data, &measured.model, other));
     let tables = scaled(data, &measured.tables, &measured.model, other);
     Fitted {
         gpu: measured.gpu.clone(),

@@ -118,6 +118,21 @@ impl Fitted {
         format!("{}--{}.toml", self.gpu, self.model).chars().map(plain).collect()
     }
 
+    /// The roofline's figures over the fitted ones: decode alone and with 16 sequences, 512 prompt tokens.
+    pub(crate) fn beside_roofline(&self) -> String {
+        let roofline =
+            Catalogue::rooflines().find(&self.gpu, &self.model).unwrap_or_else(|error| panic!("{error}"));
+        let (fitted, formula) = (self.tables.costs(), &roofline.costs);
+        let decode =
+            |sequences| decode_picos(formula, sequences) as f64 / decode_picos(&fitted, sequences) as f64;
+        let prefill = prefill_picos(formula, 512) as f64 / prefill_picos(&fitted, 512) as f64;
+        format!(
+            "roofline over fit: decode of 1 {:.2}, of 16 {:.2}, 512 prompt tokens {prefill:.2}",
+            decode(1),
+            decode(16)
+        )
+    }
+
     /// The file's text.
     pub(crate) fn to_toml(&self) -> String {
         let mut text = String::new();
