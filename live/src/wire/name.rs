@@ -1,0 +1,75 @@
+//! Model names: one spelling for each model.
+
+/// Longest accepted name in bytes (Ollama: host 350, namespace 80, model 80, tag 80).
+pub const NAME_BYTES_MAX: usize = 350 + 80 + 80 + 80 + 3;
+
+/// The name as Ollama lists it: without the default host `registry.ollama.ai` and the default namespace
+/// `library`, with the tag `latest` where none is given. `None` where Ollama would call the name invalid.
+///
+/// Source: Ollama v0.24.0, `types/model/name.go` (`ParseName`, `DisplayShortest`).
+#[must_use]
+pub fn normalise(name: &str) -> Option<String> {
+    if name.is_empty() || name.len() > NAME_BYTES_MAX {
+        return None;
+    }
+    let name = name.split_once("://").map_or(name, |(_, rest)| rest);
+    // A colon after the last slash starts the tag; one before it belongs to the host's port.
+    let (path, tag) = match name.rsplit_once(':') {
+        Some((path, tag)) if !tag.contains('/') => (path, tag),
+        _ => (name, "latest"),
+    };
+    let mut parts: Vec<&str> = path.split('/').collect();
+    if parts.len() > 3 || !is_part(tag, false) {
+        return None;
+    }
+    let host_given = parts.len() == 3;
+    for (place, part) in parts.iter().enumerate() {
+        if !is_part(part, host_given && place == 0) {
+            return None;
+        }
+    }
+    if host_given && parts[0].eq_ignore_ascii_case("registry.ollama.ai") {
+        parts.remove(0);
+    }
+    if parts.len() == 2 && parts[0].eq_ignore_ascii_case("library") {
+        parts.remove(0);
+    }
+    Some(format!("{}:{tag}", parts.join("/")))
+}
+
+/// Letters, digits, `_`, `-` and `.`, starting with a letter, a digit or `_`; a host may have a colon too.
+fn is_part(part: &str, host: bool) -> bool {
+    let mut bytes = part.bytes();
+    bytes.next().is_some_and(|first| first.is_ascii_alphanumeric() || first == b'_')
+        && bytes
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') || (host && byte == b':'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normalise;
+
+    #[test]
+    fn one_model_has_one_spelling() {
+        for name in [
+            "llama3.1",
+            "llama3.1:latest",
+            "library/llama3.1",
+            "registry.ollama.ai/library/llama3.1:latest",
+            "https://registry.ollama.ai/library/llama3.1",
+        ] {
+            assert_eq!(normalise(name).as_deref(), Some("llama3.1:latest"), "{name}");
+        }
+        assert_eq!(normalise("hf.co/a/b:Q4").as_deref(), Some("hf.co/a/b:Q4"));
+        assert_eq!(normalise("localhost:5000/a/b").as_deref(), Some("localhost:5000/a/b:latest"));
+        assert_eq!(normalise("me/mine").as_deref(), Some("me/mine:latest"));
+    }
+
+    #[test]
+    fn names_that_ollama_calls_invalid_are_refused() {
+        for name in ["", ":", "a:", "a//b", "../x", "a b", "a/b/c/d", "x:y:z", "a\n"] {
+            assert_eq!(normalise(name), None, "{name:?}");
+        }
+        assert_eq!(normalise(&"x".repeat(600)), None);
+    }
+}
