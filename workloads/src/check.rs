@@ -388,4 +388,7 @@ pub(crate) fn nanos(seconds: f64) -> Nanos {
 pub(crate) type Rows<T> = Arc<[T]>;
 
 #[cfg(test)]
+pub(crate) use lengths::check as lengths_for_tests;
+
+#[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use crate::config::{
 };
 use crate::lengths::{Length, Lengths, Quantile};
 
-pub(super) fn check(file: &WorkloadFile, base: &Path) -> Result<Lengths, WorkloadError> {
+pub(crate) fn check(file: &WorkloadFile, base: &Path) -> Result<Lengths, WorkloadError> {
     if let Some(pairs) = &file.pairs {
         for (key, given) in [("workload.prompt", &file.prompt), ("workload.output", &file.output)] {
             if given.is_some() {
