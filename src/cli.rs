@@ -6,10 +6,16 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod completions;
+mod duration;
+mod interrupt;
 mod man;
 mod profiles;
+mod progress;
+mod replay;
+mod run;
 mod scenario;
 mod strategies;
+mod trace;
 
 const ABOUT: &str = "Replay, compare and run fleets of Ollama hosts: one scheduler, simulated and live";
 
@@ -39,9 +45,12 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Run(run::Args),
+    Trace(trace::Args),
     Profiles(profiles::Args),
     Scenario(scenario::Args),
     Strategies(strategies::Args),
+    Replay(replay::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -62,9 +71,12 @@ enum Ending {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let ended = match cli.command {
+        Command::Run(args) => run::main(&args),
+        Command::Trace(args) => trace::main(&args),
         Command::Profiles(args) => profiles::main(&args),
         Command::Scenario(args) => scenario::main(&args),
         Command::Strategies(args) => strategies::main(&args),
+        Command::Replay(args) => replay::main(&args),
         Command::Completions(args) => completions::main(&args),
         Command::Man(args) => man::main(&args),
     };

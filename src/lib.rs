@@ -4,5 +4,5 @@
 //! names them all: [`scenario`] reads their sections of a file, [`cli`] is the program.
 
 pub mod cli;
-pub mod machine;
+pub mod run;
 pub mod scenario;

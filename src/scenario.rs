@@ -9,15 +9,23 @@ pub mod document;
 pub mod error;
 mod reader;
 mod report;
+mod trace;
 
-use std::path::Path;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 
 use control::config::{Config, ControlFile};
 use serde::{Deserialize, Serialize};
+use sim::config::{Fleet, FleetError, FleetFile, FleetSource, NetworkFile};
+use sim_host::api::Engine;
+use sim_host::profile::Catalogue;
+use workloads::check::{Workload, WorkloadError};
+use workloads::config::WorkloadFile;
 
 use self::document::Document;
-use self::error::{Report, ScenarioError, nearest};
+use self::error::{ScenarioError, nearest};
 pub use self::report::ReportFile;
+pub use self::trace::TraceOverride;
 
 /// A scenario as written; everything that was left out has its default.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -32,9 +40,20 @@ pub struct ScenarioFile {
     /// The seed of every draw.
     #[serde(default = "first_seed")]
     pub seed: u64,
+    /// A file with GPUs, models and profiles besides the built-in ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profiles: Option<PathBuf>,
     /// Who decides.
     #[serde(default)]
     pub control: ControlFile,
+    /// What arrives.
+    #[serde(default)]
+    pub workload: WorkloadFile,
+    /// Where it runs.
+    pub fleet: FleetFile,
+    /// What lies between control and the hosts.
+    #[serde(default)]
+    pub network: NetworkFile,
     /// What is measured.
     #[serde(default)]
     pub report: ReportFile,
@@ -45,12 +64,16 @@ fn first_seed() -> u64 {
 }
 
 /// A scenario that was checked.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Scenario {
     /// What was written, with all defaults.
     pub file: ScenarioFile,
     /// `[control]`, checked.
     pub control: Config,
+    /// `[workload]`, checked.
+    pub workload: Workload,
+    /// GPUs, models and profiles.
+    pub catalogue: Cow<'static, Catalogue>,
 }
 
 /// Where a scenario comes from and what is laid over it.
@@ -60,6 +83,10 @@ pub struct Overrides {
     pub sets: Vec<String>,
     /// Another seed.
     pub seed: Option<u64>,
+    /// Another file of profiles.
+    pub profiles: Option<PathBuf>,
+    /// A trace in place of the scenario's arrivals.
+    pub trace: Option<TraceOverride>,
 }
 
 /// Reads a scenario: a file, or a built-in by its name.
@@ -68,17 +95,28 @@ pub struct Overrides {
 /// Where it is not there, or something in it (or laid over it) is wrong.
 pub fn load(name: &str, overrides: &Overrides) -> Result<Scenario, ScenarioError> {
     let mut document = open(name)?;
+    if let Some(trace) = &overrides.trace {
+        trace.lay_over(&mut document)?;
+    }
     for set in &overrides.sets {
         document.set("--set", set)?;
     }
     if let Some(seed) = overrides.seed {
         document.set("--seed", &format!("seed={seed}"))?;
     }
+    if let Some(path) = &overrides.profiles {
+        document.set("--profiles", &format!("profiles={}", quoted(&path.to_string_lossy())))?;
+    }
     let mut file: ScenarioFile = document.read()?;
+    if overrides.trace.is_some() {
+        trace::rank_models(&mut file.workload);
+    }
     if file.name.is_empty() {
         file.name = Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
     }
-    check(file, &document).map_err(Into::into)
+    let folder = Path::new(name).parent().filter(|_| Path::new(name).is_file()).unwrap_or(Path::new(""));
+    trace::anchor_paths(&mut file, folder);
+    check(file, &document)
 }
 
 fn open(name: &str) -> Result<Document, ScenarioError> {
@@ -100,7 +138,21 @@ fn open(name: &str) -> Result<Document, ScenarioError> {
     Ok(Document::parse(name, &text)?)
 }
 
-fn check(file: ScenarioFile, document: &Document) -> Result<Scenario, Report> {
+/// Text as TOML writes it.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+fn catalogue(file: &ScenarioFile, document: &Document) -> Result<Cow<'static, Catalogue>, ScenarioError> {
+    let Some(path) = &file.profiles else { return Ok(Cow::Borrowed(Catalogue::builtin())) };
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        document.report("profiles", "the file of profiles cannot be read").label(error.to_string())
+    })?;
+    Ok(Cow::Owned(Catalogue::parse(&text, &path.to_string_lossy())?))
+}
+
+fn check(file: ScenarioFile, document: &Document) -> Result<Scenario, ScenarioError> {
     let wrong = |key: String, found: String, expected: String| {
         document
             .report(&key, format!("`{key}` cannot be taken"))
@@ -111,15 +163,35 @@ fn check(file: ScenarioFile, document: &Document) -> Result<Scenario, Report> {
         .check()
         .map_err(|error| wrong(format!("control.{}", error.key), error.found, error.expected))?;
     file.report.check().map_err(|(key, found, expected)| wrong(format!("report.{key}"), found, expected))?;
-    Ok(Scenario { file, control })
+    let workload = file.workload.check(Path::new("")).map_err(|error| match error {
+        WorkloadError::Value { key, found, expected } => wrong(key, found, expected),
+        other => document
+            .report(other.key(), format!("`{}` cannot be taken", other.key()))
+            .label(other.to_string()),
+    })?;
+    let catalogue = catalogue(&file, document)?;
+    let scenario = Scenario { file, control, workload, catalogue };
+    scenario.fleet(&[], Engine::default()).map_err(|error| wrong(error.key, error.found, error.expected))?;
+    Ok(scenario)
 }
 
 impl Scenario {
+    /// The fleet, with ids given out to `known_models` first.
+    ///
+    /// # Errors
+    /// Never for a scenario that was loaded: its fleet was checked.
+    pub fn fleet(&self, known_models: &[String], engine: Engine) -> Result<Fleet, FleetError> {
+        let catalogue = &*self.catalogue;
+        let (fleet, network) = (&self.file.fleet, &self.file.network);
+        Fleet::check(FleetSource { fleet, network, catalogue, known_models, engine })
+    }
+
     /// The scenario as a file in which every key is written: what a run keeps beside its results.
     ///
     /// # Errors
     /// Never for a scenario that was read from a file.
     pub fn resolved(&self) -> Result<String, toml::ser::Error> {
-        toml::to_string(&self.file)
+        let file = ScenarioFile { workload: self.file.workload.resolved(), ..self.file.clone() };
+        toml::to_string(&file)
     }
 }

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-const BUILT_IN: &[&str] = &["default", "chat", "more-models-than-vram", "fleet-1000", "peer-8xa100"];
+const BUILT_IN: &[&str] = &["default", "chat", "more-models-than-vram", "fleet-1000", "azure-conv", "peer-8xa100"];
 
 /// What every run with `--out` leaves behind.
 const FILES: &[&str] =
@@ -119,7 +119,7 @@ fn same_seed_gives_the_same_bytes_whatever_the_threads_and_engine() {
     for file in FILES {
         assert!(folder.path().join("a").join(file).is_file(), "{file} is missing");
     }
-    assert!(folder.path().join("a/decisions.log").is_file());
+    assert!(folder.path().join("a/decisions").is_dir());
     let plots = contents(&folder.path().join("a"));
     assert!(plots.keys().any(|name| name.ends_with(".svg")), "{:?}", plots.keys());
     assert!(plots.keys().any(|name| name.ends_with(".png")), "{:?}", plots.keys());
@@ -177,7 +177,7 @@ fn resolved_scenario_repeats_the_run() {
 fn log_of_a_run_replays_to_the_same_decisions() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     done(folder.path(), &["run", "--set", "workload.requests=300", "--out", "a", "--log"]);
-    let text = done(folder.path(), &["replay", "a/decisions.log"]);
+    let text = done(folder.path(), &["replay", "a/decisions"]);
     assert!(text.contains("same"), "{text}");
 }
 
@@ -274,7 +274,7 @@ fn ctrl_c_leaves_whole_files_and_says_so() {
     let rows = fs::read_to_string(folder.path().join("a/requests.csv")).expect("it is there");
     assert_eq!(rows.lines().count() as u64, arrived + 1, "a row for each arrival, and the heading");
     assert!(rows.ends_with('\n'), "the last row is whole");
-    let replayed = done(folder.path(), &["replay", "a/decisions.log"]);
+    let replayed = done(folder.path(), &["replay", "a/decisions"]);
     assert!(replayed.contains("same"), "{replayed}");
     let left: Vec<String> =
         contents(&folder.path().join("a")).into_keys().filter(|name| name.ends_with(".tmp")).collect();

@@ -42,7 +42,8 @@ pub(super) fn window(text: &str) -> Result<Window, String> {
     let Some((from, until)) = text.split_once("..") else {
         return Err(format!("found `{text}`, expected START..END, for example 10m..70m, ..1h or 30m.."));
     };
-    let point = |text: &str, open| if text.is_empty() { Ok(open) } else { span(text).map(|span| Instant(span.0)) };
+    let point =
+        |text: &str, open| if text.is_empty() { Ok(open) } else { span(text).map(|span| Instant(span.0)) };
     let window = Window { from: point(from, Instant::ZERO)?, until: point(until, Instant::MAX)? };
     if window.from >= window.until {
         return Err(format!("found `{text}`, expected an end after the start"));
@@ -72,7 +73,10 @@ mod tests {
 
     #[test]
     fn windows_may_be_open() {
-        assert_eq!(window("10s..1m"), Ok(Window { from: Instant(10_000_000_000), until: Instant(60_000_000_000) }));
+        assert_eq!(
+            window("10s..1m"),
+            Ok(Window { from: Instant(10_000_000_000), until: Instant(60_000_000_000) })
+        );
         assert_eq!(window("..1m").map(|window| window.from), Ok(Instant::ZERO));
         assert_eq!(window("1m..").map(|window| window.until), Ok(Instant::MAX));
         assert!(window("2m..1m").is_err());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sim::simulation::Progress as Point;
 
-use crate::machine::Stopwatch;
+use reports::machine::Stopwatch;
 
 /// Shorter runs show nothing.
 const SHOW_AFTER: Duration = Duration::from_secs(2);
@@ -21,14 +21,16 @@ pub(super) struct Progress {
 impl Progress {
     /// Nothing is shown yet.
     pub(super) fn new() -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()));
+        let bar = std::io::stderr()
+            .is_terminal()
+            .then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()));
         Self { bar, watch: Stopwatch::start(), shown: false }
     }
 
     /// Shows how far it is; call it every few thousand events.
     pub(super) fn update(&mut self, point: &Point) {
         let Some(bar) = &self.bar else { return };
-        let elapsed = self.watch.elapsed();
+        let elapsed = self.watch.wall();
         if elapsed < SHOW_AFTER {
             return;
         }
@@ -39,7 +41,9 @@ impl Progress {
                 None => ("{spinner} {msg}", 0),
             };
             bar.set_length(len);
-            bar.set_style(ProgressStyle::with_template(pattern).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_style(
+                ProgressStyle::with_template(pattern).unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
             bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
         }
         bar.set_position(point.ended);
@@ -63,7 +67,9 @@ fn line(point: &Point, elapsed: Duration) -> String {
         point.arrived,
         point.ended
     );
-    if let Some(left) = point.expected.map(|requests| requests.saturating_sub(point.ended)).filter(|_| per_second > 0) {
+    if let Some(left) =
+        point.expected.map(|requests| requests.saturating_sub(point.ended)).filter(|_| per_second > 0)
+    {
         line.push_str(&format!(", {} left", span((u128::from(left) / per_second) as u64)));
     }
     line

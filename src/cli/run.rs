@@ -1,12 +1,17 @@
 //! `herder run`: a scenario, or a trace on a scenario's fleet, from the first arrival to the last answer.
 
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use reports::text;
 
-use super::{Ending, print};
-use crate::scenario::Overrides;
+use super::progress::Progress;
+use super::{Ending, interrupt, print};
+use crate::run::{Plan, run};
+use crate::scenario::{Overrides, load};
 
 /// Run a scenario, or a production trace, on a simulated fleet and report what users would have felt
 #[derive(clap::Args, Debug)]
@@ -17,7 +22,7 @@ Examples:
   herder run mine.toml --seed 7 --out results    tables, plots, and the scenario as it ran
   herder run --trace azure.csv --window 0s..10m --set control.balancer=least-tokens
   herder run --trace mooncake.jsonl.gz --spread-ticks 3000 --rate 0.5 --rate-method thin
-  herder run --out results --log && herder replay results/decisions.log
+  herder run --out results --log && herder replay results/decisions
   herder run --json | jq .ttft_ms.p99
 
 A key of --set is a path in the scenario file; its value is what TOML would make of it (number, true or false,
@@ -39,6 +44,10 @@ pub(super) struct Args {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
 
+    /// A file with GPUs, models and profiles of your own
+    #[arg(long, value_name = "FILE")]
+    profiles: Option<PathBuf>,
+
     /// Write requests.csv, hosts.csv, timeline.csv, summary.json, machine.json, scenario.resolved.toml and plots here
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -51,7 +60,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: u32,
 
-    /// Write the decision log (decisions.log) beside the results, for `herder replay`
+    /// Keep the decision log (the folder decisions) beside the results, for `herder replay`
     #[arg(long, requires = "out")]
     log: bool,
 
@@ -68,4 +77,51 @@ enum Engine {
     Coalesced,
     /// Execute every step: the slow reference
     Stepwise,
+}
+
+pub(super) fn main(args: &Args) -> Result<Ending> {
+    let overrides = Overrides {
+        sets: args.sets.clone(),
+        seed: args.seed,
+        profiles: args.profiles.clone(),
+        trace: args.trace.overrides(),
+    };
+    let plan = Plan {
+        scenario: load(&args.scenario, &overrides)?,
+        engine: match args.engine {
+            Engine::Coalesced => sim_host::api::Engine::Coalesced,
+            Engine::Stepwise => sim_host::api::Engine::Stepwise,
+        },
+        threads: args.threads,
+        out: args.out.clone(),
+        log: args.log,
+    };
+    let stop = interrupt::flag()?;
+    let mut progress = Progress::new();
+    let ended = run(&plan, &mut |point| {
+        progress.update(point);
+        !stop.load(Ordering::Relaxed)
+    });
+    progress.finish();
+    let done = ended?;
+    if args.json {
+        print(&done.json())?;
+    } else {
+        print(&text::render(&done.summary, Some(&done.machine), colour()))?;
+        if let Some(folder) = &args.out {
+            print(&format!("\nresults in {}\n", folder.display()))?;
+        }
+    }
+    if done.stopped {
+        let left = done.summary.requests.unfinished;
+        let kept = if args.out.is_some() { "; the files hold all that happened until then" } else { "" };
+        writeln!(io::stderr(), "stopped by Ctrl-C with {left} requests under way{kept}")?;
+        return Ok(Ending::Interrupted);
+    }
+    Ok(Ending::Done)
+}
+
+/// Colour is for people: on a terminal, and where nobody objects (<https://no-color.org>).
+fn colour() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

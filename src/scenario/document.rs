@@ -114,16 +114,14 @@ impl Document {
         put(&mut self.root, &segments, node, &source)
     }
 
-    /// Whether something is written at this path of keys.
-    #[must_use]
-    pub fn contains(&self, path: &str) -> bool {
-        let mut node = &self.root;
-        for segment in path.split('.') {
-            let Value::Table(entries) = &node.value else { return false };
-            let Some(entry) = entries.iter().find(|entry| entry.key == segment) else { return false };
-            node = &entry.node;
+    /// Takes away what is written for `key` in the section `section`, if anything.
+    pub fn remove(&mut self, section: &str, key: &str) {
+        let Value::Table(sections) = &mut self.root.value else { return };
+        for section in sections.iter_mut().filter(|entry| entry.key == section) {
+            if let Value::Table(entries) = &mut section.node.value {
+                entries.retain(|entry| entry.key != key);
+            }
         }
-        true
     }
 
     /// The name of the file.

@@ -100,6 +100,9 @@ pub enum ScenarioError {
     /// Something written in it is wrong.
     #[error(transparent)]
     Wrong(#[from] Report),
+    /// Something in its file of profiles is wrong.
+    #[error("error: {0}")]
+    Profiles(#[from] sim_host::profile::ProfileError),
     /// The file cannot be read.
     #[error("error: the scenario {} cannot be read: {reason}", path.display())]
     Unreadable {

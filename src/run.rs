@@ -1,0 +1,196 @@
+//! A run, from a scenario to its results: jobs, fleet and control are put together, records go where they are kept.
+//!
+//! What is decided, modelled and measured is elsewhere; this file only connects it.
+
+mod describe;
+mod sink;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use control::units::Nanos;
+use reports::machine::{Execution, Machine, Stopwatch, pretty_json};
+use reports::metrics::MetricsSpec;
+use reports::plots::{self, PlotTitle};
+use reports::summary::Summary;
+use reports::{files, machine};
+use sim::simulation::{Progress, RunEnd, Setup, Simulation};
+use sim_host::api::Engine;
+use traces::jobs::Jobs;
+
+use crate::scenario::Scenario;
+use sink::{Keep, Recorder};
+
+/// How a scenario is to be run.
+#[derive(Clone)]
+pub struct Plan {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// How hosts' batch loops are computed.
+    pub engine: Engine,
+    /// Threads for what can be done beside the run; at least 1.
+    pub threads: u32,
+    /// Where files go; none are written where absent.
+    pub out: Option<PathBuf>,
+    /// Whether the decision log is kept, in the folder `decisions` of `out`.
+    pub log: bool,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// What users and operators would have felt.
+    pub summary: Summary,
+    /// What it cost the machine.
+    pub machine: Machine,
+    /// Whether it was stopped before its end.
+    pub stopped: bool,
+}
+
+impl Done {
+    /// Both as one JSON object.
+    #[must_use]
+    pub fn json(&self) -> String {
+        machine::joined_json(&self.summary, &self.machine)
+    }
+}
+
+/// Runs it. `watch` is told how far it is, every few thousand events, and stops it by saying false.
+///
+/// # Errors
+/// Where a trace or a file fails, or an invariant is broken.
+pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done> {
+    let stopwatch = Stopwatch::start();
+    let scenario = &plan.scenario;
+    let seed = scenario.file.seed;
+    let trace = TraceFacts::read(plan)?;
+    let mut source = scenario.workload.source(seed)?;
+    let fleet = scenario.fleet(source.models(), plan.engine)?;
+    let report = &scenario.file.report;
+    let expected = trace.as_ref().map(|trace| trace.jobs).or(source.len_hint()).unwrap_or(0);
+    let spec = MetricsSpec {
+        slo_ttft: Nanos::from_millis(report.slo_ttft_millis),
+        slo_tpot: Nanos::from_millis(report.slo_tpot_millis),
+        warmup_requests: expected * u64::from(report.warmup_percent) / 100,
+        models: fleet.models.clone(),
+        hosts: fleet.hosts.iter().map(|host| host.declaration.name.clone()).collect(),
+        ..MetricsSpec::default()
+    };
+    let mut info = describe::info(scenario, &fleet, trace.as_ref());
+    let keep = Keep::begin(plan.out.as_deref(), plan.log, &spec)?;
+    let mut recorder = Recorder::new(spec, fleet.hosts.len(), expected, keep, watch);
+    let sample_every = Nanos::from_millis(report.sample_interval_millis);
+    let setup = Setup {
+        seed,
+        control: scenario.control.clone(),
+        fleet,
+        sample_every: plan.out.is_some().then_some(sample_every),
+    };
+    let ended = Simulation::new(setup, &mut *source, &mut recorder).run();
+    let (metrics, timeline, kept) = recorder.finish();
+    let end = ended.with_context(|| repeat(plan))?;
+    kept?;
+
+    info.digest.clone_from(&end.digest);
+    info.simulated = end.ended_at;
+    info.interrupted = end.stopped;
+    let summary = metrics.summary(&info, &end.last_sample);
+    if let Some(folder) = &plan.out {
+        let title = PlotTitle {
+            scenario: info
+                .trace
+                .clone()
+                .map_or(info.scenario.clone(), |trace| format!("{}, {trace}", info.scenario)),
+            balancer: info.balancer.clone(),
+            scheduler: info.scheduler.clone(),
+            seed,
+        };
+        let draw = || plots::write(folder, &title, &metrics, &timeline).map(drop);
+        let tables = || -> Result<()> {
+            files::write_hosts(folder, &metrics.host_rows(info.simulated, &end.last_sample))?;
+            files::write_whole(&folder.join("summary.json"), pretty_json(&summary).as_bytes())?;
+            files::write_whole(&folder.join("scenario.resolved.toml"), scenario.resolved()?.as_bytes())?;
+            Ok(())
+        };
+        if plan.threads > 1 {
+            std::thread::scope(|scope| {
+                let drawing = scope.spawn(draw);
+                let written = tables();
+                let drawn = drawing.join().map_err(|_| anyhow::anyhow!("drawing the plots panicked"))?;
+                written.and(drawn.map_err(Into::into))
+            })?;
+        } else {
+            tables()?;
+            draw()?;
+        }
+    }
+    let machine = stopwatch.stop(execution(plan, &end));
+    if let Some(folder) = &plan.out {
+        files::write_whole(&folder.join("machine.json"), pretty_json(&machine).as_bytes())?;
+    }
+    Ok(Done { summary, machine, stopped: end.stopped })
+}
+
+fn execution(plan: &Plan, end: &RunEnd) -> Execution {
+    Execution {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        engine: match plan.engine {
+            Engine::Coalesced => "coalesced".to_owned(),
+            Engine::Stepwise => "stepwise".to_owned(),
+        },
+        threads: plan.threads,
+        events: end.events,
+        counts: vec![("steps".to_owned(), end.steps), ("boundaries".to_owned(), end.boundaries)],
+    }
+}
+
+/// What a broken run prints, so that it can be had again.
+fn repeat(plan: &Plan) -> String {
+    let engine = if plan.engine == Engine::Stepwise { "stepwise" } else { "coalesced" };
+    let file = &plan.scenario.file;
+    format!(
+        "the run broke off; to repeat it: scenario `{}`, --seed {} --engine {engine}",
+        file.name, file.seed
+    )
+}
+
+/// What a trace holds, from a pass over it before the run: a warm-up in percent needs the number of jobs.
+#[derive(Clone, Debug)]
+pub(crate) struct TraceFacts {
+    /// Its path.
+    file: PathBuf,
+    /// Jobs that the run will see.
+    jobs: u64,
+    /// What becomes of its rows, in words.
+    rows: String,
+}
+
+impl TraceFacts {
+    fn read(plan: &Plan) -> Result<Option<Self>> {
+        let Some((file, options)) = plan.scenario.workload.trace() else { return Ok(None) };
+        let mut jobs = Jobs::open(
+            file,
+            &traces::options::TraceOptions { seed: plan.scenario.file.seed, ..options.clone() },
+        )?;
+        let most = plan.scenario.file.workload.requests.unwrap_or(u64::MAX);
+        let mut seen = 0;
+        while seen < most {
+            if jobs.next().transpose()?.is_none() {
+                break;
+            }
+            seen += 1;
+        }
+        Ok(Some(Self { file: file.to_owned(), jobs: seen, rows: describe::rows(&jobs) }))
+    }
+}
+
+/// Makes a folder, and removes what an earlier run left in it under the names of ours.
+fn clear(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let log = folder.join("decisions");
+    if log.is_dir() {
+        fs::remove_dir_all(&log).with_context(|| format!("cannot remove the old {}", log.display()))?;
+    }
+    Ok(())
+}

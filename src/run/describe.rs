@@ -1,0 +1,103 @@
+//! What ran, in words: the lines at the head of a summary, and what was guessed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reports::summary::RunInfo;
+use sim::config::Fleet;
+use traces::jobs::Jobs;
+
+use super::TraceFacts;
+use crate::scenario::Scenario;
+
+/// All that is known of a run before it begins.
+pub(super) fn info(scenario: &Scenario, fleet: &Fleet, trace: Option<&TraceFacts>) -> RunInfo {
+    let mut details = vec![("fleet".to_owned(), groups(fleet))];
+    details.push(("models".to_owned(), fleet.models.join(", ")));
+    if let Some(trace) = trace {
+        details.push(("trace rows".to_owned(), trace.rows.clone()));
+    }
+    let file = &scenario.file;
+    RunInfo {
+        seed: file.seed,
+        scenario: file.name.clone(),
+        trace: trace.map(|trace| trace.file.file_name().unwrap_or_default().to_string_lossy().into_owned()),
+        scheduler: file.control.scheduler.clone(),
+        balancer: file.control.balancer.clone(),
+        details,
+        assumptions: assumptions(fleet),
+        ..RunInfo::default()
+    }
+}
+
+/// Hosts by kind: `9 hosts: 3 tower (rtx-4090), 2 rack (2 × a100-80gb) …`.
+fn groups(fleet: &Fleet) -> String {
+    let mut kinds: Vec<(&str, String, u32)> = Vec::new();
+    for host in &fleet.hosts {
+        let name = host.spec.name.as_str();
+        match kinds.iter_mut().find(|(kind, ..)| *kind == name) {
+            Some((.., count)) => *count += 1,
+            None => {
+                let gpu = match host.spec.gpus.len() {
+                    0 | 1 => host.declaration.gpu.clone(),
+                    gpus => format!("{gpus} × {}", host.declaration.gpu),
+                };
+                kinds.push((name, gpu, 1));
+            }
+        }
+    }
+    let kinds: Vec<String> =
+        kinds.iter().map(|(name, gpu, count)| format!("{count} {name} ({gpu})")).collect();
+    let plural = if fleet.hosts.len() == 1 { "host" } else { "hosts" };
+    format!("{} {plural}: {}", fleet.hosts.len(), kinds.join(", "))
+}
+
+/// Every figure that was guessed in a profile that the fleet uses: its value where it is the same in all, and how many
+/// profiles have it.
+fn assumptions(fleet: &Fleet) -> Vec<String> {
+    let mut guessed: BTreeMap<&str, (BTreeSet<&str>, BTreeSet<(&str, &str)>)> = BTreeMap::new();
+    let mut pairs = BTreeSet::new();
+    for host in &fleet.hosts {
+        for model in &host.spec.models {
+            let profile = &model.profile;
+            let pair = (profile.gpu.name.as_str(), profile.model.name.as_str());
+            if pairs.insert(pair) {
+                for figure in &profile.assumed {
+                    let (name, value) = figure.split_once(" = ").unwrap_or((figure, ""));
+                    let (values, of) = guessed.entry(name).or_default();
+                    values.insert(value);
+                    of.insert(pair);
+                }
+            }
+        }
+    }
+    let line = |(name, (values, of)): (&str, (BTreeSet<&str>, BTreeSet<_>))| {
+        let value = match (values.len(), values.first()) {
+            (1, Some(value)) if !value.is_empty() => format!(" = {value}"),
+            _ => String::new(),
+        };
+        format!("{name}{value} ({} of {} profiles)", of.len(), pairs.len())
+    };
+    guessed.into_iter().map(line).collect()
+}
+
+/// What became of a trace's rows: `8,819 read, 17 without tokens, 3 bad (first: …), 8,799 replayed`.
+pub(super) fn rows(jobs: &Jobs) -> String {
+    let counts = jobs.counts();
+    let mut parts = vec![format!("{} read", counts.read)];
+    let dropped = [
+        (counts.without_tokens, "without tokens left out"),
+        (counts.before_window, "before the window left out"),
+        (counts.thinned, "thinned out"),
+        (counts.cut, "cut to the context"),
+    ];
+    parts.extend(
+        dropped.into_iter().filter(|(rows, _)| *rows > 0).map(|(rows, what)| format!("{rows} {what}")),
+    );
+    let bad = jobs.bad();
+    if bad.rows > 0 {
+        let first = bad.first.first().map(|row| format!(" (first: {row})")).unwrap_or_default();
+        parts.push(format!("{} bad and skipped{first}", bad.rows));
+    }
+    parts.push(format!("{} replayed", counts.jobs));
+    parts.join(", ")
+}

@@ -1,0 +1,149 @@
+//! Where records go while a run is under way: metrics in memory, rows and the decision log in files.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Error, Result};
+use control::log::Record as LogRecord;
+use reports::files::{RequestsCsv, TimelineCsv};
+use reports::metrics::{Metrics, MetricsSpec};
+use reports::timeline::Timeline;
+use sim::simulation::{Progress, Sink};
+use traces::log::{LogWriter, Rotation};
+use traces::record::{Record, Sample};
+
+/// Kind of a record that holds what `control::log` encodes.
+const CONTROL_RECORD: u8 = 0;
+
+/// Files that grow during a run.
+#[derive(Debug, Default)]
+pub(super) struct Keep {
+    requests: Option<RequestsCsv>,
+    timeline: Option<TimelineCsv>,
+    log: Option<Log>,
+}
+
+/// A decision log under its temporary name.
+#[derive(Debug)]
+struct Log {
+    writer: LogWriter,
+    buffer: Vec<u8>,
+    temporary: PathBuf,
+    target: PathBuf,
+    segments: u64,
+}
+
+impl Keep {
+    pub(super) fn begin(out: Option<&Path>, log: bool, spec: &MetricsSpec) -> Result<Self> {
+        let Some(folder) = out else { return Ok(Self::default()) };
+        super::clear(folder)?;
+        Ok(Self {
+            requests: Some(RequestsCsv::create(folder, spec)?),
+            timeline: Some(TimelineCsv::create(folder)?),
+            log: if log { Some(Log::begin(folder)?) } else { None },
+        })
+    }
+
+    fn finish(self) -> Result<()> {
+        self.requests.map(RequestsCsv::finish).transpose()?;
+        self.timeline.map(TimelineCsv::finish).transpose()?;
+        self.log.map_or(Ok(()), Log::finish)
+    }
+}
+
+impl Log {
+    fn begin(folder: &Path) -> Result<Self> {
+        let temporary = folder.join(format!(".decisions.{}.tmp", std::process::id()));
+        let writer = LogWriter::open(&temporary, Rotation::ByCaller)?;
+        Ok(Self { writer, buffer: Vec::new(), temporary, target: folder.join("decisions"), segments: 0 })
+    }
+
+    fn append(&mut self, record: &LogRecord<'_>) -> Result<(), traces::log::LogError> {
+        if matches!(record, LogRecord::Open { .. }) {
+            if self.segments > 0 {
+                self.writer.rotate()?;
+            }
+            self.segments += 1;
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        self.buffer = record.encode(buffer);
+        self.writer.append(CONTROL_RECORD, &self.buffer).map(drop)
+    }
+
+    fn finish(mut self) -> Result<()> {
+        self.writer.flush()?;
+        std::fs::rename(&self.temporary, &self.target)
+            .with_context(|| format!("cannot give {} its name", self.target.display()))
+    }
+}
+
+/// Takes what a run tells. The first failure to write stops the run at its next sign of life.
+pub(super) struct Recorder<'a> {
+    metrics: Metrics,
+    timeline: Timeline,
+    expected: u64,
+    keep: Keep,
+    failed: Option<Error>,
+    watch: &'a mut dyn FnMut(&Progress) -> bool,
+}
+
+impl<'a> Recorder<'a> {
+    pub(super) fn new(
+        spec: MetricsSpec,
+        hosts_len: usize,
+        expected: u64,
+        keep: Keep,
+        watch: &'a mut dyn FnMut(&Progress) -> bool,
+    ) -> Self {
+        let (metrics, timeline) = (Metrics::new(spec), Timeline::new(hosts_len));
+        Self { metrics, timeline, expected, keep, failed: None, watch }
+    }
+
+    /// Ends the files that grew; what was written is whole even where the run broke off.
+    pub(super) fn finish(self) -> (Metrics, Timeline, Result<()>) {
+        let kept = self.keep.finish();
+        (self.metrics, self.timeline, self.failed.map_or(kept, Err))
+    }
+
+    fn note(&mut self, outcome: Result<(), impl Into<Error>>) {
+        if let Err(error) = outcome
+            && self.failed.is_none()
+        {
+            self.failed = Some(error.into());
+        }
+    }
+}
+
+impl Sink for Recorder<'_> {
+    fn record(&mut self, record: &Record) {
+        self.metrics.record(record);
+        if let Some(requests) = &mut self.keep.requests {
+            let written = requests.write(record);
+            self.note(written);
+        }
+    }
+
+    fn sample(&mut self, sample: &Sample) {
+        self.timeline.push(sample);
+        if let Some(timeline) = &mut self.keep.timeline {
+            let written = timeline.write(sample);
+            self.note(written);
+        }
+    }
+
+    fn progress(&mut self, progress: &Progress) -> bool {
+        let expected = progress.expected.or(Some(self.expected).filter(|expected| *expected > 0));
+        self.failed.is_none() && (self.watch)(&Progress { expected, ..*progress })
+    }
+
+    fn log(&mut self, record: &LogRecord<'_>) -> Result<(), String> {
+        match &mut self.keep.log {
+            Some(log) => log.append(record).map_err(|error| error.to_string()),
+            None => Ok(()),
+        }
+    }
+
+    fn wants_log(&self) -> bool {
+        self.keep.log.is_some()
+    }
+}
