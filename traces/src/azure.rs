@@ -25,7 +25,8 @@ impl Parser {
     pub(crate) fn row(&mut self, line: &[u8]) -> Result<RawRow, Fault> {
         let fields = self.columns.fields(line)?;
         let [stamp, prompt, output] = fields.map(|field| field.expect("the header has all three columns"));
-        let (at, shape) = stamp::parse(stamp.text.trim_ascii()).ok_or_else(|| stamp.fault(stamp::EXPECTED))?;
+        let (at, shape) =
+            stamp::parse(stamp.text.trim_ascii()).ok_or_else(|| stamp.fault(stamp::EXPECTED))?;
         Ok(RawRow {
             at,
             column: stamp.column,

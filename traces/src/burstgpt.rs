@@ -30,7 +30,8 @@ impl Parser {
 
     pub(crate) fn row(&mut self, line: &[u8]) -> Result<RawRow, Fault> {
         let [required @ .., session] = self.columns.fields(line)?;
-        let [time, model, prompt, output] = required.map(|field| field.expect("the header has these columns"));
+        let [time, model, prompt, output] =
+            required.map(|field| field.expect("the header has these columns"));
         Ok(RawRow {
             at: time.seconds()?,
             column: time.column,
@@ -55,7 +56,9 @@ impl Parser {
         let text =
             text.ok_or_else(|| field.fault(&format!("a name in UTF-8 of at most {NAME_BYTES_MAX} bytes")))?;
         if self.models.len() == MODEL_NAMES_MAX {
-            return Err(field.fault(&format!("one of the {MODEL_NAMES_MAX} names before it, the most allowed")));
+            return Err(
+                field.fault(&format!("one of the {MODEL_NAMES_MAX} names before it, the most allowed"))
+            );
         }
         let shared: Arc<str> = text.into();
         self.models.insert(name.into(), Arc::clone(&shared));

@@ -34,10 +34,9 @@ impl<const N: usize> Columns<N> {
         split(header, &mut fields)?;
         let mut positions = [None; N];
         for (position, name) in positions.iter_mut().zip(names) {
-            let mut found = fields
-                .iter()
-                .enumerate()
-                .filter(|&(_, &(start, end))| header[start..end].trim_ascii().eq_ignore_ascii_case(name.as_bytes()));
+            let mut found = fields.iter().enumerate().filter(|&(_, &(start, end))| {
+                header[start..end].trim_ascii().eq_ignore_ascii_case(name.as_bytes())
+            });
             *position = found.next().map(|(index, _)| index);
             if let Some((_, &(start, _))) = found.next() {
                 let found = format!("a second column {name}");
@@ -59,7 +58,11 @@ impl<const N: usize> Columns<N> {
         if self.fields.len() != self.len {
             let column = self.fields.get(self.len).map_or(line.len(), |&(start, _)| start) + 1;
             let (found, expected) = (self.fields.len(), self.len);
-            return Err(Fault::new(column, format!("{found} fields"), format!("{expected}, as in the header")));
+            return Err(Fault::new(
+                column,
+                format!("{found} fields"),
+                format!("{expected}, as in the header"),
+            ));
         }
         let mut wanted = [None; N];
         for ((field, position), name) in wanted.iter_mut().zip(self.positions).zip(self.names) {
@@ -105,7 +108,11 @@ fn split(line: &[u8], fields: &mut Vec<(usize, usize)>) -> Result<(), Fault> {
                 None => return Ok(()),
                 Some(b',') => start = end + 2,
                 Some(_) => {
-                    return Err(Fault::new(end + 2, shown(&line[end + 1..]), "a comma after the closing quote"));
+                    return Err(Fault::new(
+                        end + 2,
+                        shown(&line[end + 1..]),
+                        "a comma after the closing quote",
+                    ));
                 }
             }
         } else {
@@ -157,7 +164,10 @@ mod tests {
     fn columns_are_found_wherever_they_stand() {
         let mut columns = Columns::find(b"x, B ,a", ["A", "b", "c"], 2).expect("both are there");
         let [a, b, c] = columns.fields(b"1,2,3").expect("three fields");
-        assert_eq!((a.map(|f| f.text), b.map(|f| f.text), c.is_none()), (Some(&b"3"[..]), Some(&b"2"[..]), true));
+        assert_eq!(
+            (a.map(|f| f.text), b.map(|f| f.text), c.is_none()),
+            (Some(&b"3"[..]), Some(&b"2"[..]), true)
+        );
     }
 
     proptest! {

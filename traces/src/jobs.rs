@@ -189,7 +189,8 @@ impl Jobs {
                 CheckedRate::CompressTime { millionths } => {
                     let at = u128::from(row.at.0) * 1_000_000 / u128::from(millionths);
                     if at > ARRIVAL_NANOS_MAX {
-                        let found = format!("a factor that puts line {} at {} s", row.line, at / 1_000_000_000);
+                        let found =
+                            format!("a factor that puts line {} at {} s", row.line, at / 1_000_000_000);
                         let expected = "a trace of at most 146 years";
                         return Err(TraceError::Option { option: "compress_time", found, expected });
                     }

@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn names_that_differ_anywhere_differ() {
-        let names: Vec<String> = (0..1_000).map(|n| format!("1722ac82-0a46-4bf0-aa08-89794e7a{n:04}")).collect();
+        let names: Vec<String> =
+            (0..1_000).map(|n| format!("1722ac82-0a46-4bf0-aa08-89794e7a{n:04}")).collect();
         let mut bits: Vec<u64> = names.iter().map(|n| name_bits(Purpose::Session, n.as_bytes())).collect();
         bits.sort_unstable();
         bits.dedup();

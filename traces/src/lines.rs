@@ -58,7 +58,8 @@ impl Lines {
     pub(crate) fn advance(&mut self) -> Result<bool, TraceError> {
         loop {
             self.buffer.clear();
-            let read = self.input.reader().take(LINE_BYTES_MAX as u64 + 1).read_until(b'\n', &mut self.buffer);
+            let read =
+                self.input.reader().take(LINE_BYTES_MAX as u64 + 1).read_until(b'\n', &mut self.buffer);
             match read {
                 Ok(0) => return Ok(false),
                 Ok(_) => self.number += 1,

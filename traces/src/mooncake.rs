@@ -34,14 +34,23 @@ pub(crate) struct Parser;
 
 impl Parser {
     pub(crate) fn row(&self, line: &[u8]) -> Result<RawRow, Fault> {
-        let row: Row<'_> = serde_json::from_slice(line).map_err(|error| fault(&error))?;
+        // serde would take an array for the fields in their order.
+        if line.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Fault::new(1, shown(line), EXPECTED));
+        }
+        let row: Row<'_> = serde_json::from_slice(line).map_err(|error| fault(line, &error))?;
         let stamp = row.timestamp.get();
         let column = stamp.as_ptr() as usize - line.as_ptr() as usize + 1;
-        let at = decimal::scaled(stamp.as_bytes(), 6)
-            .map_err(|_| Fault::new(column, format!("{} in timestamp", shown(stamp.as_bytes())), "milliseconds"))?;
+        let at = decimal::scaled(stamp.as_bytes(), 6).map_err(|_| {
+            Fault::new(column, format!("{} in timestamp", shown(stamp.as_bytes())), "milliseconds")
+        })?;
         for (name, tokens) in [("input_length", row.input_length), ("output_length", row.output_length)] {
             if tokens > TOKENS_MAX {
-                return Err(Fault::new(1, format!("{tokens} in {name}"), format!("at most {TOKENS_MAX} tokens")));
+                return Err(Fault::new(
+                    1,
+                    format!("{tokens} in {name}"),
+                    format!("at most {TOKENS_MAX} tokens"),
+                ));
             }
         }
         let blocks = match row.hash_ids {
@@ -77,12 +86,14 @@ fn blocks(ids: &[u64], tokens: u32) -> Result<std::sync::Arc<[Block]>, Fault> {
 }
 
 /// serde_json's message, taken apart.
-fn fault(error: &serde_json::Error) -> Fault {
+fn fault(line: &[u8], error: &serde_json::Error) -> Fault {
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or_default();
+    let column = error.column().max(1);
     match text.split_once(", expected ") {
-        Some((found, expected)) => Fault::new(error.column().max(1), found, expected),
-        None => Fault::new(error.column().max(1), format!("{text} (in the JSON)"), EXPECTED),
+        Some((found, "u32")) => Fault::new(column, found, "a whole number of tokens"),
+        Some((found, "u64")) => Fault::new(column, found, "the whole number of a block"),
+        _ => Fault::new(column, format!("{} ({text})", shown(line)), EXPECTED),
     }
 }
 
@@ -109,7 +120,8 @@ impl Writer {
         write!(out, ", \"input_length\": {prompt}, \"output_length\": {output}, \"hash_ids\": [")?;
         let len = prompt.div_ceil(BLOCK_TOKENS);
         if let Some(blocks) = &row.blocks {
-            let (last, full) = blocks.split_last().map_or((0, &blocks[..]), |(last, full)| (last.tokens, full));
+            let (last, full) =
+                blocks.split_last().map_or((0, &blocks[..]), |(last, full)| (last.tokens, full));
             let fits = blocks.len() == len as usize && full.iter().all(|block| block.tokens == BLOCK_TOKENS);
             if !fits || last + full.len() as u32 * BLOCK_TOKENS != prompt {
                 let why = format!("Mooncake's format holds prompts in blocks of {BLOCK_TOKENS} tokens only");

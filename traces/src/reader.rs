@@ -93,9 +93,8 @@ impl Reader {
             None => Format::detect(first),
         }
         .and_then(|format| Ok((format, format.parser(first)?)));
-        let (format, parser) = opened.map_err(|fault| {
-            TraceError::Bad(Box::new(fault.at(lines.input().file(), lines.number())))
-        })?;
+        let (format, parser) = opened
+            .map_err(|fault| TraceError::Bad(Box::new(fault.at(lines.input().file(), lines.number()))))?;
         let pending = !parser.has_header();
         Ok(Self {
             lines,

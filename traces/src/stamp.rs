@@ -3,7 +3,8 @@
 use crate::decimal;
 
 /// What a stamp should look like, for messages.
-pub(crate) const EXPECTED: &str = "a stamp like 2023-11-16 18:17:03.9799600, 2024-05-10 00:00:00.009930+00:00 or Unix seconds";
+pub(crate) const EXPECTED: &str =
+    "a stamp like 2023-11-16 18:17:03.9799600, 2024-05-10 00:00:00.009930+00:00 or Unix seconds";
 
 /// How a stamp is printed; more than one in a file is a quirk worth a word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,7 +22,9 @@ impl Shape {
     pub(crate) fn describe(&self) -> String {
         match self {
             Self { digits, plain: true, .. } => format!("seconds with {digits} digits of fraction"),
-            Self { digits, offset: true, .. } => format!("{digits} digits of fraction and an offset from UTC"),
+            Self { digits, offset: true, .. } => {
+                format!("{digits} digits of fraction and an offset from UTC")
+            }
             Self { digits, .. } => format!("{digits} digits of fraction"),
         }
     }
@@ -55,9 +58,9 @@ pub(crate) fn parse(text: &[u8]) -> Option<(i128, Shape)> {
     };
     let offset_seconds = offset(rest)?;
     let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second - offset_seconds;
-    let fraction = if digits.is_empty() { 0 } else { decimal::scaled(digits, 9 - digits.len() as i64).ok()? };
-    let shape =
-        Shape { digits: digits.len().min(255) as u8, offset: !rest.is_empty(), plain: false };
+    let fraction =
+        if digits.is_empty() { 0 } else { decimal::scaled(digits, 9 - digits.len() as i64).ok()? };
+    let shape = Shape { digits: digits.len().min(255) as u8, offset: !rest.is_empty(), plain: false };
     Some((i128::from(seconds) * 1_000_000_000 + fraction, shape))
 }
 

@@ -83,7 +83,8 @@ impl Arrivals {
         ArrivalFigures {
             span_seconds,
             rate_per_second: moves.then(|| self.rows as f64 / span_seconds),
-            interarrival_cv: (moves && self.rows > 2).then(|| (self.gap_squares / gaps).sqrt() / self.gap_mean),
+            interarrival_cv: (moves && self.rows > 2)
+                .then(|| (self.gap_squares / gaps).sqrt() / self.gap_mean),
             dispersion_1s: Some(variance / mean),
             peak_rows_1s: self.in_second_max,
             gap_seconds_max: self.gap_max as f64 / 1e9,

@@ -18,7 +18,10 @@ pub(super) fn quirks(of: &Inspection) -> Vec<String> {
             of.rows, arrivals.stamps
         ));
     } else if arrivals.repeated_stamps > 0 {
-        quirks.push(format!("repeated stamps: {} rows have the stamp of the row before", arrivals.repeated_stamps));
+        quirks.push(format!(
+            "repeated stamps: {} rows have the stamp of the row before",
+            arrivals.repeated_stamps
+        ));
     }
     if of.rows_without_tokens > 0 {
         quirks.push(format!("{} rows have no prompt or no answer; they are dropped", of.rows_without_tokens));
@@ -27,7 +30,10 @@ pub(super) fn quirks(of: &Inspection) -> Vec<String> {
         quirks.push(format!("{} rows belong to no session", of.rows_without_session));
     }
     if of.noticed.rows_out_of_order > 0 {
-        quirks.push(format!("{} rows stood after a later one; they were put in order", of.noticed.rows_out_of_order));
+        quirks.push(format!(
+            "{} rows stood after a later one; they were put in order",
+            of.noticed.rows_out_of_order
+        ));
     }
     if of.noticed.stamp_shapes.len() > 1 {
         quirks.push(format!("mixed stamps: {}", of.noticed.stamp_shapes.join("; ")));
@@ -62,7 +68,10 @@ impl fmt::Display for Inspection {
         }
         let shown = |value: Option<f64>| value.map_or("undefined".to_owned(), |value| format!("{value:.2}"));
         let (cv, dispersion) = (shown(arrivals.interarrival_cv), shown(arrivals.dispersion_1s));
-        writeln!(f, "  burstiness        CV of gaps {cv}, dispersion at 1 s {dispersion} (both 1 for Poisson)")?;
+        writeln!(
+            f,
+            "  burstiness        CV of gaps {cv}, dispersion at 1 s {dispersion} (both 1 for Poisson)"
+        )?;
         let (peak, gap) = (arrivals.peak_rows_1s, arrivals.gap_seconds_max);
         writeln!(f, "  extremes          {peak} rows in one second, longest gap {gap:.3} s")?;
         writeln!(f, "  tokens                 p50       p90       p99       max        mean")?;
@@ -72,8 +81,12 @@ impl fmt::Display for Inspection {
             }
         }
         if !self.models.is_empty() {
-            let models: Vec<String> =
-                self.models.iter().take(10).map(|model| format!("{} ({})", model.model, model.rows)).collect();
+            let models: Vec<String> = self
+                .models
+                .iter()
+                .take(10)
+                .map(|model| format!("{} ({})", model.model, model.rows))
+                .collect();
             let more = self.models.len().saturating_sub(10);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             writeln!(f, "  models            {}{more}", models.join(", "))?;

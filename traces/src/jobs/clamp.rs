@@ -24,8 +24,11 @@ pub(super) fn blocks(blocks: &[Block], tokens: u32) -> Arc<[Block]> {
         .map_while(|&block| {
             let kept = block.tokens.min(left);
             left -= kept;
-            let id =
-                if kept < block.tokens { bits2(0, Purpose::CutBlock, block.id, u64::from(kept)) } else { block.id };
+            let id = if kept < block.tokens {
+                bits2(0, Purpose::CutBlock, block.id, u64::from(kept))
+            } else {
+                block.id
+            };
             (kept > 0).then_some(Block { id, tokens: kept })
         })
         .collect()

@@ -70,7 +70,11 @@ impl Models {
                 *counts.entry(block.id).or_default() += 1;
             }
         }
-        self.openers = counts.into_iter().filter(|&(_, count)| count > prompts / 2 && count > 1).map(|(id, _)| id).collect();
+        self.openers = counts
+            .into_iter()
+            .filter(|&(_, count)| count > prompts / 2 && count > 1)
+            .map(|(id, _)| id)
+            .collect();
     }
 
     /// The model of a row.

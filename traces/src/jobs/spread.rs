@@ -59,12 +59,14 @@ impl Spreader {
     fn release(&mut self, span: Nanos) {
         let len = self.group.len() as u64;
         let mut offsets: Vec<u64> = match self.spread.by {
-            SpreadBy::Evenly => {
-                (0..len).map(|index| (u128::from(index) * u128::from(span.0) / u128::from(len)) as u64).collect()
-            }
-            SpreadBy::Chance => {
-                self.group.iter().map(|row| scale(bits(self.seed, Purpose::Spread, row.line), span.0)).collect()
-            }
+            SpreadBy::Evenly => (0..len)
+                .map(|index| (u128::from(index) * u128::from(span.0) / u128::from(len)) as u64)
+                .collect(),
+            SpreadBy::Chance => self
+                .group
+                .iter()
+                .map(|row| scale(bits(self.seed, Purpose::Spread, row.line), span.0))
+                .collect(),
         };
         offsets.sort_unstable();
         for (row, offset) in self.group.drain(..).zip(offsets) {

@@ -46,11 +46,25 @@ impl Frame {
     }
 }
 
-/// Whether a whole record begins anywhere in `bytes`.
+/// Records up to this length are looked for first: most are short.
+const SHORT_BYTES: usize = 1 << 12;
+
+/// Bytes that a search for records may put through the checksum, so that a long torn tail, each byte of which may
+/// look like a length, is given up after a second.
+const SEARCH_BYTES_MAX: usize = 1 << 30;
+
+/// Whether a whole record begins anywhere in `bytes`: first the short ones are tried, then all.
 pub(super) fn holds_a_record(bytes: &[u8]) -> bool {
-    (0..bytes.len().saturating_sub(FRAME_BYTES - 1)).any(|start| {
-        let (head, rest) = bytes[start..].split_at(FRAME_BYTES);
-        let frame = Frame::parse(head.try_into().expect("the head has the length of a frame"));
-        rest.get(..frame.payload_len).is_some_and(|payload| checksum(frame.kind, payload) == frame.checksum)
+    [SHORT_BYTES, LOG_RECORD_BYTES_MAX].into_iter().any(|longest| {
+        let mut budget = SEARCH_BYTES_MAX;
+        bytes.windows(FRAME_BYTES).zip(FRAME_BYTES..).any(|(head, payload_at)| {
+            let frame = Frame::parse(head.try_into().expect("a window has the length of a frame"));
+            let payload = bytes[payload_at..].get(..frame.payload_len);
+            let Some(payload) = payload.filter(|payload| payload.len() <= longest.min(budget)) else {
+                return false;
+            };
+            budget -= payload.len();
+            checksum(frame.kind, payload) == frame.checksum
+        })
     })
 }

@@ -66,8 +66,8 @@ impl<R: Read> SegmentReader<R> {
     /// As [`SegmentReader::open`].
     pub fn new(file: &Path, segment: u32, mut reader: R) -> Result<Self, LogError> {
         let mut header = [0; HEADER_BYTES];
-        let len =
-            fill(&mut reader, &mut header).map_err(|source| LogError::Io { file: file.to_owned(), source })?;
+        let len = fill(&mut reader, &mut header)
+            .map_err(|source| LogError::Io { file: file.to_owned(), source })?;
         let magic = len.min(MAGIC.len());
         if header[..magic] != MAGIC[..magic] {
             return Err(LogError::Magic { file: file.to_owned(), found: shown(&header[..magic]) });
@@ -238,7 +238,8 @@ pub(super) fn segments(folder: &Path) -> Result<Vec<(u32, PathBuf)>, LogError> {
     found.sort_unstable();
     for pair in found.windows(2) {
         if pair[0].0 + 1 != pair[1].0 {
-            let (folder, found) = (folder.to_owned(), format!("{} after {}", name(pair[1].0), name(pair[0].0)));
+            let (folder, found) =
+                (folder.to_owned(), format!("{} after {}", name(pair[1].0), name(pair[0].0)));
             return Err(LogError::Segments { folder, found, expected: name(pair[0].0 + 1) });
         }
     }

@@ -7,7 +7,7 @@ use super::frame::{FRAME_BYTES, HEADER_BYTES};
 use super::*;
 
 /// A thousand small records, as kind and payload.
-fn records() -> Vec<(u8, Vec<u8>)> {
+fn records() -> Payloads {
     (0..1_000u32).map(|n| ((n % 7) as u8, (0..n % 13).map(|i| (n * 31 + i * 17) as u8).collect())).collect()
 }
 
@@ -21,7 +21,9 @@ fn segment(records: &[(u8, Vec<u8>)]) -> Vec<u8> {
     bytes
 }
 
-fn read(bytes: &[u8]) -> Result<(Vec<(u8, Vec<u8>)>, Option<Truncated>), LogError> {
+type Payloads = Vec<(u8, Vec<u8>)>;
+
+fn read(bytes: &[u8]) -> Result<(Payloads, Option<Truncated>), LogError> {
     let mut reader = SegmentReader::new(Path::new("x.log"), 0, bytes)?;
     let mut records = Vec::new();
     while let Some(record) = reader.next().transpose()? {
@@ -38,14 +40,17 @@ fn folder() -> tempfile::TempDir {
 fn a_log_reads_as_it_was_written_over_several_segments() {
     let folder = folder();
     let mut writer = LogWriter::open(folder.path(), Rotation::AtBytes(1_000)).expect("it opens");
-    let places: Vec<Place> =
-        records().iter().map(|(kind, payload)| writer.append(*kind, payload).expect("it is written")).collect();
+    let places: Vec<Place> = records()
+        .iter()
+        .map(|(kind, payload)| writer.append(*kind, payload).expect("it is written"))
+        .collect();
     writer.sync().expect("it is on the disk");
     let mut reader = LogReader::open(folder.path()).expect("it opens");
     let read: Vec<LogRecord> = reader.by_ref().collect::<Result<_, _>>().expect("it is whole");
     assert_eq!(reader.truncated(), None);
     assert_eq!(read.iter().map(|r| (r.kind, r.payload.clone())).collect::<Vec<_>>(), records());
-    let read_places: Vec<Place> = read.iter().map(|r| Place { segment: r.segment, offset: r.offset }).collect();
+    let read_places: Vec<Place> =
+        read.iter().map(|r| Place { segment: r.segment, offset: r.offset }).collect();
     assert_eq!(read_places, places);
     assert!(places.last().expect("records").segment > 5);
     for entry in fs::read_dir(folder.path()).expect("a folder") {
@@ -63,13 +68,17 @@ fn every_prefix_of_a_log_opens_with_the_whole_records_in_it() {
         ends.push(ends.last().expect("not empty") + FRAME_BYTES + payload.len());
     }
     for len in 0..=bytes.len() {
-        let (found, truncated) = read(&bytes[..len]).unwrap_or_else(|error| panic!("prefix of {len}: {error}"));
+        let (found, truncated) =
+            read(&bytes[..len]).unwrap_or_else(|error| panic!("prefix of {len}: {error}"));
         let whole = ends.partition_point(|&end| end <= len);
         assert_eq!(found.len(), whole.saturating_sub(1), "prefix of {len}");
         assert!(found == records[..found.len()], "prefix of {len}");
         let good = if whole == 0 { 0 } else { ends[whole - 1] };
-        let torn = (len > good || whole == 0)
-            .then(|| Truncated { segment: 0, offset: good as u64, bytes: (len - good) as u64 });
+        let torn = (len > good || whole == 0).then(|| Truncated {
+            segment: 0,
+            offset: good as u64,
+            bytes: (len - good) as u64,
+        });
         assert_eq!(truncated, torn, "prefix of {len}");
     }
 }
@@ -86,12 +95,18 @@ fn every_flipped_byte_is_found() {
             match read(&damaged) {
                 Err(LogError::Magic { .. }) => assert!(at < 8),
                 Err(LogError::Version { .. }) => assert!((8..12).contains(&at)),
-                Err(LogError::Damaged { offset, .. }) => assert!(offset <= at as u64 && at < last, "byte {at}"),
+                Err(LogError::Damaged { offset, .. }) => {
+                    assert!(offset <= at as u64 && at < last, "byte {at}")
+                }
                 Err(error) => panic!("byte {at}: {error}"),
                 // Damage to the last record cannot be told from a write that was torn.
                 Ok((found, truncated)) => {
                     assert!(at >= last, "byte {at} passed unseen");
-                    assert_eq!((found.len(), truncated.map(|t| t.offset)), (59, Some(last as u64)), "byte {at}");
+                    assert_eq!(
+                        (found.len(), truncated.map(|t| t.offset)),
+                        (59, Some(last as u64)),
+                        "byte {at}"
+                    );
                 }
             }
         }
@@ -109,6 +124,17 @@ fn zeros_at_the_end_are_a_torn_tail() {
 }
 
 #[test]
+fn a_long_torn_record_is_given_up_in_time() {
+    // Each byte of it begins what looks like a record of 16 MiB; to check them all would take hours.
+    let mut bytes = segment(&records()[..10]);
+    let whole = bytes.len() as u64;
+    bytes.extend(frame::frame(1, &vec![1; 40 << 20]));
+    bytes.resize(bytes.len() + (20 << 20), 1);
+    let (found, truncated) = read(&bytes).expect("it opens");
+    assert_eq!((found.len(), truncated.map(|t| t.offset)), (10, Some(whole)));
+}
+
+#[test]
 fn a_writer_cuts_a_torn_tail_and_goes_on_in_a_new_segment() {
     for torn_at in [5, HEADER_BYTES, HEADER_BYTES + 4, 60] {
         let folder = folder();
@@ -120,7 +146,11 @@ fn a_writer_cuts_a_torn_tail_and_goes_on_in_a_new_segment() {
         writer.flush().expect("it is flushed");
         let read: Vec<LogRecord> =
             LogReader::open(folder.path()).expect("it opens").collect::<Result<_, _>>().expect("it is whole");
-        assert_eq!(read.last().map(|record| record.payload.as_slice()), Some(&b"after"[..]), "torn at {torn_at}");
+        assert_eq!(
+            read.last().map(|record| record.payload.as_slice()),
+            Some(&b"after"[..]),
+            "torn at {torn_at}"
+        );
     }
 }
 
