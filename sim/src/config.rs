@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sim_host::api::Engine;
 use sim_host::fit::KvCache;
 use sim_host::host::{HostModel, HostSpec, Serving};
-use sim_host::profile::Catalogue;
+use sim_host::profile::{self, Catalogue};
 use sim_host::spec::{Profile, Version};
 
 /// Most hosts of a fleet.
@@ -294,6 +294,7 @@ fn group_spec(
         if models.iter().any(|other| other.model == model) {
             return Err(error(model_key, format!("{name:?} again"), "each model once"));
         }
+        let profile = profile::for_version(&profile, group.ollama_version);
         models.push(HostModel { model, profile });
     }
     Ok(Arc::new(HostSpec {

@@ -276,24 +276,22 @@ impl Host {
     /// Finds the next event among batch loops and timers.
     #[inline]
     fn announce(&mut self) {
+        let mut timer = self.share_at.unwrap_or(Instant::MAX);
         let mut next: Option<Due> = None;
-        let mut timer = self.share_at.map_or(u64::MAX, |at| at.0);
         for runner in &self.runners {
+            timer = timer.min(runner.timer());
             if let Some(due) = runner.due
                 && next.is_none_or(|first| due < first)
             {
                 next = Some(due);
             }
-            if let Some(at) = runner.timer() {
-                timer = timer.min(at.0);
-            }
         }
         if let Some(Reverse((at, _, _))) = self.preparing.peek() {
-            timer = timer.min(at.0);
+            timer = timer.min(*at);
         }
-        if timer != u64::MAX {
-            let due = Due { at: Instant(timer), phase: Phase::Timer };
-            next = Some(next.map_or(due, |first| first.min(due)));
+        let due = Due { at: timer, phase: Phase::Timer };
+        if timer != Instant::MAX && next.is_none_or(|first| due < first) {
+            next = Some(due);
         }
         self.next = next;
     }
@@ -301,12 +299,10 @@ impl Host {
     /// All timers due at `now`: runners in the order in which they were loaded, then requests that are prepared, then
     /// the sharing of devices.
     fn run_timers(&mut self, now: Instant, out: &mut Vec<HostEvent>) {
-        while let Some(at) =
-            self.runners.iter().position(|runner| runner.timer().is_some_and(|timer| timer <= now))
-        {
+        while let Some(at) = self.runners.iter().position(|runner| runner.timer() <= now) {
             if self.runners[at].until.is_some_and(|until| until <= now) {
                 self.state_over(now, at, out);
-            } else if self.runners[at].expires_by(now) {
+            } else {
                 self.runners[at].expires = None;
                 self.runners[at].looked_at = None;
                 let id = self.runners[at].id;

@@ -57,7 +57,7 @@ impl Flight {
 /// A slab of flights. A place is used again after its request ended, so messages carry the request too.
 #[derive(Debug, Default)]
 pub(super) struct Flights {
-    places: Vec<Option<Flight>>,
+    places: Vec<Flight>,
     free: Vec<u32>,
     /// Place of each request from `base` on; `EMPTY` where it has ended.
     by_request: VecDeque<u32>,
@@ -75,10 +75,10 @@ impl Flights {
             "request ids rise without gaps"
         );
         let place = if let Some(place) = self.free.pop() {
-            self.places[place as usize] = Some(flight);
+            self.places[place as usize] = flight;
             place
         } else {
-            self.places.push(Some(flight));
+            self.places.push(flight);
             (self.places.len() - 1) as u32
         };
         self.by_request.push_back(place);
@@ -91,22 +91,25 @@ impl Flights {
         if place == EMPTY {
             return None;
         }
-        self.places[place as usize].as_mut().map(|flight| (place, flight))
+        Some((place, &mut self.places[place as usize]))
     }
 
     pub(super) fn at(&mut self, place: u32) -> &mut Flight {
-        self.places[place as usize].as_mut().expect("a place in use")
+        &mut self.places[place as usize]
     }
 
-    pub(super) fn remove(&mut self, place: u32) -> Flight {
-        let flight = self.places[place as usize].take().expect("a place in use");
+    /// Forgets a request that has ended; its flight stays in its place until that is used again.
+    pub(super) fn remove(&mut self, place: u32) {
+        let flight = &mut self.places[place as usize];
+        flight.job.blocks = None;
+        let index = (flight.request.0 - self.base) as usize;
+        debug_assert_eq!(self.by_request[index], place, "a request ends once");
         self.free.push(place);
-        self.by_request[(flight.request.0 - self.base) as usize] = EMPTY;
+        self.by_request[index] = EMPTY;
         while self.by_request.front() == Some(&EMPTY) {
             self.by_request.pop_front();
             self.base += 1;
         }
-        flight
     }
 
     pub(super) fn len(&self) -> usize {

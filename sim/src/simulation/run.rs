@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use control::door::{Dispatch, Env, Input, NoMeter, Output, Outputs};
+use control::door::{Dispatch, Env, Input, NoMeter, Observation, Output, Outputs};
 use control::ids::{HostId, ModelId, RequestId, TenantId};
-use control::request::{Failure, Outcome};
+use control::request::{Failure, Outcome, Usage};
 use control::units::Instant;
 use control::{Control, log};
 use sim_host::api::{HostEvent, Message};
@@ -58,7 +58,7 @@ pub struct Simulation<'a, S: Sink> {
     hosts: Hosts,
     flights: Flights,
     to_host: Lane<(HostId, ToHost)>,
-    to_control: Lane<Input>,
+    to_control: Lane<ToControl>,
     timers: EventQueue<Timer>,
     sample_at: Option<Instant>,
     setup: Setup,
@@ -76,6 +76,15 @@ pub struct Simulation<'a, S: Sink> {
 enum ToHost {
     Request(RequestId, u8),
     Cancel(RequestId, u8),
+}
+
+/// A message on its way to control; small, since many are under way.
+#[derive(Clone, Debug)]
+enum ToControl {
+    FirstByte(RequestId, u8),
+    Finished(RequestId, u8, Usage),
+    Failed(RequestId, u8, Failure),
+    Observed(HostId, Box<Observation>),
 }
 
 impl<'a, S: Sink> Simulation<'a, S> {
@@ -136,8 +145,8 @@ impl<'a, S: Sink> Simulation<'a, S> {
                 }
                 kind::TO_HOST => self.deliver()?,
                 kind::TO_CONTROL => {
-                    let (_, input) = self.to_control.pop().expect("its key was the least");
-                    self.hear(input)?;
+                    let (_, message) = self.to_control.pop().expect("its key was the least");
+                    self.hear(message)?;
                     if self.feedback {
                         arrival = self.source.next_arrival()?;
                     }
@@ -254,10 +263,10 @@ impl<'a, S: Sink> Simulation<'a, S> {
     /// What hosts let their clients see goes back to control.
     fn send_host_events(&mut self) {
         for event in self.host_events.drain(..) {
-            let input = match event {
+            let message = match event {
                 HostEvent::FirstToken { key } => {
                     let (request, attempt) = flights::attempt_of(key);
-                    Input::FirstByte { request, attempt }
+                    ToControl::FirstByte(request, attempt)
                 }
                 HostEvent::Finished { key, usage, cached_tokens, truncated } => {
                     let (request, attempt) = flights::attempt_of(key);
@@ -265,21 +274,21 @@ impl<'a, S: Sink> Simulation<'a, S> {
                         flight.cached_tokens = cached_tokens;
                         flight.truncated = truncated;
                     }
-                    Input::Finished { request, attempt, usage }
+                    ToControl::Finished(request, attempt, usage)
                 }
                 HostEvent::Error { key, error } => {
                     let (request, attempt) = flights::attempt_of(key);
-                    Input::Failed { request, attempt, failure: ports::failure(error) }
+                    ToControl::Failed(request, attempt, ports::failure(error))
                 }
             };
-            self.to_control.send(self.now, input);
+            self.to_control.send(self.now, message);
         }
     }
 
     /// A message of a host reaches the gateway. The client sees it at the same time.
-    fn hear(&mut self, input: Input) -> Result<(), RunError> {
-        match input {
-            Input::FirstByte { request, attempt } => {
+    fn hear(&mut self, message: ToControl) -> Result<(), RunError> {
+        match message {
+            ToControl::FirstByte(request, attempt) => {
                 let Some((_, flight)) = self.flights.find(request) else { return Ok(()) };
                 if flight.attempts != attempt + 1 {
                     return Ok(());
@@ -293,7 +302,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
                 }
                 self.step(Input::FirstByte { request, attempt })
             }
-            Input::Finished { request, attempt, usage } => {
+            ToControl::Finished(request, attempt, usage) => {
                 let Some((place, flight)) = self.flights.find(request) else { return Ok(()) };
                 if flight.attempts != attempt + 1 {
                     return Ok(());
@@ -303,8 +312,10 @@ impl<'a, S: Sink> Simulation<'a, S> {
                 self.land(place, Outcome::Finished);
                 Ok(())
             }
-            Input::Failed { request, attempt, failure } => self.fail(request, attempt, failure),
-            other => self.step(other),
+            ToControl::Failed(request, attempt, failure) => self.fail(request, attempt, failure),
+            ToControl::Observed(host, observation) => {
+                self.step(Input::Observed { host, observation: *observation })
+            }
         }
     }
 
@@ -339,7 +350,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             }
             Timer::Poll(host) => {
                 if let Some(observation) = self.hosts.poll(host) {
-                    self.to_control.send(self.now, Input::Observed { host, observation });
+                    self.to_control.send(self.now, ToControl::Observed(host, Box::new(observation)));
                 }
                 Ok(())
             }
@@ -419,15 +430,17 @@ impl<'a, S: Sink> Simulation<'a, S> {
 
     /// A request has ended, as its client sees it.
     fn land(&mut self, place: u32, outcome: Outcome) {
-        let flight = self.flights.remove(place);
-        for token in [flight.timeout, flight.patience].into_iter().flatten() {
+        let flight = self.flights.at(place);
+        for token in [flight.timeout.take(), flight.patience.take()].into_iter().flatten() {
             self.timers.cancel(token);
         }
         self.checker.ended(outcome);
         self.digest.words([flight.request.0, crate::engine::outcome_word(&outcome), self.now.0]);
         self.sink.record(&flight.record(self.now, outcome));
+        let job = flight.job.id;
+        self.flights.remove(place);
         if self.feedback {
-            self.source.ended(flight.job.id, self.now, outcome);
+            self.source.ended(job, self.now, outcome);
         }
     }
 

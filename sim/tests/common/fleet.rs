@@ -162,12 +162,15 @@ pub(crate) struct Kept {
     pub(crate) wants_log: bool,
     /// Stop after so many signs of life; 0: never.
     pub(crate) stop_after: u32,
+    pub(crate) discard: bool,
     pub(crate) signs: u32,
 }
 
 impl Sink for Kept {
     fn record(&mut self, record: &Record) {
-        self.records.push(record.clone());
+        if !self.discard {
+            self.records.push(record.clone());
+        }
     }
     fn sample(&mut self, sample: &Sample) {
         self.samples.push(sample.clone());

@@ -91,7 +91,7 @@ struct Jump {
     cut: bool,
     /// Prompt tokens that each prefilling slot has in each step.
     grants: Vec<(u32, u32)>,
-    /// Decoding slots that do not get in (ascending); with any of them the jump is one step.
+    /// Decoding slots that do not get in; with any of them the jump is one step.
     starved: Vec<u32>,
 }
 
@@ -315,7 +315,6 @@ impl Coalesced {
                 jump.steps = jump.steps.min(u64::from(wanted / tokens));
             }
         }
-        jump.starved.sort_unstable();
         if let Some(slot) = first_starved {
             // The next step begins with another slot: it may look different.
             self.first_slot = slot;

@@ -72,19 +72,21 @@ impl Host {
 
     /// Sends the whole answer, where anyone still waits for it, and forgets the request.
     pub(super) fn answer(&mut self, slot: Slot, usage: Usage, cached_tokens: u32, out: &mut Vec<HostEvent>) {
-        let flight = self.flights.remove(slot);
+        let flight = self.flights.get(slot);
         if !flight.cancelled {
             let (key, truncated) = (flight.request.key, flight.truncated);
             out.push(HostEvent::Finished { key, usage, cached_tokens, truncated });
         }
+        self.flights.remove(slot);
     }
 
     /// Sends an error, where anyone still waits for it, and forgets the request.
     pub(super) fn refuse(&mut self, slot: Slot, error: HostError, out: &mut Vec<HostEvent>) {
-        let flight = self.flights.remove(slot);
+        let flight = self.flights.get(slot);
         if !flight.cancelled {
             out.push(HostEvent::Error { key: flight.request.key, error });
         }
+        self.flights.remove(slot);
     }
 
     /// Its models compute on the CPU that prepares requests.

@@ -120,25 +120,17 @@ impl Runner {
         matches!(self.state, State::Fitting | State::Weights)
     }
 
-    /// When the next of its timers is due.
+    /// When the next of its timers is due; [`Instant::MAX`] where none is set.
     #[inline]
-    pub(super) fn timer(&self) -> Option<Instant> {
-        let mut first = u64::MAX;
-        for at in [self.until, self.expires, self.look()].into_iter().flatten() {
-            first = first.min(at.0);
-        }
-        (first != u64::MAX).then_some(Instant(first))
+    pub(super) fn timer(&self) -> Instant {
+        let at = |timer: Option<Instant>| timer.unwrap_or(Instant::MAX);
+        at(self.until).min(at(self.expires)).min(at(self.look()))
     }
 
     /// When it is looked at again: only while it is idle does that change anything.
     #[inline]
     fn look(&self) -> Option<Instant> {
         if self.refs == 0 && self.state == State::Ready { self.looked_at } else { None }
-    }
-
-    /// Its keep-alive is over at `now`, or it is time to look at it again.
-    pub(super) fn expires_by(&self, now: Instant) -> bool {
-        [self.expires, self.look()].into_iter().flatten().any(|at| at <= now)
     }
 
     /// Memory on one GPU.

@@ -7,6 +7,8 @@
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
     entries: Vec<(u64, u32)>,
+    /// Scratch of [`Agenda::delay`]: a bit for each slot, all 0 between calls.
+    delayed: Vec<u64>,
 }
 
 impl Agenda {
@@ -35,15 +37,63 @@ impl Agenda {
         self.entries.remove(at);
     }
 
-    /// One step later for those of `slots` (ascending).
+    /// One step later for those of `slots`.
     pub(super) fn delay(&mut self, slots: &[u32]) {
-        for (step, slot) in &mut self.entries {
-            *step += u64::from(slots.binary_search(slot).is_ok());
+        for &slot in slots {
+            let word = slot as usize / 64;
+            if word >= self.delayed.len() {
+                self.delayed.resize(word + 1, 0);
+            }
+            self.delayed[word] |= 1 << (slot % 64);
         }
-        self.entries.sort_unstable_by(|a, b| b.cmp(a));
+        for at in 0..self.entries.len() {
+            let slot = self.entries[at].1;
+            let word = self.delayed.get(slot as usize / 64).copied().unwrap_or(0);
+            self.entries[at].0 += word >> (slot % 64) & 1;
+            // Sorted by insertion: only entries of neighbouring steps can have changed places.
+            let mut place = at;
+            while place > 0 && self.entries[place - 1] < self.entries[place] {
+                self.entries.swap(place - 1, place);
+                place -= 1;
+            }
+        }
+        self.delayed.fill(0);
     }
 
     fn position(&self, step: u64, slot: u32) -> usize {
         self.entries.partition_point(|&entry| entry > (step, slot))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_soonest_comes_first_and_the_lowest_slot_among_equals() {
+        let mut agenda = Agenda::default();
+        for (step, slot) in [(7, 3), (5, 200), (7, 1), (5, 9), (9, 0)] {
+            agenda.insert(step, slot);
+        }
+        agenda.remove(9, 0);
+        let taken = |agenda: &mut Agenda, step| std::iter::from_fn(|| agenda.take(step)).collect::<Vec<_>>();
+        assert_eq!(taken(&mut agenda, 5), [9, 200]);
+        assert_eq!(taken(&mut agenda, 6), []);
+        assert_eq!(taken(&mut agenda, 7), [1, 3]);
+        assert_eq!(agenda.len(), 0);
+    }
+
+    #[test]
+    fn delayed_entries_change_places_with_those_of_the_next_step() {
+        let mut agenda = Agenda::default();
+        for slot in 0..200 {
+            agenda.insert(5 + u64::from(slot % 4), slot);
+        }
+        let delayed: Vec<u32> = (0..200).filter(|slot| slot % 3 == 0).rev().collect();
+        agenda.delay(&delayed);
+        let mut wanted: Vec<_> =
+            (0..200).map(|slot| (5 + u64::from(slot % 4) + u64::from(slot % 3 == 0), slot)).collect();
+        wanted.sort_unstable_by(|a, b| b.cmp(a));
+        assert_eq!(agenda.entries, wanted);
     }
 }
