@@ -49,7 +49,7 @@ pub(crate) struct Sessions {
 /// What starts sessions.
 #[derive(Debug)]
 enum Starts {
-    Open { clock: Clock, next: Instant, started: u64 },
+    Open { clock: Box<Clock>, next: Instant, started: u64 },
     Users { think_seconds: f64 },
 }
 
@@ -71,7 +71,7 @@ struct Session {
 impl Sessions {
     /// Sessions that start by themselves.
     pub(crate) fn open(plan: Plan, settings: check::Sessions, arrivals: &Arrivals, seed: u64) -> Self {
-        let mut clock = Clock::new(arrivals, seed);
+        let mut clock = Box::new(Clock::new(arrivals, seed));
         let next = clock.tick();
         Self::new(plan, settings, Starts::Open { clock, next, started: 0 })
     }

@@ -120,8 +120,7 @@ fn check_quantiles(key: &str, rows: &[(f64, u32)]) -> Result<Length, WorkloadErr
     }
     for (at, pair) in rows.windows(2).enumerate() {
         let [(percent, tokens), next] = pair else { continue };
-        // Not `<=`: a number that is none must not pass.
-        if !(next.0 > *percent) || next.1 < *tokens {
+        if next.0.is_nan() || next.0 <= *percent || next.1 < *tokens {
             let found = format!("[{}, {}] after [{percent}, {tokens}]", next.0, next.1);
             let expected = "percents that rise, tokens that never fall";
             return Err(WorkloadError::value(format!("{key}.{}", at + 1), found, expected));

@@ -125,6 +125,11 @@ fn wrong_values_are_named_with_what_was_expected() {
              that never fall",
         ),
         (
+            "prompt.empirical.quantiles = [[0, 1], [nan, 9], [100, 20]]",
+            "workload.prompt.empirical.quantiles.1: found [NaN, 9] after [0, 1], expected percents that rise, tokens \
+             that never fall",
+        ),
+        (
             "prompt.empirical.quantiles = [[1, 1], [100, 20]]",
             "workload.prompt.empirical.quantiles: found 2 rows from 1 to 100 percent, expected rows of [percent, \
              tokens] from 0 to 100 percent",

@@ -1,4 +1,5 @@
 //! The inverse of the normal distribution: one uniform number makes one normal number, without rejection.
+#![expect(clippy::excessive_precision, reason = "constants stand as they were published")]
 
 /// Quotients of polynomials, lowest power first: around the middle, in the tails, far out in the tails.
 const MIDDLE: [[f64; 8]; 2] = [
