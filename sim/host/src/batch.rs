@@ -232,10 +232,22 @@ impl BatchLoop {
         over + since.map_or(Nanos::ZERO, |since| now.since(since))
     }
 
-    /// What the loop has done so far. Under the coalesced engine counts stand as of its last boundary.
+    /// What the loop has done so far. Under the coalesced engine counts stand as of its last boundary: equal to those
+    /// of the stepwise engine when an event comes out, behind them in between.
     #[must_use]
     pub fn stats(&self) -> LoopStats {
         either!(&self.inner, engine => engine.stats())
+    }
+
+    /// What the loop has done up to `now` (not before its last boundary, not after the next), whichever engine runs:
+    /// for samples at any time.
+    #[must_use]
+    pub fn stats_at(&self, now: Instant) -> LoopStats {
+        match &self.inner {
+            // It has executed every step that is over.
+            Inner::Stepwise(engine) => engine.stats(),
+            Inner::Coalesced(engine) => engine.stats_at(now),
+        }
     }
 }
 

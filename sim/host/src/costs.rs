@@ -90,8 +90,13 @@ impl Costs {
             (0, _) | (_, 1) => return knots[0].1,
             (above, len) => (knots[above.min(len - 1) - 1], knots[above.min(len - 1)]),
         };
-        let rise = u128::from(high.1.saturating_sub(low.1)) * u128::from(tokens - low.0);
-        low.1.saturating_add(saturate(rise / u128::from(high.0 - low.0)))
+        let (rise, run) = (high.1.saturating_sub(low.1), u64::from(high.0 - low.0));
+        let tokens = u64::from(tokens - low.0);
+        let above = match rise.checked_mul(tokens) {
+            Some(product) => product / run,
+            None => saturate(u128::from(rise) * u128::from(tokens) / u128::from(run)),
+        };
+        low.1.saturating_add(above)
     }
 
     /// Picoseconds of a step with `decoding` sequences and `prompt_tokens` prompt tokens, contexts aside; at least 1.

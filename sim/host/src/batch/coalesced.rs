@@ -210,6 +210,21 @@ impl Coalesced {
         }
     }
 
+    /// With the steps of the jump under way that are over by `now`.
+    pub(super) fn stats_at(&self, now: Instant) -> LoopStats {
+        let mut stats = self.stats();
+        if let State::Busy { at, end, .. } = self.state
+            && end.now() > now
+        {
+            let steps = self.jump.segment.steps_beyond(at.picos_to(now), self.jump.steps) - 1;
+            let prompt_tokens: u64 = self.jump.grants.iter().map(|&(_, tokens)| u64::from(tokens)).sum();
+            stats.steps += steps;
+            stats.prompt_tokens += steps * prompt_tokens;
+            stats.output_tokens += steps * (self.agenda.len() - self.jump.starved.len()) as u64;
+        }
+        stats
+    }
+
     /// The jump under way ends at the first boundary strictly after `now`.
     fn cut(&mut self, now: Instant) {
         if let State::Busy { at, end, .. } = &mut self.state

@@ -2,7 +2,7 @@
 
 use control::units::Nanos;
 
-/// What a loop has done so far. All but `boundaries` are the same under both engines whenever an event comes out.
+/// What a loop has done. All but `boundaries` are the same under both engines whenever an event comes out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct LoopStats {
     /// Internal events executed; the one count that depends on the engine.

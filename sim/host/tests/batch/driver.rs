@@ -17,7 +17,7 @@ pub(crate) enum Delivery {
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Seen {
     Event { at: u64, event: LoopEvent, stats: LoopStats },
-    Delivered { at: u64, running: u32, waiting: u32, busy: u64, idle: bool },
+    Delivered { at: u64, running: u32, waiting: u32, busy: u64, stats: LoopStats },
     End(LoopStats),
 }
 
@@ -51,17 +51,15 @@ pub(crate) fn drive(spec: LoopSpec, deliveries: &[(u64, Delivery)]) -> (Vec<Seen
                 running: batch.running(),
                 waiting: batch.waiting(),
                 busy: batch.busy_nanos(at).0,
-                idle: batch.is_idle(),
+                stats: LoopStats { boundaries: 0, ..batch.stats_at(at) },
             });
         } else {
             batch.advance(due.expect("its time came"), &mut out);
         }
-        let stats = LoopStats { boundaries: 0, ..batch.stats() };
-        seen.extend(out.drain(..).map(|event| {
-            // Counts in the middle of a jump are as of its start: only what happens at a boundary carries them.
-            let stats = if phase == Phase::Delivery { LoopStats::default() } else { stats };
-            Seen::Event { at: at.0, event, stats }
-        }));
+        // In the middle of a jump counts are told for the time; at a boundary they are simply there.
+        let stats = if phase == Phase::Delivery { batch.stats_at(at) } else { batch.stats() };
+        let stats = LoopStats { boundaries: 0, ..stats };
+        seen.extend(out.drain(..).map(|event| Seen::Event { at: at.0, event, stats }));
     }
     seen.push(Seen::End(LoopStats { boundaries: 0, ..batch.stats() }));
     (seen, batch)
