@@ -1,12 +1,13 @@
 //! The fast engine: from one change of the batch to the next in one jump.
 //!
-//! Between two changes all steps have the same composition, and their sum is a closed formula ([`Segment`]). Of a
+//! Between two changes all steps have the same composition, and their sum is a closed formula ([`segment`]). Of a
 //! decoding sequence nothing is touched between its changes: its context follows from the number of the step, and
 //! sums over all of them are kept up to date. The work of a boundary is that of what changes there, whatever the
 //! number of slots; only a step whose batch cannot hold all that want in, and the search for a prefix, look at all
 //! running slots.
 
 mod agenda;
+mod plan;
 mod segment;
 mod slots;
 
@@ -17,14 +18,14 @@ use control::request::DoneReason;
 use control::units::{Instant, Nanos};
 
 use self::agenda::Agenda;
-use self::segment::Segment;
+use self::plan::Jump;
 use self::slots::{Choice, Doing, Slots};
 use super::clock::Clock;
 use super::prefix::shifted_tokens;
 use super::stats::LoopStats;
-use super::{Discipline, LoopEvent, LoopSpec, Sequence};
+use super::{LoopEvent, LoopSpec, Sequence};
 use crate::api::{Due, Phase, RequestKey};
-use crate::costs::{Composition, Costs, saturate};
+use crate::costs::Costs;
 
 /// Steps are counted from here, so that the step less a context never falls below zero.
 const FIRST_STEP: u64 = 1 << 32;
@@ -79,20 +80,6 @@ struct Sums {
     window_context: u64,
     /// How many of those that decode are below the window.
     below_window: u32,
-}
-
-/// The steps under way, all of one composition.
-#[derive(Debug, Default)]
-struct Jump {
-    segment: Segment,
-    /// How many.
-    steps: u64,
-    /// Cut to the first boundary after something came in.
-    cut: bool,
-    /// Prompt tokens that each prefilling slot has in each step.
-    grants: Vec<(u32, u32)>,
-    /// Decoding slots that do not get in; with any of them the jump is one step.
-    starved: Vec<u32>,
 }
 
 impl Coalesced {
@@ -246,95 +233,6 @@ impl Coalesced {
                 costs
             }
         };
-    }
-
-    /// Decides the composition of the next step and for how many steps it stays.
-    fn plan(&mut self, now: Instant) {
-        let decoding = self.agenda.len() as u32;
-        self.jump.cut = false;
-        self.jump.grants.clear();
-        self.jump.starved.clear();
-        self.jump.steps = self.agenda.soonest().map_or(u64::MAX, |step| step - self.step);
-        if !self.prefilling.is_empty() || decoding > self.spec.batch_tokens {
-            self.fill(decoding);
-        }
-        let mut batch = Composition {
-            decoding,
-            context: self.sums.context,
-            window_context: self.sums.window_context,
-            ..Composition::default()
-        };
-        let mut below_window = self.sums.below_window;
-        for &slot in &self.jump.starved {
-            let context = self.slots[slot].context(self.step);
-            batch.decoding -= 1;
-            batch.context -= u64::from(context);
-            batch.window_context -= u64::from(context.min(self.costs.window));
-            below_window -= u32::from(context < self.costs.window);
-        }
-        let mut squares = 0;
-        for &(index, tokens) in &self.jump.grants {
-            let slot = &mut self.slots[index];
-            if !std::mem::replace(&mut slot.begun, true) {
-                slot.mark = now.0;
-            }
-            batch.prompt_tokens += tokens;
-            batch.pairs_twice += u64::from(tokens) * (2 * u64::from(slot.settled) + u64::from(tokens));
-            squares += u128::from(tokens) * u128::from(tokens);
-        }
-        let growth = u64::from(batch.decoding + batch.prompt_tokens);
-        let costs = &*self.costs;
-        self.jump.segment = Segment {
-            first: saturate(costs.contextual_step(&batch)),
-            rise: saturate(
-                u128::from(costs.context) * u128::from(batch.decoding)
-                    + u128::from(costs.window_context) * u128::from(below_window)
-                    + u128::from(costs.prefill_context) * squares,
-            ),
-            span: costs.span,
-            cells: self.sums.cells + growth,
-            growth,
-        };
-    }
-
-    /// Shares the next step among all that want in.
-    fn fill(&mut self, decoding: u32) {
-        let batch_tokens = self.spec.batch_tokens;
-        let jump = &mut self.jump;
-        let prompt_left: u64 =
-            self.prefilling.iter().map(|&slot| u64::from(self.slots[slot].prompt_left())).sum();
-        let fits = prompt_left + u64::from(decoding) <= u64::from(batch_tokens);
-        if fits || self.spec.discipline == Discipline::PerSlot {
-            for &slot in &self.prefilling {
-                let left = self.slots[slot].prompt_left();
-                let tokens = left.min(batch_tokens);
-                jump.grants.push((slot, tokens));
-                jump.steps = jump.steps.min(u64::from(left / tokens));
-            }
-            return;
-        }
-        let mut room = batch_tokens;
-        let mut first_starved = None;
-        for slot in self.slots.running_from(self.first_slot) {
-            let decodes = self.slots[slot].doing == Doing::Decode;
-            let wanted = if decodes { 1 } else { self.slots[slot].prompt_left() };
-            let tokens = wanted.min(room);
-            room -= tokens;
-            if tokens == 0 {
-                first_starved = first_starved.or(Some(slot));
-                if decodes {
-                    jump.starved.push(slot);
-                }
-            } else if !decodes {
-                jump.grants.push((slot, tokens));
-                jump.steps = jump.steps.min(u64::from(wanted / tokens));
-            }
-        }
-        if let Some(slot) = first_starved {
-            // The next step begins with another slot: it may look different.
-            self.first_slot = slot;
-            jump.steps = 1;
-        }
     }
 
     /// The steps of the jump are over.

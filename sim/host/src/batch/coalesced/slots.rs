@@ -44,6 +44,9 @@ pub(super) struct Slot {
     pub(super) cancelled: bool,
 }
 
+// Ten thousand hosts of 256 slots each: what a slot takes is what a run takes.
+const _: () = assert!(size_of::<Slot>() <= 112);
+
 impl Slot {
     fn new(sequence: Sequence, cached: u32, given_out: u64) -> Self {
         Self {
