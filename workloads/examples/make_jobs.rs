@@ -15,7 +15,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut jobs, mut tokens) = (0_u64, 0_u64);
     let mut last = control::units::Instant::ZERO;
     while let Some(at) = source.next_arrival()? {
-        let Some(job) = source.take()? else { break };
+        let taken = source.take();
+        // By reference, so that what is timed is the making of jobs, not their moving.
+        let job = match &taken {
+            Ok(Some(job)) => job,
+            Ok(None) => break,
+            Err(error) => return Err(error.to_string().into()),
+        };
         jobs += 1;
         tokens += u64::from(job.prompt_tokens) + u64::from(job.output_tokens);
         last = at;

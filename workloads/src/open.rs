@@ -44,10 +44,11 @@ impl Source for Open {
             return Ok(None);
         }
         let entity = recipe.draws.at(*made, 0);
-        let job = recipe.job(*made, self.next, recipe.sender(entity), lengths.draw(entity));
+        let (id, at) = (*made, self.next);
         *made += 1;
         self.next = self.clock.tick();
-        Ok(Some(job))
+        // Made last, right where the caller wants it: a job is too large to be moved without need.
+        Ok(Some(recipe.job(id, at, recipe.sender(entity), lengths.draw(entity))))
     }
 
     fn ended(&mut self, _job: u64, _at: Instant, _outcome: Outcome) {}

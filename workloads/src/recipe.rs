@@ -57,29 +57,27 @@ impl Recipe {
     /// A job without blocks.
     #[inline]
     pub(crate) fn job(&self, id: u64, arrival: Instant, sender: Sender, (prompt, output): (u32, u32)) -> Job {
-        let mut job = Job {
+        let settings = &self.settings[sender.tenant as usize];
+        Job {
             id,
             arrival,
             model: sender.model,
-            tenant: TenantId(0),
+            tenant: TenantId(sender.tenant),
             session: None,
             kind: Kind::Completion,
-            priority: 0,
-            deadline: None,
-            patience: None,
+            priority: settings.priority,
+            deadline: settings.deadline.map(|after| arrival.saturating_add(after)),
+            patience: settings.patience,
             prompt_tokens: prompt,
             blocks: None,
             answer_block: 0,
             output_tokens: output,
-            num_predict: None,
-            options: control::request::HostOptions::default(),
-        };
-        self.settle(&mut job, sender.tenant);
-        job
+            num_predict: settings.num_predict,
+            options: settings.options,
+        }
     }
 
-    /// Sets what a tenant's jobs carry.
-    #[inline]
+    /// Sets what a tenant's jobs carry in a job made elsewhere.
     pub(crate) fn settle(&self, job: &mut Job, tenant: u32) {
         let settings = &self.settings[tenant as usize];
         job.tenant = TenantId(tenant);

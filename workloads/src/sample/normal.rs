@@ -88,7 +88,11 @@ fn quotient([above, below]: &[[f64; 8]; 2], x: f64) -> f64 {
     polynomial(above, x) / polynomial(below, x)
 }
 
+/// By Estrin's scheme: the products do not wait for each other.
 #[inline]
-fn polynomial(coefficients: &[f64; 8], x: f64) -> f64 {
-    coefficients.iter().rev().fold(0.0, |sum, coefficient| sum * x + coefficient)
+fn polynomial(c: &[f64; 8], x: f64) -> f64 {
+    let (x2, x4) = (x * x, x * x * (x * x));
+    let low = (c[0] + c[1] * x) + (c[2] + c[3] * x) * x2;
+    let high = (c[4] + c[5] * x) + (c[6] + c[7] * x) * x2;
+    low + high * x4
 }
