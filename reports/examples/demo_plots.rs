@@ -27,7 +27,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dir = std::env::args().nth(1).ok_or("name a folder for the plots")?;
     let demos = [
         Demo { name: "8-hosts", hosts: 8, models: 5, requests: 20_000, seconds: 1_800, samples: 1_800 },
-        Demo { name: "100-hosts", hosts: 100, models: 12, requests: 200_000, seconds: 86_400, samples: 5_000 },
+        Demo {
+            name: "100-hosts",
+            hosts: 100,
+            models: 12,
+            requests: 200_000,
+            seconds: 86_400,
+            samples: 5_000,
+        },
         Demo { name: "few-samples", hosts: 8, models: 1, requests: 30, seconds: 4, samples: 3 },
         Demo { name: "16-hosts", hosts: 16, models: 20, requests: 900, seconds: 700_000, samples: 40 },
         Demo { name: "10000-hosts", hosts: 10_000, models: 40, requests: 50_000, seconds: 600, samples: 60 },

@@ -215,3 +215,6 @@ fn push_digits(text: &mut String, mut value: u64, digits: &mut [u8; 20], width: 
     let from = from.min(digits.len() - width);
     text.push_str(str::from_utf8(&digits[from..]).expect("digits are ASCII"));
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,3 +12,6 @@ pub mod plots;
 pub mod summary;
 pub mod text;
 pub mod timeline;
+
+#[cfg(test)]
+mod made_up;

@@ -1,6 +1,6 @@
 //! What a run's records add up to, in memory that does not grow with the number of requests.
 //!
-//! [`Metrics::record`] takes each request once, when it has ended. Times are histograms ([`Histogram`], 0.05 %), one set
+//! [`Metrics::record`] takes each request once, when it has ended. Times are histograms ([`Histogram`], 0.1 %), one set
 //! for each model; the run's own quantiles come from merging those, which is exact. Formulas:
 //!
 //! - `ttft` = first token − arrival; `e2e` = last token − arrival; queue wait = last dispatch − arrival;
@@ -19,8 +19,7 @@ use control::request::{Failure, Outcome, Reject};
 use control::units::Nanos;
 use traces::record::Record;
 
-use crate::histogram::Histogram;
-
+use crate::histogram::{Buckets, Histogram};
 
 /// The reasons for which control rejects, in the order in which counts are kept.
 pub const REJECTS: [(Reject, &str); 4] = [
@@ -68,8 +67,6 @@ pub struct MetricsSpec {
     pub models: Vec<String>,
     /// Names by host id; a host without a name is called `host-ID`.
     pub hosts: Vec<String>,
-    /// Up to this many hosts, each keeps a histogram of `ttft`; default 64. More hosts keep sums only.
-    pub host_quantiles_max: usize,
 }
 
 impl Default for MetricsSpec {
@@ -80,7 +77,6 @@ impl Default for MetricsSpec {
             warmup_requests: 0,
             models: Vec::new(),
             hosts: Vec::new(),
-            host_quantiles_max: 64,
         }
     }
 }
@@ -108,7 +104,7 @@ pub fn tpot(record: &Record) -> Option<Nanos> {
     Some(Nanos((span + gaps / 2) / gaps))
 }
 
-/// Histograms of what the finished requests of a model felt, in nanoseconds.
+/// Histograms of what finished requests felt, in nanoseconds.
 #[derive(Clone, Default, Debug)]
 pub struct Latencies {
     /// First token − arrival.
@@ -127,14 +123,25 @@ pub struct Latencies {
     pub infinite: u64,
 }
 
-impl Latencies {
+/// Latencies as they are recorded: `tpot` and `itl` share their buckets, since they count the same values.
+#[derive(Clone, Default, Debug)]
+struct Recorded {
+    ttft: Histogram,
+    tpot_itl: Buckets<2>,
+    gaps_nanos: u128,
+    e2e: Histogram,
+    queue: Histogram,
+    infinite: u64,
+}
+
+impl Recorded {
     #[inline]
     fn record(&mut self, record: &Record, tpot: Option<Nanos>) {
         if let Some(first) = record.first_token {
             self.ttft.record(first.since(record.arrival).0);
             if let Some(tpot) = tpot {
-                self.tpot.record(tpot.0);
-                self.itl.record_n(tpot.0, u64::from(record.usage.output_tokens) - 1);
+                let gaps = u64::from(record.usage.output_tokens) - 1;
+                self.tpot_itl.record_weighted(tpot.0, [1, gaps]);
                 self.gaps_nanos += u128::from(record.ended.since(first).0);
             }
         }
@@ -146,12 +153,23 @@ impl Latencies {
 
     fn merge(&mut self, other: &Self) {
         self.ttft.merge(&other.ttft);
-        self.tpot.merge(&other.tpot);
-        self.itl.merge(&other.itl);
+        self.tpot_itl.merge(&other.tpot_itl);
         self.gaps_nanos += other.gaps_nanos;
         self.e2e.merge(&other.e2e);
         self.queue.merge(&other.queue);
         self.infinite += other.infinite;
+    }
+
+    fn latencies(self) -> Latencies {
+        Latencies {
+            ttft: self.ttft,
+            tpot: self.tpot_itl.lane(0),
+            itl: self.tpot_itl.lane(1),
+            gaps_nanos: self.gaps_nanos,
+            e2e: self.e2e,
+            queue: self.queue,
+            infinite: self.infinite,
+        }
     }
 }
 
@@ -209,8 +227,15 @@ impl Counts {
 pub struct ModelMetrics {
     /// Counts, warm-up included.
     pub counts: Counts,
+    recorded: Recorded,
+}
+
+impl ModelMetrics {
     /// Latencies of the finished after the warm-up.
-    pub latencies: Latencies,
+    #[must_use]
+    pub fn latencies(&self) -> Latencies {
+        self.recorded.clone().latencies()
+    }
 }
 
 /// What is kept of a host: the requests whose last attempt was there. Warm-up included, but for `ttft`.
@@ -228,8 +253,6 @@ pub struct HostMetrics {
     pub ttft_nanos: u128,
     /// Largest `ttft`, in nanoseconds.
     pub ttft_nanos_max: u64,
-    /// Histogram of `ttft`, in small fleets only.
-    pub ttft: Option<Box<Histogram>>,
 }
 
 /// The accumulator of a run.
@@ -274,10 +297,10 @@ impl Metrics {
             counts.cached_tokens += u64::from(record.cached_tokens);
             counts.output_tokens += u64::from(record.usage.output_tokens);
             if measured {
-                model.latencies.record(record, tpot);
+                model.recorded.record(record, tpot);
             }
         } else {
-            model.latencies.infinite += u64::from(measured);
+            model.recorded.infinite += u64::from(measured);
             match record.outcome {
                 Outcome::Finished => {}
                 Outcome::Rejected(reject) => counts.rejected[reject as usize] += 1,
@@ -311,7 +334,6 @@ impl Metrics {
         if id.index() >= self.hosts.len() {
             self.hosts.resize(id.index() + 1, HostMetrics::default());
         }
-        let quantiles = self.hosts.len() <= self.spec.host_quantiles_max;
         let host = &mut self.hosts[id.index()];
         host.ended += 1;
         host.failed += u64::from(matches!(record.outcome, Outcome::Failed(_)));
@@ -324,9 +346,6 @@ impl Metrics {
             host.ttft_count += 1;
             host.ttft_nanos += u128::from(ttft);
             host.ttft_nanos_max = host.ttft_nanos_max.max(ttft);
-            if quantiles {
-                host.ttft.get_or_insert_default().record(ttft);
-            }
         }
     }
 
@@ -352,9 +371,13 @@ impl Metrics {
     /// Latencies of the whole run.
     #[must_use]
     pub fn latencies(&self) -> Latencies {
-        self.models().fold(Latencies::default(), |mut sum, (_, model)| {
-            sum.merge(&model.latencies);
+        let sum = self.models().fold(Recorded::default(), |mut sum, (_, model)| {
+            sum.merge(&model.recorded);
             sum
-        })
+        });
+        sum.latencies()
     }
 }
+
+#[cfg(test)]
+mod tests;

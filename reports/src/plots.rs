@@ -87,3 +87,6 @@ pub fn write(
     }
     Ok(paths)
 }
+
+#[cfg(test)]
+mod tests;

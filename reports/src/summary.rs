@@ -6,10 +6,12 @@ use control::units::Instant;
 use serde::Serialize;
 use traces::record::{HostSample, Sample};
 
-use crate::histogram::{Histogram, rank};
-use crate::metrics::{Counts, FAILURES, HostMetrics, Latencies, Metrics, REJECTS};
-use crate::number::{Figure, millis, ratio};
+use crate::metrics::{Counts, HostMetrics, Latencies, Metrics};
+use crate::number::{millis, ratio};
+use parts::mean_millis;
+pub use parts::{Failed, Quantiles, Rejected, Requests, TierHits, TierShares};
 
+mod parts;
 
 /// Rows of models and of hosts that a summary holds at most; `hosts.csv` has every host.
 pub const ROWS_MAX: usize = 64;
@@ -37,156 +39,6 @@ pub struct RunInfo {
     pub interrupted: bool,
     /// What was guessed, a sentence each.
     pub assumptions: Vec<String>,
-}
-
-/// A distribution in milliseconds; each figure is `null` where no request defines it.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct Quantiles {
-    /// How many values.
-    pub count: u64,
-    /// Exact mean.
-    pub mean: Option<f64>,
-    /// Median.
-    pub p50: Option<f64>,
-    /// 90th percentile.
-    pub p90: Option<f64>,
-    /// 95th percentile.
-    pub p95: Option<f64>,
-    /// 99th percentile.
-    pub p99: Option<f64>,
-    /// Largest, exact.
-    pub max: Option<f64>,
-    /// 99th percentile over all arrivals, those that did not finish counted as infinitely late.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub p99_all: Option<Figure>,
-}
-
-impl Quantiles {
-    fn of(histogram: &Histogram, infinite: Option<u64>) -> Self {
-        let count = histogram.count();
-        let at = |permille| histogram.quantile(permille).map(millis);
-        let p99_all = infinite.filter(|infinite| count + infinite > 0).map(|infinite| {
-            let value = histogram.at_rank(rank(count + infinite, 990));
-            value.map_or(Figure::Infinite, |nanos| Figure::Finite(millis(nanos)))
-        });
-        Self {
-            count,
-            mean: mean_millis(histogram.sum(), count),
-            p50: at(500),
-            p90: at(900),
-            p95: at(950),
-            p99: at(990),
-            max: histogram.max().map(millis),
-            p99_all,
-        }
-    }
-}
-
-fn mean_millis(nanos: u128, count: u64) -> Option<f64> {
-    ratio(nanos, u128::from(count) * 1_000_000, 6)
-}
-
-/// How requests ended. `arrived` is the sum of the next five.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-#[expect(missing_docs, reason = "the same names as in `metrics::Counts`")]
-pub struct Requests {
-    pub arrived: u64,
-    pub finished: u64,
-    pub rejected: u64,
-    pub failed: u64,
-    pub cancelled: u64,
-    pub unfinished: u64,
-    pub truncated: u64,
-    pub retried: u64,
-    pub attempts: u64,
-}
-
-impl Requests {
-    fn of(counts: &Counts) -> Self {
-        Self {
-            arrived: counts.arrived,
-            finished: counts.finished,
-            rejected: counts.rejected.iter().sum(),
-            failed: counts.failed.iter().sum(),
-            cancelled: counts.cancelled,
-            unfinished: counts.unfinished,
-            truncated: counts.truncated,
-            retried: counts.retried,
-            attempts: counts.attempts,
-        }
-    }
-}
-
-/// Rejected requests by reason.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-#[expect(missing_docs, reason = "the reasons of `control::request::Reject`")]
-pub struct Rejected {
-    pub queue_full: u64,
-    pub no_host_has_model: u64,
-    pub queue_timeout: u64,
-    pub deadline_passed: u64,
-}
-
-/// Failed requests by what the last attempt failed with.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-#[expect(missing_docs, reason = "the kinds of `control::request::Failure`")]
-pub struct Failed {
-    pub unreachable: u64,
-    pub busy: u64,
-    pub model_missing: u64,
-    pub out_of_memory: u64,
-    pub server_error: u64,
-    pub bad_request: u64,
-    pub first_byte_timeout: u64,
-    pub idle_timeout: u64,
-    pub broken: u64,
-}
-
-/// Weight reads by the tier that served them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
-pub struct TierHits {
-    /// Already loaded.
-    pub vram: u64,
-    /// From the host's page cache.
-    pub page_cache: u64,
-    /// From the local disk.
-    pub local_disk: u64,
-    /// From a registry or a peer.
-    pub registry: u64,
-}
-
-impl TierHits {
-    fn of(hits: [u64; 4]) -> Self {
-        Self { vram: hits[0], page_cache: hits[1], local_disk: hits[2], registry: hits[3] }
-    }
-    /// Each tier with its name, in order of speed.
-    #[must_use]
-    pub const fn rows(self) -> [(&'static str, u64); 4] {
-        [
-            ("VRAM", self.vram),
-            ("page cache", self.page_cache),
-            ("local disk", self.local_disk),
-            ("registry", self.registry),
-        ]
-    }
-}
-
-/// Shares of [`TierHits`] in their sum; `None` without any.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-#[expect(missing_docs, reason = "the same names as in `TierHits`")]
-pub struct TierShares {
-    pub vram: f64,
-    pub page_cache: f64,
-    pub local_disk: f64,
-    pub registry: f64,
-}
-
-impl TierShares {
-    fn of(hits: [u64; 4]) -> Option<Self> {
-        let all = hits.iter().map(|hits| u128::from(*hits)).sum();
-        let share = |tier: usize| ratio(hits[tier].into(), all, 6);
-        Some(Self { vram: share(0)?, page_cache: share(1)?, local_disk: share(2)?, registry: share(3)? })
-    }
 }
 
 /// A model's row.
@@ -225,8 +77,6 @@ pub struct HostRow {
     pub failed: u64,
     /// Mean `ttft` of the finished after the warm-up.
     pub ttft_ms_mean: Option<f64>,
-    /// 99th percentile of it; `None` in a fleet too large for a histogram each.
-    pub ttft_ms_p99: Option<f64>,
     /// Largest of it.
     pub ttft_ms_max: Option<f64>,
     /// Time in which it computed, in the time of the run.
@@ -352,7 +202,7 @@ impl Metrics {
         let mut models: Vec<(u64, ModelRow)> = self
             .models()
             .map(|(id, model)| {
-                let row = model_row(self.spec().model_name(id), &model.counts, &model.latencies, &rates);
+                let row = model_row(self.spec().model_name(id), &model.counts, &model.latencies(), &rates);
                 (model.counts.arrived, row)
             })
             .collect();
@@ -368,8 +218,8 @@ impl Metrics {
             interrupted: run.interrupted,
             simulated_seconds: ratio(run.simulated.0.into(), 1_000_000_000, 9).unwrap_or(0.0),
             requests: Requests::of(&counts),
-            rejected_by_reason: rejected(&counts),
-            failed_by_kind: failed(&counts),
+            rejected_by_reason: Rejected::of(&counts),
+            failed_by_kind: Failed::of(&counts),
             warmup_requests: self.spec().warmup_requests,
             ttft_ms: Quantiles::of(&latencies.ttft, infinite),
             tpot_ms: Quantiles::of(&latencies.tpot, infinite),
@@ -451,7 +301,6 @@ fn host_row(name: String, host: &HostMetrics, sample: &HostSample, simulated: In
         finished: host.finished,
         failed: host.failed,
         ttft_ms_mean: mean_millis(host.ttft_nanos, host.ttft_count),
-        ttft_ms_p99: host.ttft.as_ref().and_then(|ttft| ttft.quantile(990)).map(millis),
         ttft_ms_max: (host.ttft_count > 0).then(|| millis(host.ttft_nanos_max)),
         gpu_busy_share: ratio(sample.busy_nanos.into(), simulated.0.into(), 6).unwrap_or(0.0),
         output_tokens: sample.output_tokens,
@@ -464,61 +313,5 @@ fn host_row(name: String, host: &HostMetrics, sample: &HostSample, simulated: In
     }
 }
 
-fn rejected(counts: &Counts) -> Rejected {
-    let [queue_full, no_host_has_model, queue_timeout, deadline_passed] = counts.rejected;
-    Rejected { queue_full, no_host_has_model, queue_timeout, deadline_passed }
-}
-
-fn failed(counts: &Counts) -> Failed {
-    let [
-        unreachable,
-        busy,
-        model_missing,
-        out_of_memory,
-        server_error,
-        bad_request,
-        first_byte_timeout,
-        idle_timeout,
-        broken,
-    ] = counts.failed;
-    Failed {
-        unreachable,
-        busy,
-        model_missing,
-        out_of_memory,
-        server_error,
-        bad_request,
-        first_byte_timeout,
-        idle_timeout,
-        broken,
-    }
-}
-
-impl Rejected {
-    /// Each reason with its count.
-    #[must_use]
-    pub fn rows(&self) -> Vec<(&'static str, u64)> {
-        let counts = [self.queue_full, self.no_host_has_model, self.queue_timeout, self.deadline_passed];
-        REJECTS.iter().zip(counts).map(|((_, name), count)| (*name, count)).collect()
-    }
-}
-
-impl Failed {
-    /// Each kind with its count.
-    #[must_use]
-    pub fn rows(&self) -> Vec<(&'static str, u64)> {
-        let counts = [
-            self.unreachable,
-            self.busy,
-            self.model_missing,
-            self.out_of_memory,
-            self.server_error,
-            self.bad_request,
-            self.first_byte_timeout,
-            self.idle_timeout,
-            self.broken,
-        ];
-        FAILURES.iter().zip(counts).map(|((_, name), count)| (*name, count)).collect()
-    }
-}
-
+#[cfg(test)]
+mod tests;

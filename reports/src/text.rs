@@ -96,7 +96,8 @@ impl Page {
         }
         self.table(&table);
         if summary.interrupted {
-            let warning = self.painted("1;33", "stopped before its end: everything below is of the part that ran");
+            let warning =
+                self.painted("1;33", "stopped before its end: everything below is of the part that ran");
             self.line(&warning);
         }
     }
@@ -150,9 +151,9 @@ impl Page {
     fn throughput(&mut self, summary: &Summary) {
         self.heading("Throughput");
         let mut table = Table::new([Align::Left, Align::Right, Align::Left]);
-        let good = summary.goodput_share.map_or(String::new(), |share| {
-            format!("{:.1} % of the arrivals: ", share * 100.0)
-        });
+        let good = summary
+            .goodput_share
+            .map_or(String::new(), |share| format!("{:.1} % of the arrivals: ", share * 100.0));
         let objective = format!(
             "{good}TTFT within {}, TPOT within {}",
             millis(Some(summary.slo_ttft_ms)),
@@ -196,7 +197,16 @@ impl Page {
         }
         self.heading("Hosts, busiest first");
         let mut table = Table::new([Align::Left; 1].into_iter().chain([Align::Right; 7]));
-        table.header(["", "requests", "GPU busy", "TTFT mean", "TTFT max", "output tok.", "loads", "evictions"]);
+        table.header([
+            "",
+            "requests",
+            "GPU busy",
+            "TTFT mean",
+            "TTFT max",
+            "output tok.",
+            "loads",
+            "evictions",
+        ]);
         for host in summary.hosts.iter().take(TOP) {
             table.row(host_cells(host));
         }
@@ -223,7 +233,8 @@ impl Page {
 }
 
 fn computed(summary: &Summary, machine: &Machine) -> String {
-    let mut text = format!("in {}, {} of processor time", seconds(machine.wall_seconds), seconds(machine.cpu_seconds));
+    let mut text =
+        format!("in {}, {} of processor time", seconds(machine.wall_seconds), seconds(machine.cpu_seconds));
     if machine.cpu_seconds > 0.0 {
         let speed = summary.requests.arrived as f64 / machine.cpu_seconds;
         let _ = write!(text, " ({} requests/s)", rate(speed));
@@ -295,3 +306,6 @@ fn host_cells(host: &HostRow) -> [String; 8] {
         count(host.evictions),
     ]
 }
+
+#[cfg(test)]
+mod tests;

@@ -188,7 +188,8 @@ impl Timeline {
     /// The busy share of each row between the point before `index` and that point, 0 to 1; empty for the first.
     #[must_use]
     pub fn busy_shares(&self, index: usize) -> Vec<f64> {
-        let Some((before, point)) = index.checked_sub(1).and_then(|i| self.points.get(i).zip(self.points.get(index)))
+        let Some((before, point)) =
+            index.checked_sub(1).and_then(|i| self.points.get(i).zip(self.points.get(index)))
         else {
             return Vec::new();
         };
@@ -217,7 +218,8 @@ mod tests {
     use super::*;
 
     fn sample(second: u64, queued: u32, hosts: u32) -> Sample {
-        let host = |id| HostSample { host: HostId(id), busy_nanos: second * 500_000_000, ..HostSample::default() };
+        let host =
+            |id| HostSample { host: HostId(id), busy_nanos: second * 500_000_000, ..HostSample::default() };
         Sample {
             at: Instant(second * 1_000_000_000),
             queued,

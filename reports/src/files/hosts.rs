@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{RowFile, WriteError};
 use crate::summary::HostRow;
 
-const HEADER: &str = "host,requests,finished,failed,ttft_ms_mean,ttft_ms_p99,ttft_ms_max,busy_s,gpu_busy_share,\
+const HEADER: &str = "host,requests,finished,failed,ttft_ms_mean,ttft_ms_max,busy_s,gpu_busy_share,\
 output_tokens,prompt_tokens,cached_tokens,model_loads,evictions,hits_vram,hits_page_cache,hits_local_disk,\
 hits_registry";
 
@@ -20,8 +20,7 @@ pub fn write_hosts(dir: &Path, hosts: &[HostRow]) -> Result<PathBuf, WriteError>
     for host in hosts {
         file.row(|row| {
             row.text(&host.host).integer(host.requests).integer(host.finished).integer(host.failed);
-            row.word(&decimals(host.ttft_ms_mean)).word(&decimals(host.ttft_ms_p99));
-            row.word(&decimals(host.ttft_ms_max)).seconds(host.busy_nanos);
+            row.word(&decimals(host.ttft_ms_mean)).word(&decimals(host.ttft_ms_max)).seconds(host.busy_nanos);
             row.word(&decimals(Some(host.gpu_busy_share)));
             row.integer(host.output_tokens).integer(host.prompt_tokens).integer(host.cached_tokens);
             row.integer(host.model_loads).integer(host.evictions);

@@ -78,9 +78,13 @@ fn rows(figure: &mut Figure, names: &[String], hosts_per_row: usize, area: Area)
 fn bar(figure: &mut Figure) {
     let area = Area { left: 1180.0, top: 96.0, right: 1200.0, bottom: 396.0 };
     let height = area.height() / f64::from(HEAT_STEPS + 1);
-    for step in 0..=HEAT_STEPS {
+    for step in (0..=HEAT_STEPS).rev() {
         let bottom = area.bottom - height * f64::from(step);
-        figure.rect((area.left, (bottom - height).max(area.top)), (area.right, bottom), heat(step));
+        figure.rect(
+            (area.left, (bottom - height).max(area.top)),
+            (area.right, (bottom + 1.0).min(area.bottom)),
+            heat(step),
+        );
     }
     figure.frame(area, FRAME);
     for (share, label) in [(0.0, "0 %"), (0.25, "25 %"), (0.5, "50 %"), (0.75, "75 %"), (1.0, "100 %")] {
@@ -88,4 +92,3 @@ fn bar(figure: &mut Figure) {
         figure.text((area.right + 7.0, y), label, Style::new(SMALL, Anchor::Start));
     }
 }
-

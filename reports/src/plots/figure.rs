@@ -1,7 +1,7 @@
 //! A plot as a list of shapes in pixels, y downwards, later ones above earlier ones.
 
 use super::font;
-use super::palette::{Colour, INK, SOFT_INK};
+use super::palette::{Colour, INK, PAPER, SOFT_INK};
 
 pub(super) const WIDTH: f64 = 1280.0;
 pub(super) const HEIGHT: f64 = 720.0;
@@ -64,7 +64,6 @@ impl Pen {
 
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum Shape {
-    Area { points: Vec<At>, colour: Colour, alpha: f64 },
     Rect { from: At, to: At, colour: Colour },
     Line { points: Vec<At>, pen: Pen },
     Text { at: At, text: String, style: Style },
@@ -131,10 +130,6 @@ impl Figure {
         self.shapes.push(Shape::Rect { from, to, colour });
     }
 
-    pub(super) fn area(&mut self, points: Vec<At>, colour: Colour, alpha: f64) {
-        self.shapes.push(Shape::Area { points, colour, alpha });
-    }
-
     pub(super) fn frame(&mut self, area: Area, colour: Colour) {
         let Area { left, top, right, bottom } = area;
         let points = vec![(left, top), (right, top), (right, bottom), (left, bottom), (left, top)];
@@ -144,6 +139,8 @@ impl Figure {
     /// A sentence in the middle of a panel that has nothing to show.
     pub(super) fn empty(&mut self, area: Area, why: &str) {
         let at = (f64::midpoint(area.left, area.right), f64::midpoint(area.top, area.bottom));
+        let half = font::width(why, TEXT, false) / 2.0 + 12.0;
+        self.rect((at.0 - half, at.1 - 16.0), (at.0 + half, at.1 + 16.0), PAPER);
         self.text(at, why, Style::new(TEXT, Anchor::Middle).colour(SOFT_INK));
     }
 

@@ -8,10 +8,12 @@ use ab_glyph::{Font, FontRef, PxScale, ScaleFont, point};
 pub(super) const FAMILY: &str = "DejaVu Sans, Verdana, Geneva, sans-serif";
 
 static REGULAR: LazyLock<FontRef<'static>> = LazyLock::new(|| {
-    FontRef::try_from_slice(include_bytes!("../../fonts/DejaVuSans.ttf")).expect("the font in the tree is whole")
+    FontRef::try_from_slice(include_bytes!("../../fonts/DejaVuSans.ttf"))
+        .expect("the font in the tree is whole")
 });
 static BOLD: LazyLock<FontRef<'static>> = LazyLock::new(|| {
-    FontRef::try_from_slice(include_bytes!("../../fonts/DejaVuSans-Bold.ttf")).expect("the font in the tree is whole")
+    FontRef::try_from_slice(include_bytes!("../../fonts/DejaVuSans-Bold.ttf"))
+        .expect("the font in the tree is whole")
 });
 
 fn face(bold: bool) -> &'static FontRef<'static> {

@@ -11,6 +11,7 @@ const LEAST: f64 = 1e-5;
 
 struct Series<'a> {
     label: &'static str,
+    short: &'static str,
     histogram: &'a Histogram,
     objective: Option<u64>,
 }
@@ -19,12 +20,12 @@ pub(super) fn figure(under: &str, metrics: &Metrics) -> Figure {
     let mut figure = Figure::new("Latency of finished requests", under);
     let (latencies, spec) = (metrics.latencies(), metrics.spec());
     let series = [
-        ("first token (TTFT)", &latencies.ttft, Some(spec.slo_ttft.0)),
-        ("end to end", &latencies.e2e, None),
-        ("per token (TPOT)", &latencies.tpot, Some(spec.slo_tpot.0)),
-        ("queue wait", &latencies.queue, None),
+        ("first token (TTFT)", "TTFT", &latencies.ttft, Some(spec.slo_ttft.0)),
+        ("end to end", "", &latencies.e2e, None),
+        ("per token (TPOT)", "TPOT", &latencies.tpot, Some(spec.slo_tpot.0)),
+        ("queue wait", "", &latencies.queue, None),
     ]
-    .map(|(label, histogram, objective)| Series { label, histogram, objective });
+    .map(|(label, short, histogram, objective)| Series { label, short, histogram, objective });
     let pen = |index: usize| Pen::new(SERIES[index], 2.5);
     let mut keys = Vec::new();
     for (index, one) in series.iter().enumerate() {
@@ -32,7 +33,7 @@ pub(super) fn figure(under: &str, metrics: &Metrics) -> Figure {
     }
     for (index, one) in series.iter().enumerate() {
         if let Some(objective) = one.objective {
-            let label = format!("objective {}", short_span(objective));
+            let label = format!("{} objective {}", one.short, short_span(objective));
             keys.push(Key { label, pen: Pen::new(SERIES[index], 1.5).dashed(), filled: false });
         }
     }
@@ -55,7 +56,10 @@ pub(super) fn figure(under: &str, metrics: &Metrics) -> Figure {
     }
     for (index, one) in series.iter().enumerate().filter(|(_, one)| one.histogram.count() > 0) {
         figure.line(curve(&left, one.histogram, |within| within), pen(index));
-        figure.line(curve(&right, one.histogram, |within| 1.0 - within), pen(index));
+        let mut tail = curve(&right, one.histogram, |within| 1.0 - within);
+        let ends = tail.iter().position(|(_, y)| *y >= right.area.bottom).map_or(tail.len(), |last| last + 1);
+        tail.truncate(ends);
+        figure.line(tail, pen(index));
     }
     figure
 }
@@ -102,28 +106,35 @@ fn tail(count: u64) -> Axis {
     }
 }
 
-/// The distribution as steps, without those too small to see.
+/// The distribution as steps, without those too small to see. Values left of the axis only raise where it begins.
 fn curve(panel: &Panel, histogram: &Histogram, share: impl Fn(f64) -> f64) -> Vec<At> {
     const VISIBLE: f64 = 0.5;
     let count = histogram.count() as f64;
     let mut seen = 0;
-    let mut points = vec![(panel.area.left, panel.y(share(0.0)))];
+    let mut points: Vec<At> = Vec::new();
+    let mut last = (panel.area.left, panel.y(share(0.0)));
     for (low, high, times) in histogram.buckets() {
         seen += times;
         let x = panel.x((low + (high - low) / 2) as f64 / 1e9);
         let y = panel.y(share(seen as f64 / count));
-        let (last_x, last_y) = *points.last().expect("it starts with a point");
-        if (x - last_x).abs() >= VISIBLE || (y - last_y).abs() >= VISIBLE || seen == histogram.count() {
-            points.push((x, last_y));
-            points.push((x, y));
+        if x <= panel.area.left {
+            last = (x, y);
+        } else if x - last.0 >= VISIBLE || (y - last.1).abs() >= VISIBLE || seen == histogram.count() {
+            if points.is_empty() {
+                points.push(last);
+            }
+            points.extend([(x, last.1), (x, y)]);
+            last = (x, y);
         }
     }
-    let (_, last_y) = *points.last().expect("it starts with a point");
-    points.push((panel.area.right, last_y));
     points.dedup();
     points
 }
 
 fn short_span(nanos: u64) -> String {
-    if nanos >= 1_000_000_000 { format!("{} s", nanos as f64 / 1e9) } else { format!("{} ms", nanos as f64 / 1e6) }
+    if nanos >= 1_000_000_000 {
+        format!("{} s", nanos as f64 / 1e9)
+    } else {
+        format!("{} ms", nanos as f64 / 1e6)
+    }
 }

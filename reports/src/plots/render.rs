@@ -16,8 +16,8 @@ const PLOTTERS_TEXT: f64 = 1.24;
 /// Half of DejaVu's height of small letters, in font sizes: how far the base line is below the middle.
 const HALF_SMALL_LETTER: f64 = 0.2735;
 
-const fn paint(colour: Colour, alpha: f64) -> RGBAColor {
-    RGBAColor(colour.0, colour.1, colour.2, alpha)
+const fn paint(colour: Colour) -> RGBAColor {
+    RGBAColor(colour.0, colour.1, colour.2, 1.0)
 }
 
 fn units(value: f64) -> i32 {
@@ -46,7 +46,6 @@ pub(super) fn svg(figure: &Figure) -> String {
                     expect_drawn(backend.draw_path(path, &stroke(*pen)));
                 }
                 Shape::Text { at, text, style } => svg_text(&mut backend, *at, text, *style),
-                Shape::Area { points, colour, alpha } => polygon(&mut backend, points, *colour, *alpha),
                 Shape::Rect { from, to, colour } => fill(&mut backend, *from, *to, *colour),
             }
         }
@@ -70,7 +69,6 @@ pub(super) fn png(figure: &Figure) -> Vec<u8> {
             match shape {
                 Shape::Line { points, pen } => bitmap_line(&mut backend, points, *pen),
                 Shape::Text { .. } => {}
-                Shape::Area { points, colour, alpha } => polygon(&mut backend, points, *colour, *alpha),
                 Shape::Rect { from, to, colour } => fill(&mut backend, *from, *to, *colour),
             }
         }
@@ -90,19 +88,19 @@ fn expect_drawn<E>(drawn: Result<(), E>) {
 
 fn stroke(pen: Pen) -> ShapeStyle {
     let stroke_width = units(pen.width).max(1).unsigned_abs();
-    ShapeStyle { color: paint(pen.colour, 1.0), filled: false, stroke_width }
+    ShapeStyle { color: paint(pen.colour), filled: false, stroke_width }
 }
 
 fn fill<B: DrawingBackend>(backend: &mut B, from: At, to: At, colour: Colour) {
     let ((left, top), (right, bottom)) = (grid(from), grid(to));
     if right > left && bottom > top {
-        polygon(backend, &[from, (to.0, from.1), to, (from.0, to.1)], colour, 1.0);
+        polygon(backend, &[from, (to.0, from.1), to, (from.0, to.1)], colour);
     }
 }
 
-fn polygon<B: DrawingBackend>(backend: &mut B, points: &[At], colour: Colour, alpha: f64) {
+fn polygon<B: DrawingBackend>(backend: &mut B, points: &[At], colour: Colour) {
     let path = points.iter().copied().map(grid);
-    expect_drawn(backend.fill_polygon(path, &paint(colour, alpha)));
+    expect_drawn(backend.fill_polygon(path, &paint(colour)));
 }
 
 fn svg_text(backend: &mut SVGBackend<'_>, at: At, text: &str, style: Style) {
@@ -114,12 +112,9 @@ fn svg_text(backend: &mut SVGBackend<'_>, at: At, text: &str, style: Style) {
     let size = style.size * f64::from(UNITS) * PLOTTERS_TEXT;
     let weight = if style.bold { FontStyle::Bold } else { FontStyle::Normal };
     let transform = if style.upwards { FontTransform::Rotate270 } else { FontTransform::None };
-    let ink = paint(style.colour, 1.0);
+    let ink = paint(style.colour);
     let font = (FontFamily::Name(font::FAMILY), size, weight);
-    let style = TextStyle::from(font)
-        .transform(transform)
-        .color(&ink)
-        .pos(Pos::new(h_pos, VPos::Center));
+    let style = TextStyle::from(font).transform(transform).color(&ink).pos(Pos::new(h_pos, VPos::Center));
     expect_drawn(backend.draw_text(text, &style, grid(at)));
 }
 
@@ -132,14 +127,14 @@ fn bitmap_line<B: DrawingBackend>(backend: &mut B, points: &[At], pen: Pen) {
         if length > 0.0 {
             let (dx, dy) = ((to_y - y) / length * half, (x - to_x) / length * half);
             let quad = [(x + dx, y + dy), (to_x + dx, to_y + dy), (to_x - dx, to_y - dy), (x - dx, y - dy)];
-            polygon(backend, &quad, pen.colour, 1.0);
+            polygon(backend, &quad, pen.colour);
         }
     }
     if half >= 0.75 {
         let inner = points.len().saturating_sub(2);
         for at in points.iter().skip(1).take(inner) {
             let radius = units(half).unsigned_abs();
-            expect_drawn(backend.draw_circle(grid(*at), radius, &paint(pen.colour, 1.0), true));
+            expect_drawn(backend.draw_circle(grid(*at), radius, &paint(pen.colour), true));
         }
     }
 }
@@ -160,8 +155,11 @@ fn bitmap_text(pixels: &mut [u8], at: At, text: &str, style: Style) {
         let (px, py) = if style.upwards { (x + dy, y - dx) } else { (x + dx, y + dy) };
         if (0..width as i32).contains(&px) && (0..height as i32).contains(&py) {
             let from = ((py as u32 * width + px as u32) * 3) as usize;
-            for (pixel, ink) in pixels[from..from + 3].iter_mut().zip([style.colour.0, style.colour.1, style.colour.2]) {
-                let mixed = f32::from(*pixel) + (f32::from(ink) - f32::from(*pixel)) * coverage.clamp(0.0, 1.0);
+            for (pixel, ink) in
+                pixels[from..from + 3].iter_mut().zip([style.colour.0, style.colour.1, style.colour.2])
+            {
+                let mixed =
+                    f32::from(*pixel) + (f32::from(ink) - f32::from(*pixel)) * coverage.clamp(0.0, 1.0);
                 *pixel = mixed.round() as u8;
             }
         }
@@ -178,7 +176,12 @@ fn average(pixels: &[u8]) -> Vec<u8> {
                 let mut sum = 0_u32;
                 for row in y * units..(y + 1) * units {
                     let from = (row * width * units + x * units) * 3 + channel;
-                    sum += pixels[from..].iter().step_by(3).take(units).map(|value| u32::from(*value)).sum::<u32>();
+                    sum += pixels[from..]
+                        .iter()
+                        .step_by(3)
+                        .take(units)
+                        .map(|value| u32::from(*value))
+                        .sum::<u32>();
                 }
                 small.push((sum / (UNITS * UNITS)) as u8);
             }

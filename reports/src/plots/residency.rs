@@ -13,7 +13,8 @@ use crate::timeline::{Point, RESIDENCY_HOSTS_MAX, Timeline};
 
 pub(super) fn figure(under: &str, spec: &MetricsSpec, timeline: &Timeline) -> Figure {
     let small = timeline.hosts_len() <= RESIDENCY_HOSTS_MAX;
-    let what = if small { "Models in the memory of each host" } else { "Hosts that hold each model in memory" };
+    let what =
+        if small { "Models in the memory of each host" } else { "Hosts that hold each model in memory" };
     let mut figure = Figure::new(what, under);
     let models = Models::of(timeline);
     let legend = Area { left: 30.0, top: 94.0, right: 1250.0, bottom: 160.0 };
@@ -67,14 +68,18 @@ impl Models {
 
     fn keys(&self, spec: &MetricsSpec, filled: bool) -> Vec<Key> {
         let key = |label: String, colour| Key { label, pen: Pen::new(colour, 2.5), filled };
-        let mut keys: Vec<Key> =
-            self.shown().iter().zip(SERIES).map(|(model, colour)| key(spec.model_name(*model), colour)).collect();
+        let mut keys: Vec<Key> = self
+            .shown()
+            .iter()
+            .zip(SERIES)
+            .map(|(model, colour)| key(spec.model_name(*model), colour))
+            .collect();
         for key in &mut keys {
             key.label = font::fit(&key.label, TEXT, false, 360.0);
         }
         let rest = self.ranked.len() - self.shown().len();
         if rest > 0 {
-            keys.push(key(format!("{rest} more"), REST));
+            keys.push(key(format!("{rest} more, added up"), REST));
         }
         keys
     }
@@ -88,7 +93,11 @@ fn hosts(figure: &mut Figure, spec: &MetricsSpec, timeline: &Timeline, models: &
     let labels: Vec<String> = (0..timeline.hosts_len())
         .map(|host| {
             let name = spec.host_name(timeline.row_hosts(host).0);
-            format!("{}, {:.0} GiB", font::fit(&name, SMALL, false, 150.0), largest[host] as f64 / f64::from(1 << 30))
+            format!(
+                "{}, {:.0} GiB",
+                font::fit(&name, SMALL, false, 150.0),
+                largest[host] as f64 / f64::from(1 << 30)
+            )
         })
         .collect();
     let widest = labels.iter().map(|label| font::width(label, SMALL, false)).fold(0.0, f64::max);

@@ -14,18 +14,22 @@ pub(super) fn figure(under: &str, timeline: &Timeline) -> Figure {
     let (from, to) = span(points);
     let (arrived, finished) = (rates(points, |point| point.arrived), rates(points, |point| point.finished));
     let tokens = rates(points, |point| point.output_tokens);
-    let gauges = |of: fn(&Point) -> f64| points.iter().map(|p| (seconds(p), of(p))).collect::<Vec<_>>();
-    let (waiting, peak) = (gauges(|p| p.queued_mean), gauges(|p| f64::from(p.queued_max)));
-    let in_flight = gauges(|p| f64::from(p.in_flight));
+    let gauges = gauges(points);
+    let gauge = |of: fn(&Gauge) -> f64| gauges.iter().map(|gauge| (gauge.at, of(gauge))).collect::<Vec<_>>();
+    let (waiting, peak) = (gauge(|gauge| gauge.queued_mean), gauge(|gauge| gauge.queued_max));
+    let in_flight = gauge(|gauge| gauge.in_flight);
     let thin = |colour| Pen::new(colour, 2.0);
     let rows = [
-        ("requests/s", vec![("arrived", arrived, thin(REST)), ("finished", finished, thin(SERIES[0]))]),
+        (
+            "requests/s",
+            vec![("arrived", arrived, Pen::new(REST, 4.5)), ("finished", finished, thin(SERIES[0]))],
+        ),
         ("tokens/s", vec![("output tokens generated", tokens, thin(SERIES[2]))]),
         (
             "requests",
             vec![
-                ("queued, largest", peak, Pen::new(SERIES[5], 1.5)),
-                ("queued, mean between samples", waiting, thin(SERIES[1])),
+                ("queued, largest", peak, Pen::new(SERIES[5], 4.0)),
+                ("queued, mean", waiting, thin(SERIES[1])),
                 ("let out to hosts", in_flight, thin(SERIES[0])),
             ],
         ),
@@ -34,7 +38,11 @@ pub(super) fn figure(under: &str, timeline: &Timeline) -> Figure {
         let top = 118.0 + index as f64 * 190.0;
         let max = lines.iter().flat_map(|(_, line, _)| line).map(|(_, value)| *value).fold(0.0, f64::max);
         let area = Area { left: 120.0, top, right: 1250.0, bottom: top + 142.0 };
-        let panel = Panel { area, x: Axis::time(from, to), y: Axis::counts(max.max(1.0), 4, unit) };
+        let panel = Panel {
+            area,
+            x: Axis::time(from, to),
+            y: Axis::counts(if max > 0.0 { max } else { 1.0 }, 4, unit),
+        };
         panel.draw(&mut figure);
         if index == 2 {
             panel.x_labels(&mut figure);
@@ -65,10 +73,34 @@ pub(super) fn span(points: &[Point]) -> (f64, f64) {
 /// What a counter would have shown at a time between samples, if it had grown evenly.
 pub(super) fn between(points: &[Point], at: f64, counter: impl Fn(&Point) -> u64) -> f64 {
     let after = points.partition_point(|point| seconds(point) < at);
-    let Some(next) = points.get(after) else { return points.last().map_or(0.0, |point| counter(point) as f64) };
+    let Some(next) = points.get(after) else {
+        return points.last().map_or(0.0, |point| counter(point) as f64);
+    };
     let Some(before) = after.checked_sub(1).map(|index| &points[index]) else { return counter(next) as f64 };
     let part = (at - seconds(before)) / (seconds(next) - seconds(before));
     counter(before) as f64 + (counter(next) as f64 - counter(before) as f64) * part
+}
+
+/// What waits and is under way, over some neighbouring samples.
+struct Gauge {
+    at: f64,
+    queued_mean: f64,
+    queued_max: f64,
+    in_flight: f64,
+}
+
+fn gauges(points: &[Point]) -> Vec<Gauge> {
+    let each = points.len().div_ceil(BINS_MAX).max(1);
+    let gauge = |points: &[Point]| {
+        let len = points.len() as f64;
+        Some(Gauge {
+            at: seconds(points.last()?),
+            queued_mean: points.iter().map(|point| point.queued_mean).sum::<f64>() / len,
+            queued_max: points.iter().map(|point| f64::from(point.queued_max)).fold(0.0, f64::max),
+            in_flight: points.iter().map(|point| f64::from(point.in_flight)).sum::<f64>() / len,
+        })
+    };
+    points.chunks(each).filter_map(gauge).collect()
 }
 
 /// A counter's growth in a second, as steps.

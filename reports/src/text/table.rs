@@ -42,7 +42,12 @@ impl Table {
     /// A line for each row, without blanks at its end.
     pub(super) fn lines(&self) -> Vec<String> {
         let width = |column: usize| {
-            self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+            self.rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
         };
         let widths: Vec<usize> = (0..self.aligns.len()).map(width).collect();
         let line = |row: &Vec<String>| {

@@ -1,0 +1,97 @@
+use std::fs;
+
+use super::*;
+use crate::made_up::{info, metrics, records, sample, spec};
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn requests_csv_is_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut csv = RequestsCsv::create(dir.path(), &spec()).unwrap();
+    records().iter().for_each(|record| csv.write(record).unwrap());
+    let path = csv.finish().unwrap();
+    insta::assert_snapshot!(fs::read_to_string(path).unwrap());
+    assert_eq!(names(dir.path()), ["requests.csv"]);
+}
+
+#[test]
+fn hosts_csv_is_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = write_hosts(dir.path(), &metrics().host_rows(info().simulated, &sample(10))).unwrap();
+    insta::assert_snapshot!(fs::read_to_string(path).unwrap());
+}
+
+#[test]
+fn timeline_csv_is_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut csv = TimelineCsv::create(dir.path()).unwrap();
+    (0..4).for_each(|second| csv.write(&sample(second)).unwrap());
+    insta::assert_snapshot!(fs::read_to_string(csv.finish().unwrap()).unwrap());
+}
+
+#[test]
+fn another_reader_finds_every_row_with_every_column() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut csv = RequestsCsv::create(dir.path(), &spec()).unwrap();
+    records().iter().for_each(|record| csv.write(record).unwrap());
+    let mut reader = csv::Reader::from_path(csv.finish().unwrap()).unwrap();
+    let columns = reader.headers().unwrap().len();
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), records().len());
+    assert!(rows.iter().all(|row| row.len() == columns));
+    assert_eq!(&rows[1][1], "a, \"b\"");
+}
+
+#[test]
+fn a_dropped_writer_leaves_whole_rows_under_the_right_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut csv = RequestsCsv::create(dir.path(), &spec()).unwrap();
+    for record in records().iter().cycle().take(5_000) {
+        csv.write(record).unwrap();
+    }
+    assert!(!dir.path().join("requests.csv").exists(), "not before it is whole");
+    drop(csv);
+    let text = fs::read_to_string(dir.path().join("requests.csv")).unwrap();
+    assert_eq!(text.lines().count(), 5_001);
+    assert!(text.ends_with('\n'));
+}
+
+#[test]
+fn numbers_are_printed_from_integers_alone() {
+    let mut text = String::new();
+    let mut row = Row { text: &mut text, first: true };
+    row.seconds(0)
+        .seconds(1)
+        .seconds(u64::MAX)
+        .signed(-128)
+        .integer(u64::MAX)
+        .optional(None)
+        .seconds(1_500_000_000);
+    assert_eq!(text, "0.000000000,0.000000001,18446744073.709551615,-128,18446744073709551615,,1.500000000");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_an_error_that_names_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = dir.path().join("no/such");
+    let error = RequestsCsv::create(&missing, &spec()).unwrap_err().to_string();
+    assert!(error.contains("no/such/requests.csv") && error.contains("cannot create"), "{error}");
+    let error = write_whole(&missing.join("summary.json"), b"{}").unwrap_err().to_string();
+    assert!(error.contains("no/such/summary.json"), "{error}");
+}
+
+#[test]
+fn a_whole_file_takes_the_place_of_an_older_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("summary.json");
+    write_whole(&path, b"old").unwrap();
+    write_whole(&path, b"new").unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"new");
+    assert_eq!(names(dir.path()), ["summary.json"]);
+}

@@ -1,0 +1,127 @@
+//! A made-up run for tests: every way to end, two models, three hosts.
+
+use control::ids::{HostId, ModelId, RequestId, SessionId, TenantId};
+use control::request::{DoneReason, Failure, Outcome, Reject, Usage};
+use control::units::{Bytes, Instant, Nanos};
+use traces::record::{HostSample, Record, Sample};
+
+use crate::metrics::{Metrics, MetricsSpec};
+use crate::summary::RunInfo;
+
+pub(crate) const MILLI: u64 = 1_000_000;
+
+/// A finished request: `ttft` and the time after it in milliseconds.
+pub(crate) fn finished(request: u64, ttft: u64, rest: u64, output_tokens: u32) -> Record {
+    let arrival = Instant(request * 500 * MILLI);
+    let first = arrival + Nanos(ttft * MILLI);
+    Record {
+        request: RequestId(request),
+        model: ModelId((request % 2) as u32),
+        tenant: TenantId(0),
+        session: None,
+        priority: 0,
+        arrival,
+        dispatched: Some(arrival + Nanos(ttft * MILLI / 4)),
+        first_token: Some(first),
+        ended: first + Nanos(rest * MILLI),
+        host: Some(HostId((request % 3) as u32)),
+        attempts: 1,
+        prompt_tokens: 100,
+        cached_tokens: 25,
+        truncated: false,
+        usage: Usage {
+            prompt_tokens: 100,
+            output_tokens,
+            load: Nanos(3),
+            prompt_eval: Nanos(ttft * MILLI / 2),
+            eval: Nanos(rest * MILLI),
+            done: DoneReason::Stop,
+        },
+        outcome: Outcome::Finished,
+    }
+}
+
+/// A request that ended otherwise, on a host only where it failed.
+pub(crate) fn ended(request: u64, outcome: Outcome) -> Record {
+    let on_host = matches!(outcome, Outcome::Failed(_));
+    Record {
+        dispatched: on_host.then_some(Instant(request * 500 * MILLI)),
+        first_token: None,
+        host: on_host.then_some(HostId(1)),
+        attempts: u8::from(on_host) * 2,
+        cached_tokens: 0,
+        usage: Usage::default(),
+        outcome,
+        ..finished(request, 40, 900, 0)
+    }
+}
+
+/// Twelve requests.
+pub(crate) fn records() -> Vec<Record> {
+    let mut records: Vec<Record> = (0..6).map(|id| finished(id, 80 + 70 * id, 1_900, 20)).collect();
+    records.push(Record {
+        priority: -3,
+        truncated: true,
+        session: Some(SessionId(9)),
+        ..finished(6, 2_500, 400, 1)
+    });
+    records.push(ended(7, Outcome::Rejected(Reject::QueueFull)));
+    records.push(ended(8, Outcome::Failed(Failure::Unreachable)));
+    records.push(ended(9, Outcome::Cancelled));
+    records.push(ended(10, Outcome::Unfinished));
+    records.push(Record { attempts: 3, ..finished(11, 123, 4_567, 8) });
+    records
+}
+
+/// The fleet at a time.
+pub(crate) fn sample(second: u64) -> Sample {
+    let host = |id: u32| HostSample {
+        host: HostId(id),
+        requests: 2,
+        running: 1,
+        busy_nanos: second * u64::from(id) * 300 * MILLI,
+        loaded: vec![(ModelId(id % 2), Bytes::from_gib(5))],
+        loads: second + u64::from(id),
+        evictions: u64::from(id),
+        output_tokens: second * 40,
+        prompt_tokens: second * 75,
+        cached_tokens: second * 25,
+        tier_hits: [second, 1, u64::from(id), 0],
+    };
+    Sample {
+        at: Instant(second * 1_000 * MILLI),
+        queued: (second % 4) as u32,
+        in_flight: 6,
+        arrived: second * 2,
+        finished: second,
+        hosts: (0..3).map(host).collect(),
+    }
+}
+
+pub(crate) fn spec() -> MetricsSpec {
+    MetricsSpec {
+        models: vec!["llama3.1:8b".into(), "a, \"b\"".into()],
+        hosts: vec!["alpha".into(), "beta".into()],
+        ..MetricsSpec::default()
+    }
+}
+
+pub(crate) fn metrics() -> Metrics {
+    let mut metrics = Metrics::new(spec());
+    records().iter().for_each(|record| metrics.record(record));
+    metrics
+}
+
+pub(crate) fn info() -> RunInfo {
+    RunInfo {
+        digest: "9f2c".into(),
+        seed: 42,
+        scenario: "chat".into(),
+        scheduler: "fifo".into(),
+        balancer: "round_robin".into(),
+        details: vec![("fleet".into(), "3 hosts: 3 × RTX 4090".into())],
+        simulated: Instant(10_000 * MILLI),
+        assumptions: vec!["disks read 3 GB/s (assumed_disk_bytes_per_second)".into()],
+        ..RunInfo::default()
+    }
+}

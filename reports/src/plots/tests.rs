@@ -1,0 +1,121 @@
+use super::figure::{Anchor, Figure, HEIGHT, Shape, WIDTH};
+use super::*;
+use crate::made_up::{metrics, sample, spec};
+use crate::metrics::MetricsSpec;
+
+fn title() -> PlotTitle {
+    PlotTitle { scenario: "a<b & c".into(), balancer: "random".into(), scheduler: "fifo".into(), seed: 1 }
+}
+
+fn timeline(hosts: u32, samples: u64) -> Timeline {
+    let mut timeline = Timeline::new(hosts as usize);
+    for second in 0..samples {
+        let mut sample = sample(second);
+        let one = sample.hosts[1].clone();
+        sample.hosts = (0..hosts)
+            .map(|id| traces::record::HostSample { host: control::ids::HostId(id), ..one.clone() })
+            .collect();
+        timeline.push(&sample);
+    }
+    timeline.finish();
+    timeline
+}
+
+fn figures(metrics: &Metrics, timeline: &Timeline) -> Vec<Figure> {
+    let under = title().line(timeline.hosts_len());
+    vec![
+        latency::figure(&under, metrics),
+        throughput::figure(&under, timeline),
+        busy::figure(&under, metrics.spec(), timeline),
+        residency::figure(&under, metrics.spec(), timeline),
+    ]
+}
+
+/// Left, top, right, bottom of every text.
+fn boxes(figure: &Figure) -> Vec<(f64, f64, f64, f64, String)> {
+    let texts = figure.shapes.iter().filter_map(|shape| match shape {
+        Shape::Text { at, text, style } => Some((at, text, style)),
+        _ => None,
+    });
+    texts
+        .map(|((x, y), text, style)| {
+            let width = font::width(text, style.size, style.bold);
+            let start = match style.anchor {
+                Anchor::Start => 0.0,
+                Anchor::Middle => -width / 2.0,
+                Anchor::End => -width,
+            };
+            let half = style.size * 0.45;
+            if style.upwards {
+                (x - half, y - start - width, x + half, y - start, text.clone())
+            } else {
+                (x + start, y - half, x + start + width, y + half, text.clone())
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn no_text_touches_another_or_leaves_the_picture() {
+    let long = MetricsSpec {
+        hosts: (0..200)
+            .map(|id| format!("a-host-with-a-rather-long-name-in-rack-{id}.example.org"))
+            .collect(),
+        models: vec!["a-model-with-a-rather-long-name:70b-instruct-fp16-and-then-some".repeat(2); 2],
+        ..MetricsSpec::default()
+    };
+    let (made_up, empty, long) = (metrics(), Metrics::new(spec()), Metrics::new(long));
+    for (hosts, samples) in [(0, 0), (1, 1), (3, 2), (8, 100), (16, 40), (17, 3), (64, 9), (100, 2_000)] {
+        let timeline = timeline(hosts, samples);
+        for figure in [&made_up, &empty, &long].into_iter().flat_map(|metrics| figures(metrics, &timeline)) {
+            let boxes = boxes(&figure);
+            for (index, a) in boxes.iter().enumerate() {
+                assert!(a.0 >= 0.0 && a.1 >= 0.0 && a.2 <= WIDTH && a.3 <= HEIGHT, "{hosts} hosts: {a:?}");
+                for b in &boxes[index + 1..] {
+                    let apart = a.2 <= b.0 || b.2 <= a.0 || a.3 <= b.1 || b.3 <= a.1;
+                    assert!(apart, "{}, {hosts} hosts, {samples} samples: {a:?} on {b:?}", figure.title);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_run_draws_the_same_bytes() {
+    let (metrics, timeline) = (metrics(), timeline(3, 20));
+    let (once, again) = (figures(&metrics, &timeline), figures(&metrics, &timeline));
+    assert!(once.iter().map(render::svg).eq(again.iter().map(render::svg)));
+    assert!(render::png(&once[3]) == render::png(&again[3]));
+}
+
+#[test]
+fn plots_are_written_whole_and_escape_what_xml_needs() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = write(dir.path(), &title(), &metrics(), &timeline(3, 20)).unwrap();
+    assert_eq!(paths.len(), 8);
+    for path in paths {
+        let bytes = std::fs::read(&path).unwrap();
+        if path.extension().is_some_and(|extension| extension == "svg") {
+            let text = String::from_utf8(bytes).unwrap();
+            assert!(text.starts_with("<svg width=\"1280\" height=\"720\"") && text.ends_with("</svg>\n"));
+            assert!(text.contains("a&lt;b &amp; c") && !text.contains("a<b"));
+        } else {
+            let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
+            let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+            reader.next_frame(&mut pixels).unwrap();
+            let ink = pixels.iter().filter(|value| **value < 128).count();
+            assert!(ink > 3_000, "{} has only {ink} dark values", path.display());
+        }
+    }
+}
+
+#[test]
+fn rates_add_up_to_what_the_counters_grew() {
+    let timeline = timeline(3, 700);
+    let points = timeline.points();
+    let (from, to) = throughput::span(points);
+    let middle = f64::midpoint(from, to);
+    let arrived = |at| throughput::between(points, at, |point| point.arrived);
+    assert!((arrived(middle) - middle * 2.0).abs() < 1e-6);
+    assert_eq!((arrived(-1.0), arrived(to + 1.0)), (0.0, 699.0 * 2.0));
+}

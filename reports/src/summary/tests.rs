@@ -1,0 +1,98 @@
+use control::request::Outcome;
+use serde_json::Value;
+
+use super::*;
+use crate::machine::{Execution, Stopwatch, joined_json, pretty_json};
+use crate::made_up::{ended, finished, info, metrics, sample, spec};
+use crate::number::Figure;
+
+fn summary() -> Summary {
+    metrics().summary(&info(), &sample(10))
+}
+
+#[test]
+fn summary_json_is_as_it_was() {
+    insta::assert_snapshot!(pretty_json(&summary()));
+}
+
+/// Others script these: they never go, and never change their names.
+#[test]
+fn the_joined_object_has_the_keys_that_were_promised() {
+    let machine = Stopwatch::start().stop(Execution { engine: "coalesced".into(), ..Execution::default() });
+    let text = joined_json(&summary(), &machine);
+    let value: Value = serde_json::from_str(&text).unwrap();
+    for key in [
+        "digest",
+        "seed",
+        "output_tokens_per_second",
+        "goodput_per_second",
+        "model_loads",
+        "evictions",
+        "simulated_seconds",
+        "wall_seconds",
+        "cpu_seconds",
+        "events",
+        "peak_memory_bytes",
+        "threads",
+        "engine",
+    ] {
+        assert!(!value[key].is_null(), "{key}");
+    }
+    for key in ["arrived", "finished", "rejected", "failed", "cancelled", "unfinished"] {
+        assert!(value["requests"][key].is_u64(), "{key}");
+    }
+    for latency in ["ttft_ms", "tpot_ms", "e2e_ms"] {
+        for key in ["mean", "p50", "p90", "p95", "p99", "max"] {
+            assert!(value[latency][key].is_number(), "{latency}.{key}");
+        }
+    }
+    let top_level: Vec<&str> = text.lines().filter(|line| line.starts_with("  \"")).collect();
+    let mut names: Vec<&str> = top_level.iter().filter_map(|line| line.split('"').nth(1)).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all, "no key of the two files has the other's name");
+}
+
+#[test]
+fn p99_over_all_is_infinite_where_more_than_a_hundredth_did_not_finish() {
+    let p99_all = |finished_len: u64, ended_len: u64| {
+        let mut metrics = Metrics::new(spec());
+        (0..finished_len).for_each(|id| metrics.record(&finished(id, 100, 100, 2)));
+        (0..ended_len).for_each(|id| metrics.record(&ended(id, Outcome::Cancelled)));
+        metrics.summary(&info(), &sample(1)).ttft_ms.p99_all
+    };
+    assert_eq!(p99_all(99, 1), Some(Figure::Finite(100.0)));
+    assert_eq!(p99_all(98, 2), Some(Figure::Infinite));
+    assert_eq!(p99_all(0, 1), Some(Figure::Infinite));
+    assert_eq!(p99_all(0, 0), None);
+}
+
+#[test]
+fn an_empty_run_has_no_figures_but_counts() {
+    let summary = Metrics::new(spec()).summary(&RunInfo::default(), &Sample::default());
+    let value = serde_json::to_value(&summary).unwrap();
+    assert_eq!(value["requests"]["arrived"], 0);
+    assert!(value["ttft_ms"]["mean"].is_null() && value["tpot_ms"]["p99"].is_null());
+    assert_eq!(value["goodput_per_second"], 0.0);
+    assert!(value["gpu_busy_share"].is_null());
+}
+
+#[test]
+fn hosts_with_work_come_first_and_rows_are_bounded() {
+    let mut last = sample(10);
+    last.hosts =
+        (0..200).map(|id| HostSample { host: control::ids::HostId(id), ..HostSample::default() }).collect();
+    last.hosts[150].busy_nanos = 5;
+    let summary = metrics().summary(&info(), &last);
+    assert_eq!((summary.hosts_len, summary.hosts.len()), (200, ROWS_MAX));
+    assert_eq!(summary.hosts[0].host, "host-150");
+    assert!(summary.hosts[1].requests > 0);
+}
+
+#[test]
+fn a_host_that_was_never_sampled_still_has_its_row() {
+    let rows = metrics().host_rows(info().simulated, &Sample::default());
+    assert_eq!(rows.iter().map(|row| row.host.as_str()).collect::<Vec<_>>(), ["alpha", "beta", "host-2"]);
+    assert!(rows.iter().all(|row| row.requests > 0 && row.busy_nanos == 0));
+}

@@ -1,0 +1,61 @@
+use super::*;
+use crate::made_up::{info, metrics, sample};
+use crate::metrics::Metrics;
+use crate::summary::RunInfo;
+
+fn machine() -> Machine {
+    Machine {
+        version: "0.1.0".into(),
+        engine: "coalesced".into(),
+        threads: 1,
+        wall_seconds: 1.25,
+        cpu_seconds: 0.75,
+        peak_memory_bytes: Some(33_000_000),
+        events: 99,
+        counts: Vec::new(),
+    }
+}
+
+#[test]
+fn the_summary_reads_as_it_did() {
+    let summary = metrics().summary(&info(), &sample(10));
+    insta::assert_snapshot!(render(&summary, Some(&machine()), false));
+}
+
+#[test]
+fn an_empty_and_interrupted_run_reads_as_it_did() {
+    let info = RunInfo { interrupted: true, trace: Some("code.csv".into()), ..info() };
+    let summary = Metrics::new(crate::made_up::spec()).summary(&info, &traces::record::Sample::default());
+    insta::assert_snapshot!(render(&summary, None, false));
+}
+
+#[test]
+fn rows_beyond_the_first_are_folded_into_one() {
+    let mut summary = metrics().summary(&info(), &sample(10));
+    summary.hosts = summary.hosts.iter().cycle().take(20).cloned().collect();
+    summary.hosts_len = 500;
+    summary.models = summary.models.iter().cycle().take(20).cloned().collect();
+    summary.models_len = 90;
+    summary.requests.arrived = 1_000;
+    summary.model_loads = 1_000;
+    summary.evictions = 500;
+    let text = render(&summary, None, false);
+    assert!(text.contains("492 more") && text.contains("82 more"), "{text}");
+    assert_eq!(
+        text.matches("alpha").count() + text.matches("beta").count() + text.matches("host-2").count(),
+        TOP
+    );
+}
+
+#[test]
+fn no_escape_is_printed_without_colour() {
+    let summary = metrics().summary(&info(), &sample(10));
+    assert!(!render(&summary, None, false).contains('\x1b'));
+    let coloured = render(&summary, None, true);
+    let mut stripped = coloured.clone();
+    for code in ["\x1b[1m", "\x1b[2m", "\x1b[0m", "\x1b[1;33m"] {
+        stripped = stripped.replace(code, "");
+    }
+    assert_ne!(coloured, stripped);
+    assert_eq!(stripped, render(&summary, None, false));
+}
