@@ -143,8 +143,24 @@ impl ModelSpec {
     #[must_use]
     pub fn runner(&self, version: Version) -> Runner {
         const NEW: &[&str] = &[
-            "gemma3", "gemma3n", "gemma4", "gptoss", "qwen3", "qwen3moe", "qwen3vl", "qwen25vl", "llama4", "mistral3",
-            "mllama", "olmo3", "deepseek2", "bert", "nomic-bert", "glm4moelite", "lfm2", "nemotron_h",
+            "gemma3",
+            "gemma3n",
+            "gemma4",
+            "gptoss",
+            "qwen3",
+            "qwen3moe",
+            "qwen3vl",
+            "qwen25vl",
+            "llama4",
+            "mistral3",
+            "mllama",
+            "olmo3",
+            "deepseek2",
+            "bert",
+            "nomic-bert",
+            "glm4moelite",
+            "lfm2",
+            "nemotron_h",
         ];
         const OLD: &[&str] = &["gemma3", "gemma3n", "mistral3", "llama4", "mllama", "qwen25vl"];
         let list = match version {

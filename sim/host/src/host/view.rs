@@ -58,7 +58,7 @@ impl Host {
             busy_nanos: self.tally.busy_nanos + busy,
             tier_hits: self.tiers.hits(),
             steps: self.tally.steps
-                + self.runners.iter().map(|runner| runner.batch.stats().steps).sum::<u64>(),
+                + self.runners.iter().map(|runner| runner.batch.stats_at(now).steps).sum::<u64>(),
             ..self.tally
         }
     }
