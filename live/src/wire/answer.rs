@@ -37,16 +37,21 @@ pub enum Ending {
 }
 
 /// Keeps the last line of a stream of chunks without copying those that hold whole lines.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LastLine {
-    /// The last whole line.
-    whole: Bytes,
-    /// What came after it.
-    begun: Vec<u8>,
-    too_long: bool,
+    /// The last whole line; `None` where it was too long.
+    whole: Option<Bytes>,
+    /// What came after it; `None` where that is too long already.
+    begun: Option<Vec<u8>>,
 }
 
 impl LastLine {
+    /// Nothing so far.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { whole: Some(Bytes::new()), begun: Some(Vec::new()) }
+    }
+
     /// The next chunk.
     pub fn push(&mut self, chunk: &Bytes) {
         let Some(end) = chunk.iter().rposition(|&byte| byte == b'\n') else {
@@ -54,44 +59,55 @@ impl LastLine {
             return;
         };
         match chunk[..end].iter().rposition(|&byte| byte == b'\n') {
-            Some(start) => self.whole = chunk.slice(start + 1..end),
-            None if self.begun.is_empty() && !self.too_long => self.whole = chunk.slice(..end),
+            Some(start) => self.whole = Some(chunk.slice(start + 1..end)),
+            None if self.begun.as_ref().is_some_and(Vec::is_empty) => self.whole = Some(chunk.slice(..end)),
             None => {
                 self.begin(&chunk[..end]);
-                self.whole = Bytes::from(std::mem::take(&mut self.begun));
+                self.whole = self.begun.take().map(Bytes::from);
             }
         }
-        self.begun.clear();
-        // A line that was too long and has just ended stays unread until another follows it.
-        let unread = self.too_long && self.whole.is_empty();
-        self.too_long = unread;
+        self.begun = Some(Vec::new());
         if end + 1 < chunk.len() {
             self.begin(&chunk[end + 1..]);
         }
     }
 
     fn begin(&mut self, bytes: &[u8]) {
-        if self.too_long || self.begun.len() + bytes.len() > LINE_BYTES_MAX {
-            self.too_long = true;
-            self.begun = Vec::new();
-            self.whole = Bytes::new();
-        } else {
-            self.begun.extend_from_slice(bytes);
+        if let Some(begun) = &mut self.begun {
+            if begun.len() + bytes.len() > LINE_BYTES_MAX {
+                self.begun = None;
+            } else {
+                begun.extend_from_slice(bytes);
+            }
         }
+    }
+
+    /// Whether what came so far is whole lines, so that another can follow.
+    #[must_use]
+    pub fn at_line_start(&self) -> bool {
+        self.begun.as_ref().is_some_and(Vec::is_empty)
     }
 
     /// How the stream ended, after its last chunk.
     #[must_use]
     pub fn ending(&self) -> Ending {
-        if self.too_long {
-            return Ending::Unread;
-        }
-        let line = if self.begun.iter().all(u8::is_ascii_whitespace) { &self.whole[..] } else { &self.begun[..] };
+        let Some(begun) = &self.begun else { return Ending::Unread };
+        let line = match &self.whole {
+            _ if !begun.iter().all(u8::is_ascii_whitespace) => &begun[..],
+            Some(whole) => &whole[..],
+            None => return Ending::Unread,
+        };
         match serde_json::from_slice::<Line>(line) {
             Ok(line) if line.error.is_some() => Ending::HostError,
             Ok(line) if line.done => Ending::Done(usage(&line)),
             _ => Ending::Cut,
         }
+    }
+}
+
+impl Default for LastLine {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -142,7 +158,7 @@ mod tests {
     const DONE: &str = r#"{"model":"m","done":true,"done_reason":"length","prompt_eval_count":7,"eval_count":3,"load_duration":1,"prompt_eval_duration":2,"eval_duration":4}"#;
 
     fn ending(chunks: &[&str]) -> Ending {
-        let mut last = LastLine::default();
+        let mut last = LastLine::new();
         for chunk in chunks {
             last.push(&Bytes::copy_from_slice(chunk.as_bytes()));
         }
@@ -162,7 +178,11 @@ mod tests {
         });
         for cut in 0..text.len() {
             for second in (cut..text.len()).step_by(7) {
-                assert_eq!(ending(&[&text[..cut], &text[cut..second], &text[second..]]), want, "{cut} {second}");
+                assert_eq!(
+                    ending(&[&text[..cut], &text[cut..second], &text[second..]]),
+                    want,
+                    "{cut} {second}"
+                );
             }
         }
         assert_eq!(ending(&[text.trim_end()]), want, "the last newline may be missing");
@@ -190,7 +210,10 @@ mod tests {
         assert_eq!(failure_of(404, br#"{"error":"model 'x' not found"}"#), Failure::ModelMissing);
         assert_eq!(failure_of(400, b""), Failure::BadRequest);
         assert_eq!(
-            failure_of(500, br#"{"error":"model requires more system memory (2 GiB) than is available (1 GiB)"}"#),
+            failure_of(
+                500,
+                br#"{"error":"model requires more system memory (2 GiB) than is available (1 GiB)"}"#
+            ),
             Failure::OutOfMemory
         );
         assert_eq!(failure_of(500, b"x"), Failure::ServerError);

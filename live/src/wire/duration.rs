@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn what_is_no_duration_is_refused() {
-        for value in [json!("abc"), json!("-1"), json!("5"), json!(""), json!("5 m"), json!("."), json!([1])] {
+        for value in [json!("abc"), json!("-1"), json!("5"), json!(""), json!("5 m"), json!("."), json!([1])]
+        {
             assert!(keep_alive(&value).is_err(), "{value}");
         }
         assert_eq!(keep_alive(&json!("abc")), Err("time: invalid duration \"abc\"".into()));

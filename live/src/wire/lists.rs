@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn each_model_is_listed_once_with_all_its_fields() {
-        let a = list(r#"{"models":[{"name":"b:latest","size":2,"details":{"family":"x"}},{"name":"c:latest"}]}"#);
+        let a =
+            list(r#"{"models":[{"name":"b:latest","size":2,"details":{"family":"x"}},{"name":"c:latest"}]}"#);
         let b = list(r#"{"models":[{"name":"b:latest","size":9},{"name":"a:latest"}]}"#);
         let merged = serde_json::to_string(&ModelList::merged([&a, &b].into_iter())).expect("JSON");
         assert_eq!(
@@ -81,7 +82,8 @@ mod tests {
 
     #[test]
     fn unreadable_entries_are_left_out() {
-        let (kept, entries) = list(r#"{"models":[{"name":"a","size":5},{"size":1},{"name":"b","size":-1},7]}"#).read();
+        let (kept, entries) =
+            list(r#"{"models":[{"name":"a","size":5},{"size":1},{"name":"b","size":-1},7]}"#).read();
         assert_eq!((kept.models.len(), entries.len()), (1, 1));
         assert_eq!(entries[0], Entry { name: "a".into(), size: 5, size_vram: 0 });
         assert!(list("{}").read().1.is_empty());

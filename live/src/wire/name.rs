@@ -41,8 +41,9 @@ pub fn normalise(name: &str) -> Option<String> {
 fn is_part(part: &str, host: bool) -> bool {
     let mut bytes = part.bytes();
     bytes.next().is_some_and(|first| first.is_ascii_alphanumeric() || first == b'_')
-        && bytes
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') || (host && byte == b':'))
+        && bytes.all(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') || (host && byte == b':')
+        })
 }
 
 #[cfg(test)]

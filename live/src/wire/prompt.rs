@@ -48,6 +48,17 @@ impl<'a> Prompt<'a> {
         }
         hashes
     }
+
+    /// A keyed hash of the whole text and of `context` (the model's name).
+    #[must_use]
+    pub fn digest(&self, key: &[u8; 32], context: &str) -> u64 {
+        let mut hasher = blake3::Hasher::new_keyed(key);
+        hasher.update(context.as_bytes());
+        for part in &self.parts {
+            hasher.update(&[0]).update(part.as_bytes());
+        }
+        first_eight(&hasher)
+    }
 }
 
 /// The first eight bytes of a hash as a number.

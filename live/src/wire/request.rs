@@ -149,7 +149,9 @@ fn read_options(options: Option<&Map<String, Value>>) -> Result<(HostOptions, Op
     read.num_gpu = integer(options, "num_gpu")?.and_then(|layers| u32::try_from(layers).ok());
     let others: String = ["main_gpu", "use_mmap", "num_thread"]
         .into_iter()
-        .filter_map(|key| options.get(key).filter(|value| !value.is_null()).map(|value| format!("{key}={value};")))
+        .filter_map(|key| {
+            options.get(key).filter(|value| !value.is_null()).map(|value| format!("{key}={value};"))
+        })
         .collect();
     if !others.is_empty() {
         let hash = blake3::hash(others.as_bytes());
@@ -215,7 +217,16 @@ trait Object<'de>: Default {
 impl<'de> Object<'de> for Fields<'de> {
     const NAME: &'static str = "a request object";
     const KEYS: &'static [&'static str] = &[
-        "model", "stream", "keep_alive", "options", "truncate", "shift", "prompt", "system", "suffix", "tools",
+        "model",
+        "stream",
+        "keep_alive",
+        "options",
+        "truncate",
+        "shift",
+        "prompt",
+        "system",
+        "suffix",
+        "tools",
         "messages",
     ];
     fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {

@@ -1,0 +1,383 @@
+//! The file of `herder serve`: `[serve]` with its hosts, and `[control]`, the same text as in a scenario.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use control::config::{Config, ControlFile};
+use control::door::Declaration;
+use control::units::Bytes;
+use hyper::Uri;
+use serde::Deserialize;
+use toml::Spanned;
+
+/// The file as written. Every number has its unit in its key.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+struct File {
+    serve: Spanned<ServeFile>,
+    #[serde(default)]
+    control: ControlFile,
+}
+
+/// `[serve]` as written.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+struct ServeFile {
+    #[serde(default = "default_listen")]
+    listen: Spanned<SocketAddr>,
+    #[serde(default)]
+    open_to_network: bool,
+    #[serde(default = "default_poll_millis")]
+    poll_millis: Spanned<u64>,
+    #[serde(default = "default_poll_timeout_millis")]
+    poll_timeout_millis: Spanned<u64>,
+    #[serde(default = "default_connect_timeout_millis")]
+    connect_timeout_millis: Spanned<u64>,
+    #[serde(default)]
+    log_dir: Option<PathBuf>,
+    #[serde(default = "default_log_queue_records")]
+    log_queue_records: Spanned<u64>,
+    #[serde(default = "default_log_segment_records")]
+    log_segment_records: Spanned<u64>,
+    #[serde(default)]
+    seed: u64,
+    #[serde(default = "default_body_bytes_max")]
+    body_bytes_max: Spanned<u64>,
+    #[serde(default = "default_requests_max")]
+    requests_max: Spanned<u64>,
+    #[serde(default = "default_connections_max")]
+    connections_max: Spanned<u64>,
+    #[serde(default = "default_drain_seconds")]
+    drain_seconds: Spanned<u64>,
+    #[serde(default)]
+    hosts: Vec<HostFile>,
+}
+
+/// `[[serve.hosts]]` as written.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+struct HostFile {
+    name: Spanned<String>,
+    url: Spanned<String>,
+    #[serde(default = "default_slots")]
+    slots: Spanned<u64>,
+    #[serde(default = "default_memory_gib")]
+    memory_gib: Spanned<u64>,
+    #[serde(default)]
+    gpu: String,
+    #[serde(default = "default_weight")]
+    weight: Spanned<u64>,
+    #[serde(default)]
+    tier: u8,
+    #[serde(default)]
+    zone: String,
+}
+
+fn unwritten<T>(value: T) -> Spanned<T> {
+    Spanned::new(0..0, value)
+}
+fn default_listen() -> Spanned<SocketAddr> {
+    unwritten(SocketAddr::from(([127, 0, 0, 1], 11_434)))
+}
+fn default_poll_millis() -> Spanned<u64> {
+    unwritten(1_000)
+}
+fn default_poll_timeout_millis() -> Spanned<u64> {
+    unwritten(5_000)
+}
+fn default_connect_timeout_millis() -> Spanned<u64> {
+    unwritten(5_000)
+}
+fn default_log_queue_records() -> Spanned<u64> {
+    unwritten(65_536)
+}
+fn default_log_segment_records() -> Spanned<u64> {
+    unwritten(1_000_000)
+}
+fn default_body_bytes_max() -> Spanned<u64> {
+    unwritten(32 << 20)
+}
+fn default_requests_max() -> Spanned<u64> {
+    unwritten(16_384)
+}
+fn default_connections_max() -> Spanned<u64> {
+    unwritten(16_384)
+}
+fn default_drain_seconds() -> Spanned<u64> {
+    unwritten(30)
+}
+fn default_slots() -> Spanned<u64> {
+    unwritten(1)
+}
+fn default_memory_gib() -> Spanned<u64> {
+    unwritten(0)
+}
+fn default_weight() -> Spanned<u64> {
+    unwritten(100)
+}
+
+/// A checked config.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ServeConfig {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// How often each host is asked what it holds.
+    pub poll_millis: u64,
+    /// How long each question may take.
+    pub poll_timeout_millis: u64,
+    /// How long a connection to a host may take to open.
+    pub connect_timeout_millis: u64,
+    /// Folder of the decision log; `None` keeps none.
+    pub log_dir: Option<PathBuf>,
+    /// Records that wait for the disk at most; beyond them the log has a gap.
+    pub log_queue_records: usize,
+    /// Records after which a new segment begins.
+    pub log_segment_records: u64,
+    /// Seed of every draw that control makes.
+    pub seed: u64,
+    /// Largest body of a request, in bytes.
+    pub body_bytes_max: usize,
+    /// Requests under way at most; more get 503.
+    pub requests_max: usize,
+    /// Connections of clients at most; more wait in the system's queue.
+    pub connections_max: usize,
+    /// How long running answers may take after the gateway was told to stop.
+    pub drain_seconds: u64,
+    /// The hosts; a host's id is its place.
+    pub hosts: Vec<HostEntry>,
+    /// How to decide.
+    pub control: Config,
+}
+
+/// A host of the config.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HostEntry {
+    /// `host:port`.
+    pub authority: String,
+    /// What control is told of it.
+    pub declaration: Declaration,
+}
+
+/// What is wrong with a config file.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeConfigError {
+    /// It cannot be read.
+    #[error("{}: {source}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Something in it cannot be taken.
+    #[error("{}:{line}:{column}: {message}", file.display())]
+    Wrong {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The column in characters, from 1.
+        column: usize,
+        /// What was found, what was expected.
+        message: String,
+    },
+}
+
+/// A text with its name, for errors that say where.
+struct Source<'a> {
+    file: &'a Path,
+    text: &'a str,
+}
+
+impl Source<'_> {
+    fn wrong(&self, at: usize, message: String) -> ServeConfigError {
+        let before = self.text.get(..at).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        ServeConfigError::Wrong {
+            file: self.file.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            message,
+        }
+    }
+
+    fn within(&self, key: &str, value: &Spanned<u64>, range: Range<u64>) -> Result<u64, ServeConfigError> {
+        let found = *value.get_ref();
+        if range.contains(&found) {
+            return Ok(found);
+        }
+        let message = format!("{key}: found {found}, expected {} to {}", range.start, range.end - 1);
+        Err(self.wrong(value.span().start, message))
+    }
+
+    /// Where the value of a key of `[control]` stands; the file's start where the key is not written.
+    fn control_key(&self, key: &str) -> usize {
+        let Ok(table) = toml::de::DeTable::parse(self.text) else { return 0 };
+        let control = table.get_ref().get("control").and_then(|control| control.get_ref().as_table());
+        control.and_then(|control| control.get(key)).map_or(0, |value| value.span().start)
+    }
+}
+
+impl ServeConfig {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or with the place of the first thing that cannot be taken.
+    pub fn read(path: &Path) -> Result<Self, ServeConfigError> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| ServeConfigError::Unreadable { file: path.to_owned(), source })?;
+        Self::parse(&text, path)
+    }
+
+    /// Checks a text; `path` stands for it in errors.
+    ///
+    /// # Errors
+    /// With the place of the first thing that cannot be taken.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ServeConfigError> {
+        let source = Source { file: path, text };
+        let file: File = toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            source.wrong(at, suggest(error.message()))
+        })?;
+        let control = file
+            .control
+            .check()
+            .map_err(|error| source.wrong(source.control_key(error.key), error.to_string()))?;
+        let serve_at = file.serve.span().start;
+        let serve = file.serve.into_inner();
+        let listen = *serve.listen.get_ref();
+        if !listen.ip().is_loopback() && !serve.open_to_network {
+            let message = format!(
+                "serve.listen: found {listen}, which other machines can reach, and no keys are asked for; expected \
+                 a loopback address, or open_to_network = true beside it"
+            );
+            return Err(source.wrong(serve.listen.span().start, message));
+        }
+        let mut hosts = Vec::new();
+        let mut names = BTreeSet::new();
+        for host in serve.hosts {
+            hosts.push(check_host(&source, host, &mut names)?);
+        }
+        if hosts.is_empty() {
+            let message = "serve.hosts: found none, expected at least one [[serve.hosts]]".into();
+            return Err(source.wrong(serve_at, message));
+        }
+        let day = 24 * 3_600_000;
+        let count = |key, value| source.within(key, value, 1..10_000_001).map(|value| value as usize);
+        Ok(Self {
+            listen,
+            poll_millis: source.within("serve.poll_millis", &serve.poll_millis, 10..day)?,
+            poll_timeout_millis: source.within(
+                "serve.poll_timeout_millis",
+                &serve.poll_timeout_millis,
+                10..day,
+            )?,
+            connect_timeout_millis: source.within(
+                "serve.connect_timeout_millis",
+                &serve.connect_timeout_millis,
+                1..day,
+            )?,
+            log_dir: serve.log_dir,
+            log_queue_records: count("serve.log_queue_records", &serve.log_queue_records)?,
+            log_segment_records: source.within(
+                "serve.log_segment_records",
+                &serve.log_segment_records,
+                1..1 << 40,
+            )?,
+            seed: serve.seed,
+            body_bytes_max: source.within("serve.body_bytes_max", &serve.body_bytes_max, 1..1 << 32)?
+                as usize,
+            requests_max: count("serve.requests_max", &serve.requests_max)?,
+            connections_max: count("serve.connections_max", &serve.connections_max)?,
+            drain_seconds: source.within("serve.drain_seconds", &serve.drain_seconds, 0..86_401)?,
+            hosts,
+            control,
+        })
+    }
+}
+
+fn check_host(
+    source: &Source<'_>,
+    host: HostFile,
+    names: &mut BTreeSet<String>,
+) -> Result<HostEntry, ServeConfigError> {
+    let name = host.name.get_ref().clone();
+    if name.is_empty() || !names.insert(name.clone()) {
+        let message =
+            format!("serve.hosts.name: found {name:?} again, expected a name of its own for each host");
+        let message = if name.is_empty() {
+            "serve.hosts.name: found an empty name, expected a name of its own for each host".into()
+        } else {
+            message
+        };
+        return Err(source.wrong(host.name.span().start, message));
+    }
+    let authority = authority(host.url.get_ref()).ok_or_else(|| {
+        let message = format!(
+            "serve.hosts.url: found {:?}, expected http://HOST:PORT without path or user",
+            host.url.get_ref()
+        );
+        source.wrong(host.url.span().start, message)
+    })?;
+    let declaration = Declaration {
+        name,
+        slots: source.within("serve.hosts.slots", &host.slots, 1..1_000_001)? as u32,
+        memory: Bytes::from_gib(source.within("serve.hosts.memory_gib", &host.memory_gib, 0..1 << 20)?),
+        gpu: host.gpu,
+        weight: source.within("serve.hosts.weight", &host.weight, 1..1_000_001)? as u32,
+        tier: host.tier,
+        zone: host.zone,
+    };
+    Ok(HostEntry { authority, declaration })
+}
+
+/// `host:port` of a plain HTTP address; the port that Ollama listens on where none is given.
+fn authority(url: &str) -> Option<String> {
+    let uri: Uri = url.parse().ok()?;
+    let bare = uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/") && uri.query().is_none();
+    let authority = uri.authority().filter(|authority| bare && !authority.as_str().contains('@'))?;
+    match authority.port_u16() {
+        Some(_) => Some(authority.to_string()),
+        None if authority.as_str().ends_with(authority.host()) => Some(format!("{}:11434", authority.host())),
+        None => None,
+    }
+}
+
+/// The message, with the nearest of the expected keys where a key is unknown.
+fn suggest(message: &str) -> String {
+    let Some((found, expected)) =
+        message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'))
+    else {
+        return message.to_owned();
+    };
+    let known = expected.split('`').skip(1).step_by(2);
+    let nearest = known.map(|key| (distance(found, key), key)).min();
+    match nearest {
+        Some((distance, key)) if distance <= 1 + found.len() / 4 => {
+            format!("{message} (did you mean `{key}`?)")
+        }
+        _ => message.to_owned(),
+    }
+}
+
+/// Levenshtein's distance: insertions, deletions and changes of letters that make one word of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, left) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, right) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(left != *right);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests;

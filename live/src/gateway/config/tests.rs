@@ -1,0 +1,94 @@
+use super::*;
+
+const GOOD: &str = r#"
+[serve]
+listen = "127.0.0.1:0"
+log_dir = "decisions"
+
+[[serve.hosts]]
+name = "a"
+url = "http://127.0.0.1:11501"
+slots = 4
+memory_gib = 24
+gpu = "rtx-4090"
+
+[[serve.hosts]]
+name = "b"
+url = "http://ollama.local"
+
+[control]
+balancer = "least-tokens"
+"#;
+
+fn refused(text: &str) -> String {
+    ServeConfig::parse(text, Path::new("gateway.toml")).expect_err("refused").to_string()
+}
+
+#[test]
+fn a_good_file_is_read_with_its_defaults() {
+    let config = ServeConfig::parse(GOOD, Path::new("gateway.toml")).expect("a good file");
+    assert_eq!(config.hosts.len(), 2);
+    assert_eq!(config.hosts[0].authority, "127.0.0.1:11501");
+    assert_eq!(config.hosts[0].declaration.memory, Bytes::from_gib(24));
+    assert_eq!(config.hosts[1].authority, "ollama.local:11434");
+    assert_eq!((config.hosts[1].declaration.slots, config.hosts[1].declaration.weight), (1, 100));
+    assert_eq!(config.log_dir.as_deref(), Some(Path::new("decisions")));
+    assert_eq!((config.poll_millis, config.requests_max), (1_000, 16_384));
+}
+
+#[test]
+fn bad_files_are_refused_with_their_place() {
+    for (from, to, want) in [
+        ("slots = 4", "slots = 0", "gateway.toml:9:9: serve.hosts.slots: found 0, expected 1 to 1000000"),
+        (
+            "\"b\"",
+            "\"a\"",
+            "gateway.toml:14:8: serve.hosts.name: found \"a\" again, expected a name of its own for each host",
+        ),
+        (
+            "http://ollama.local",
+            "https://x/y",
+            "gateway.toml:15:7: serve.hosts.url: found \"https://x/y\", expected http://HOST:PORT without path or user",
+        ),
+        (
+            "127.0.0.1:0",
+            "0.0.0.0:80",
+            "gateway.toml:3:10: serve.listen: found 0.0.0.0:80, which other machines can reach, and no keys are \
+             asked for; expected a loopback address, or open_to_network = true beside it",
+        ),
+        (
+            "least-tokens",
+            "least-token",
+            "gateway.toml:18:12: control.balancer: found \"least-token\", expected one of round-robin, random, \
+             least-connections, power-of-two, least-tokens, model-affinity (did you mean \"least-tokens\"?)",
+        ),
+        ("log_dir", "logdir", "(did you mean `log_dir`?)"),
+        ("127.0.0.1:0", "here", "gateway.toml:3:10: invalid socket address syntax"),
+        ("[serve]\n", "[serve\n", "gateway.toml:2:"),
+    ] {
+        let error = refused(&GOOD.replace(from, to));
+        assert!(error.contains(want), "{to}: {error}");
+    }
+    assert_eq!(
+        refused("[serve]\n"),
+        "gateway.toml:1:1: serve.hosts: found none, expected at least one [[serve.hosts]]"
+    );
+    assert!(refused("[control]\n").contains("missing field `serve`"));
+}
+
+#[test]
+fn an_open_address_is_taken_when_said_twice() {
+    let text = GOOD.replace("listen = \"127.0.0.1:0\"", "listen = \"0.0.0.0:80\"\nopen_to_network = true");
+    assert!(ServeConfig::parse(&text, Path::new("x")).is_ok());
+}
+
+#[test]
+fn only_plain_addresses_name_a_host() {
+    assert_eq!(authority("http://[::1]:8080/").as_deref(), Some("[::1]:8080"));
+    assert_eq!(authority("http://[::1]").as_deref(), Some("[::1]:11434"));
+    for url in
+        ["", "a:1", "http://", "http://u@h:1", "http://h:1/x", "http://h:1?x", "http://h:99999", "http://h:"]
+    {
+        assert_eq!(authority(url), None, "{url}");
+    }
+}

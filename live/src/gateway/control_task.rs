@@ -1,0 +1,309 @@
+//! The one task that owns control. Everything that happens comes in as an [`Event`], goes through one step, and what was
+//! decided goes out to the requests; each step is handed to the decision log.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use control::door::{
+    Declaration, Env, Input, LoadedModel, NoMeter, Observation, Output, Outputs, StoredModel,
+};
+use control::facts::Counters;
+use control::ids::{HostId, ModelId, RequestId, TenantId};
+use control::log::Record;
+use control::request::{Arrive, Failure, HostOptions, Kind, Reject, Usage};
+use control::units::{Bytes, Instant};
+use control::{Control, observe};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::ServeSummary;
+use super::config::ServeConfig;
+use super::decision_log::DecisionLog;
+use super::ticket::{Decision, TicketNumber};
+use crate::clock::Clock;
+use crate::wire::lists::Entry;
+use crate::wire::name;
+
+/// Most names of models that are known; a client that asks for one more is told that no host has it.
+pub const NAMES_MAX: usize = 65_536;
+
+/// What happened. The queue of events is bounded by the requests under way (`requests_max`), each of which has few
+/// events, and by the hosts, each of which has one poll at a time.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A request came in.
+    Arrive { ticket: TicketNumber, arrival: Arrival, decisions: mpsc::UnboundedSender<Decision> },
+    /// The first byte of its answer came.
+    FirstByte { ticket: TicketNumber, attempt: u8 },
+    /// Its answer was relayed in full.
+    Finished { ticket: TicketNumber, attempt: u8, usage: Usage },
+    /// An attempt failed.
+    Failed { ticket: TicketNumber, attempt: u8, failure: Failure },
+    /// Its client left.
+    Gone { ticket: TicketNumber },
+    /// A host said what it holds.
+    Heard { host: HostId, holds: Holds },
+    /// A host did not answer its last polls.
+    Silent { host: HostId },
+    /// Serving has ended; answered when all before was dealt with.
+    Stop(oneshot::Sender<()>),
+}
+
+/// A request as control is told of it.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    /// Normalised name.
+    pub(super) model: String,
+    pub(super) prompt_bytes: Bytes,
+    pub(super) num_predict: Option<u32>,
+    pub(super) options: HostOptions,
+    pub(super) prefix: Box<[u64]>,
+}
+
+/// What a host holds, by names.
+#[derive(Debug)]
+pub(super) struct Holds {
+    pub(super) version: String,
+    pub(super) loaded: Vec<Entry>,
+    pub(super) stored: Vec<Entry>,
+}
+
+/// A request under way.
+struct Flight {
+    request: RequestId,
+    decisions: mpsc::UnboundedSender<Decision>,
+}
+
+/// Control and what surrounds it.
+pub(super) struct ControlTask {
+    control: Control,
+    clock: Clock,
+    seed: u64,
+    last: Instant,
+    out: Outputs,
+    log: Option<DecisionLog>,
+    segment_records: u64,
+    models: BTreeMap<String, ModelId>,
+    /// By host, what control heard last; `None` where nothing yet, or the host is silent.
+    heard: Vec<Option<Observation>>,
+    flights: BTreeMap<TicketNumber, Flight>,
+    tickets: BTreeMap<RequestId, TicketNumber>,
+    requests: u64,
+    steps: u64,
+    counters: watch::Sender<Counters>,
+}
+
+impl ControlTask {
+    /// Control that knows the hosts of the config, and one tenant.
+    pub(super) fn new(
+        config: &ServeConfig,
+        clock: Clock,
+        log: Option<DecisionLog>,
+        counters: watch::Sender<Counters>,
+    ) -> Self {
+        let mut task = Self {
+            control: Control::new(config.control.clone()),
+            clock,
+            seed: config.seed,
+            last: Instant::ZERO,
+            out: Outputs::new(),
+            log,
+            segment_records: config.log_segment_records,
+            models: BTreeMap::new(),
+            heard: vec![None; config.hosts.len()],
+            flights: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            requests: 0,
+            steps: 0,
+            counters,
+        };
+        task.step(Input::TenantNamed { tenant: TenantId(0), name: "everyone".into() });
+        for (index, host) in config.hosts.iter().enumerate() {
+            let declaration: Declaration = host.declaration.clone();
+            task.step(Input::HostDeclared { host: HostId(index as u32), declaration });
+        }
+        task
+    }
+
+    /// Runs until told to stop.
+    pub(super) async fn run(
+        mut self,
+        mut events: mpsc::UnboundedReceiver<Event>,
+    ) -> (ServeSummary, Option<DecisionLog>) {
+        let done = loop {
+            let wake = self.control.next_wake();
+            let wake_at = self.clock.wall(wake.unwrap_or(Instant::MAX));
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(Event::Stop(done)) => break Some(done),
+                    Some(event) => self.take(event),
+                    None => break None,
+                },
+                () = tokio::time::sleep_until(wake_at), if wake.is_some() => self.step(Input::Wake),
+            }
+        };
+        let summary = ServeSummary {
+            counters: self.control.facts().counters,
+            steps: self.steps,
+            log_steps_lost: self.log.as_mut().map_or(0, DecisionLog::close),
+            connections_cut_off: 0,
+        };
+        if let Some(done) = done {
+            // Nobody waits any more where the gateway was dropped.
+            let _ = done.send(());
+        }
+        (summary, self.log)
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Arrive { ticket, arrival, decisions } => self.arrive(ticket, arrival, decisions),
+            Event::FirstByte { ticket, attempt } => {
+                if let Some(request) = self.request(ticket) {
+                    self.step(Input::FirstByte { request, attempt });
+                }
+            }
+            Event::Finished { ticket, attempt, usage } => {
+                if let Some(request) = self.request(ticket) {
+                    self.step(Input::Finished { request, attempt, usage });
+                    self.forget(request);
+                }
+            }
+            Event::Failed { ticket, attempt, failure } => {
+                if let Some(request) = self.request(ticket) {
+                    self.step(Input::Failed { request, attempt, failure });
+                }
+            }
+            Event::Gone { ticket } => {
+                if let Some(request) = self.request(ticket) {
+                    self.step(Input::Gone { request });
+                    self.forget(request);
+                }
+            }
+            Event::Heard { host, holds } => self.heard(host, &holds),
+            Event::Silent { host } => {
+                self.heard[host.index()] = None;
+                self.step(Input::Silent { host });
+            }
+            Event::Stop(_) => {}
+        }
+    }
+
+    fn arrive(&mut self, ticket: TicketNumber, arrival: Arrival, decisions: mpsc::UnboundedSender<Decision>) {
+        let Some(model) = self.model(&arrival.model) else {
+            // Not a decision of control: it never hears of this model. A client that left reads nothing.
+            let _ = decisions.send(Decision::Reject(Reject::NoHostHasModel));
+            return;
+        };
+        let request = RequestId(self.requests);
+        self.requests += 1;
+        self.flights.insert(ticket, Flight { request, decisions });
+        self.tickets.insert(request, ticket);
+        self.step(Input::Arrive(Arrive {
+            request,
+            model,
+            tenant: TenantId(0),
+            session: None,
+            kind: Kind::Completion,
+            priority: 0,
+            deadline: None,
+            prompt_bytes: arrival.prompt_bytes,
+            num_predict: arrival.num_predict,
+            options: arrival.options,
+            prefix: arrival.prefix,
+        }));
+    }
+
+    /// The id of a name, which control is told of where it is new.
+    fn model(&mut self, name: &str) -> Option<ModelId> {
+        if let Some(&model) = self.models.get(name) {
+            return Some(model);
+        }
+        if self.models.len() >= NAMES_MAX {
+            return None;
+        }
+        let model = ModelId(self.models.len() as u32);
+        self.models.insert(name.to_owned(), model);
+        self.step(Input::ModelNamed { model, name: name.to_owned() });
+        Some(model)
+    }
+
+    fn heard(&mut self, host: HostId, holds: &Holds) {
+        let mut observation = Observation { version: holds.version.clone(), ..Observation::default() };
+        for entry in &holds.loaded {
+            if let Some(model) = name::normalise(&entry.name).and_then(|name| self.model(&name)) {
+                let (bytes, vram) = (Bytes(entry.size), Bytes(entry.size_vram));
+                observation.loaded.push(LoadedModel { model, bytes, vram });
+            }
+        }
+        for entry in &holds.stored {
+            if let Some(model) = name::normalise(&entry.name).and_then(|name| self.model(&name)) {
+                observation.stored.push(StoredModel { model, bytes: Bytes(entry.size) });
+            }
+        }
+        observation.loaded.sort_unstable();
+        observation.loaded.dedup_by_key(|loaded| loaded.model);
+        observation.stored.sort_unstable();
+        observation.stored.dedup_by_key(|stored| stored.model);
+        if observe::is_news(self.heard[host.index()].as_ref(), &observation) {
+            self.heard[host.index()] = Some(observation.clone());
+            self.step(Input::Observed { host, observation });
+        }
+    }
+
+    fn request(&self, ticket: TicketNumber) -> Option<RequestId> {
+        self.flights.get(&ticket).map(|flight| flight.request)
+    }
+
+    fn forget(&mut self, request: RequestId) {
+        if let Some(ticket) = self.tickets.remove(&request) {
+            self.flights.remove(&ticket);
+        }
+    }
+
+    /// One step of control, written down and carried out.
+    fn step(&mut self, input: Input) {
+        // Two events may share a nanosecond; none may go back.
+        let now = self.clock.now().max(self.last);
+        self.last = now;
+        let control = &self.control;
+        if let Some(log) = &mut self.log {
+            let seed = self.seed;
+            log.before_step(self.segment_records, || Record::Open {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                seed,
+                snapshot: Box::new(control.snapshot()),
+            });
+        }
+        let mut out = std::mem::take(&mut self.out);
+        out.clear();
+        let mut env = Env { seed: self.seed, meter: &mut NoMeter };
+        let logged = self.log.is_some().then(|| input.clone());
+        self.control.step(now, input, &mut out, &mut env);
+        self.steps += 1;
+        if let (Some(log), Some(input)) = (&mut self.log, logged) {
+            let outputs = Cow::Owned(out.as_slice().to_vec());
+            log.step(Record::Step { now, input: Cow::Owned(input), outputs });
+        }
+        for output in out.drain() {
+            self.carry_out(output);
+        }
+        self.out = out;
+        self.counters.send_replace(self.control.facts().counters);
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        let (request, decision, ends) = match output {
+            Output::Dispatch(lease) => (lease.request, Decision::Dispatch(lease), false),
+            Output::Cancel { request, attempt, .. } => (request, Decision::Cancel { attempt }, false),
+            Output::Reject { request, reason } => (request, Decision::Reject(reason), true),
+            Output::Fail { request, failure } => (request, Decision::Fail(failure), true),
+        };
+        if let Some(flight) = self.tickets.get(&request).and_then(|ticket| self.flights.get(ticket)) {
+            // A client that left reads nothing; its goodbye is on its way here.
+            let _ = flight.decisions.send(decision);
+        }
+        if ends {
+            self.forget(request);
+        }
+    }
+}

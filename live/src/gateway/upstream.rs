@@ -1,0 +1,95 @@
+//! Connections to hosts. A connection that a client's leaving cut off is closed, which is how a host learns of it; the
+//! others are kept. There is no limit on connections to a host: control decides how many requests it gets.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use control::ids::HostId;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use hyper::http::uri::{Authority, PathAndQuery, Scheme};
+use hyper::{Method, Request, Response, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use super::config::ServeConfig;
+
+/// How long an unused connection is kept.
+const IDLE: Duration = Duration::from_secs(30);
+/// Largest answer to a poll that is read, in bytes.
+const POLL_BYTES_MAX: usize = 16 << 20;
+
+/// The way to all hosts.
+#[derive(Clone, Debug)]
+pub(super) struct Upstream {
+    client: Client<HttpConnector, Full<Bytes>>,
+    authorities: Vec<Authority>,
+}
+
+/// A poll that brought no answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct NoAnswer;
+
+impl Upstream {
+    pub(super) fn new(config: &ServeConfig) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(Duration::from_millis(config.connect_timeout_millis)));
+        // A kept connection that the host has closed before a byte of the request went out is opened anew.
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(connector);
+        let parse = |host: &super::HostEntry| host.authority.parse().expect("the config was checked");
+        Self { client, authorities: config.hosts.iter().map(parse).collect() }
+    }
+
+    /// The address is made from the host's and our own path; the `Host` header follows from it. Nothing of the
+    /// client's head goes to a host.
+    fn uri(&self, host: HostId, path: &'static str) -> Uri {
+        let mut parts = hyper::http::uri::Parts::default();
+        parts.scheme = Some(Scheme::HTTP);
+        parts.authority = Some(self.authorities[host.index()].clone());
+        parts.path_and_query = Some(PathAndQuery::from_static(path));
+        Uri::from_parts(parts).expect("scheme, authority and path make an address")
+    }
+
+    /// Posts a body; ends with the head of the answer.
+    pub(super) async fn post(
+        &self,
+        host: HostId,
+        path: &'static str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, hyper_util::client::legacy::Error> {
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.uri(host, path);
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("herder/", env!("CARGO_PKG_VERSION"))));
+        self.client.request(request).await
+    }
+
+    /// Gets a small answer within a time.
+    pub(super) async fn get(
+        &self,
+        host: HostId,
+        path: &'static str,
+        timeout: Duration,
+    ) -> Result<Bytes, NoAnswer> {
+        let mut request = Request::new(Full::default());
+        *request.uri_mut() = self.uri(host, path);
+        let answer = async {
+            let response = self.client.request(request).await.map_err(|_| NoAnswer)?;
+            if !response.status().is_success() {
+                return Err(NoAnswer);
+            }
+            let body = Limited::new(response.into_body(), POLL_BYTES_MAX).collect().await;
+            body.map(http_body_util::Collected::to_bytes).map_err(|_| NoAnswer)
+        };
+        tokio::time::timeout(timeout, answer).await.unwrap_or(Err(NoAnswer))
+    }
+}

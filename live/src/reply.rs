@@ -1,0 +1,62 @@
+//! Answers in the shapes that Ollama gives them, and the one type of body that both servers send.
+
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+
+use crate::wire;
+
+/// The stream ended where it should not have: hyper closes the connection without the closing chunk, so that no
+/// client can take the answer for a whole one.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer broke off")]
+pub(crate) struct BrokenOff;
+
+/// What is sent to a client.
+pub(crate) type Body = UnsyncBoxBody<Bytes, BrokenOff>;
+
+/// Lines of JSON, one after the other.
+pub(crate) const NDJSON: &str = "application/x-ndjson";
+/// One JSON value.
+pub(crate) const JSON: &str = "application/json; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// A body that is there as a whole.
+pub(crate) fn whole(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Body> {
+    let body = Full::new(body.into()).map_err(|never| match never {}).boxed_unsync();
+    typed(status, HeaderValue::from_static(content_type), body)
+}
+
+/// An answer with its content type.
+pub(crate) fn typed(status: StatusCode, content_type: HeaderValue, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}
+
+/// An error in Ollama's shape.
+pub(crate) fn error(status: StatusCode, message: &str) -> Response<Body> {
+    whole(status, JSON, wire::error_object(message))
+}
+
+/// What Ollama's router says to a path that it does not know.
+pub(crate) fn unknown_path() -> Response<Body> {
+    whole(StatusCode::NOT_FOUND, TEXT, "404 page not found")
+}
+
+/// What it says to another method on a path that it knows.
+pub(crate) fn wrong_method() -> Response<Body> {
+    whole(StatusCode::METHOD_NOT_ALLOWED, TEXT, "405 method not allowed")
+}
+
+/// `GET /`.
+pub(crate) fn greeting() -> Response<Body> {
+    whole(StatusCode::OK, TEXT, "Ollama is running")
+}
