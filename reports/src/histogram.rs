@@ -319,6 +319,6 @@ mod tests {
         merged.merge(&histogram);
         assert_eq!(merged.buckets().map(|(_, _, times)| times).collect::<Vec<_>>(), [weight * 4, weight * 2]);
         assert_eq!(merged.quantile(600), merged.quantile(1));
-        assert_eq!(merged.quantile(700), Some(9_000));
+        assert_eq!(merged.quantile(700), Some(8_999));
     }
 }
