@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sim_host::api::Engine;
 use sim_host::fit::KvCache;
 use sim_host::host::{HostModel, HostSpec, Serving};
-use sim_host::profile::{self, Catalogue};
+use sim_host::profile::{self, Catalogue, ProfileError};
 use sim_host::spec::{Profile, Version};
 
 /// Most hosts of a fleet.
@@ -324,8 +324,18 @@ fn group_spec(
     }))
 }
 
-fn not_found(key: String, name: &str, error: &impl std::fmt::Display) -> FleetError {
-    FleetError { key, found: format!("{name:?}"), expected: error.to_string() }
+fn not_found(key: String, name: &str, error: &ProfileError) -> FleetError {
+    let known = "a name from `herder profiles list`";
+    let expected = match error {
+        ProfileError::UnknownGpu { nearest, .. } | ProfileError::UnknownModel { nearest, .. }
+            if !nearest.is_empty() =>
+        {
+            format!("{known}; the nearest is {nearest:?}")
+        }
+        ProfileError::UnknownGpu { .. } | ProfileError::UnknownModel { .. } => known.to_owned(),
+        other => format!("{known} ({other})"),
+    };
+    FleetError { key, found: format!("{name:?}"), expected }
 }
 
 fn error(key: String, found: String, expected: &str) -> FleetError {
