@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 mod completions;
 mod duration;
+mod host;
 mod interrupt;
 mod man;
 mod profiles;
@@ -14,6 +15,7 @@ mod progress;
 mod replay;
 mod run;
 mod scenario;
+mod serve;
 mod strategies;
 mod trace;
 
@@ -50,6 +52,8 @@ enum Command {
     Profiles(profiles::Args),
     Scenario(scenario::Args),
     Strategies(strategies::Args),
+    Serve(serve::Args),
+    Host(host::Args),
     Replay(replay::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -76,6 +80,8 @@ pub fn main() -> ExitCode {
         Command::Profiles(args) => profiles::main(&args),
         Command::Scenario(args) => scenario::main(&args),
         Command::Strategies(args) => strategies::main(&args),
+        Command::Serve(args) => serve::main(&args),
+        Command::Host(args) => host::main(&args),
         Command::Replay(args) => replay::main(&args),
         Command::Completions(args) => completions::main(&args),
         Command::Man(args) => man::main(&args),
@@ -87,8 +93,11 @@ pub fn main() -> ExitCode {
         Err(error) if reader_left(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let mut text = error.to_string();
-            for cause in error.chain().skip(1) {
-                text.push_str(&format!("\n  caused by: {cause}"));
+            for cause in error.chain().skip(1).map(ToString::to_string) {
+                // Many errors repeat their cause in their own words.
+                if !text.contains(&cause) {
+                    text.push_str(&format!("\n  caused by: {cause}"));
+                }
             }
             if !text.starts_with("error") {
                 text.insert_str(0, "error: ");

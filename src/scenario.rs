@@ -163,6 +163,9 @@ fn check(file: ScenarioFile, document: &Document) -> Result<Scenario, ScenarioEr
         .check()
         .map_err(|error| wrong(format!("control.{}", error.key), error.found, error.expected))?;
     file.report.check().map_err(|(key, found, expected)| wrong(format!("report.{key}"), found, expected))?;
+    trace::check_rate(&file.workload).map_err(|(found, expected)| {
+        wrong("workload.arrivals.trace.rate".to_owned(), found, expected.to_owned())
+    })?;
     let workload = file.workload.check(Path::new("")).map_err(|error| match error {
         WorkloadError::Value { key, found, expected } => wrong(key, found, expected),
         other => document

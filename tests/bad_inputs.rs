@@ -19,6 +19,7 @@ fn run(files: &[(&str, &str)], args: &[&str]) -> (i32, String) {
         .expect("the program starts");
     let stderr = String::from_utf8(output.stderr).expect("messages are UTF-8");
     assert!(output.stdout.is_empty(), "a wrong input prints nothing on standard output");
+    assert_ne!(output.status.code(), Some(0), "{args:?} is wrong");
     assert!(!stderr.contains("panicked"), "{stderr}");
     (output.status.code().unwrap_or(-1), stderr)
 }
@@ -27,9 +28,14 @@ fn shown(code: i32, stderr: &str) -> String {
     format!("exit {code}\n{stderr}")
 }
 
+/// A fleet for scenarios whose mistake is elsewhere.
+const FLEET: &str = "\n[[fleet.group]]\nname = \"tower\"\ngpu = \"rtx-4090\"\nmodels = [\"llama3.1:8b\"]\n";
+
 /// A scenario file that is wrong.
 #[track_caller]
 fn scenario(name: &str, text: &str) {
+    let text = if text.contains("fleet") { text.to_owned() } else { format!("{text}{FLEET}") };
+    let text = text.as_str();
     let (code, stderr) = run(&[("scenario.toml", text)], &["run", "scenario.toml"]);
     assert_eq!(code, 1, "{stderr}");
     assert!(stderr.contains("scenario.toml:"), "the place is named: {stderr}");
@@ -90,6 +96,98 @@ fn values_out_of_range_say_the_range() {
     scenario("dispatch_limit_of_nothing", "[control]\ndispatch = { requests = 0 }\n");
     scenario("warm_up_longer_than_the_run", "[report]\nwarmup_percent = 100\n");
     scenario("slo_of_no_time", "[report]\nslo_ttft_millis = 0\n");
+}
+
+#[test]
+fn fleets_that_cannot_be_say_which_group() {
+    let group = |rest: &str| format!("{FLEET}{rest}");
+    scenario("fleet_without_groups", "[fleet]\nhosts = 4\ngroup = []\n");
+    scenario("scenario_without_fleet", "seed = 3 # a fleet is missing\n");
+    scenario("unknown_gpu", &FLEET.replace("rtx-4090", "rtx-4091"));
+    scenario("unknown_model", &FLEET.replace("llama3.1:8b", "llama3.1:9b"));
+    scenario("model_twice", &FLEET.replace("[\"llama3.1:8b\"]", "[\"llama3.1:8b\", \"llama3.1:8b\"]"));
+    scenario("unknown_key_in_group", &group("num_paralel = 4\n"));
+    scenario("no_slots", &group("num_parallel = 0\n"));
+    scenario("unknown_version", &group("ollama_version = \"0.23\"\n"));
+    scenario("group_without_gpu", "[[fleet.group]]\nname = \"tower\"\nmodels = [\"llama3.1:8b\"]\n");
+    scenario("hosts_out_of_range", &format!("[fleet]\nhosts = 0\n{FLEET}"));
+}
+
+#[test]
+fn workloads_that_cannot_be_say_which_key() {
+    scenario("no_requests", "[workload]\nrequests = 0\n");
+    scenario("unknown_arrivals", "[workload.arrivals.poison]\nrate_per_second = 3.0\n");
+    scenario("two_arrival_processes", "[workload.arrivals.poisson]\n[workload.arrivals.gamma]\n");
+    scenario("negative_rate", "[workload.arrivals.poisson]\nrate_per_second = -3\n");
+    scenario("rate_without_unit", "[workload.arrivals.poisson]\nrate = 3\n");
+    scenario("amplitude_over_100", "[workload.arrivals.daily]\namplitude_percent = 120\n");
+    scenario("length_of_nothing", "[workload.prompt.fixed]\ntokens = 0\n");
+    scenario(
+        "quantiles_that_fall",
+        "[workload.output.empirical]\nquantiles = [[0, 10], [50, 5], [100, 20]]\n",
+    );
+    scenario(
+        "tenants_with_one_name",
+        "[[workload.tenants]]\nname = \"a\"\n[[workload.tenants]]\nname = \"a\"\n",
+    );
+    scenario("lengths_file_missing", "[workload.prompt.empirical]\nfile = \"lengths.txt\"\n");
+    scenario("trace_without_file", "[workload.arrivals.trace]\nskip_bad = true\n");
+}
+
+/// A trace that is wrong, or an option that is wrong for it.
+#[track_caller]
+fn trace(name: &str, text: &str, extra: &[&str]) {
+    let args = [&["run", "azure-conv", "--trace", "trace.csv"], extra].concat();
+    let (code, stderr) = run(&[("trace.csv", text)], &args);
+    assert_eq!(code, 1, "{stderr}");
+    // The path is absolute in messages; the folder is another one in each run.
+    let stderr: Vec<String> = stderr
+        .split_inclusive(' ')
+        .map(|word| {
+            if word.contains("trace.csv") {
+                word[word.rfind("trace.csv").unwrap_or(0)..].to_owned()
+            } else {
+                word.to_owned()
+            }
+        })
+        .collect();
+    insta::assert_snapshot!(name, shown(code, &stderr.concat()));
+}
+
+#[test]
+fn traces_that_are_wrong_say_the_line() {
+    const HEADER: &str = "TIMESTAMP,ContextTokens,GeneratedTokens\n";
+    const ROW: &str = "2023-11-16 18:17:03.9799600,4808,10\n";
+    trace("trace_empty", "", &[]);
+    trace("trace_of_no_known_format", "time,user,words\n1,2,3\n", &[]);
+    trace("trace_row_too_short", &format!("{HEADER}{ROW}2023-11-16 18:17:04.0,12\n"), &[]);
+    trace("trace_tokens_not_a_number", &format!("{HEADER}{ROW}2023-11-16 18:17:04.0,many,12\n"), &[]);
+    trace("trace_stamp_not_a_time", &format!("{HEADER}{ROW}yesterday,12,12\n"), &[]);
+    trace("trace_of_another_format", &format!("{HEADER}{ROW}"), &["--format", "mooncake"]);
+    trace("trace_thinned_above_one", &format!("{HEADER}{ROW}"), &["--rate", "2", "--rate-method", "thin"]);
+    trace("trace_rate_of_nothing", &format!("{HEADER}{ROW}"), &["--rate", "0"]);
+    let (code, stderr) = run(&[], &["trace", "inspect", "nowhere.csv"]);
+    insta::assert_snapshot!("trace_not_there", shown(code, &stderr));
+}
+
+#[test]
+fn logs_that_are_wrong_say_the_byte() {
+    let (code, stderr) = run(&[("a.log", "not a log at all")], &["replay", "a.log"]);
+    insta::assert_snapshot!("log_that_is_none", shown(code, &stderr));
+    let (code, stderr) = run(&[], &["replay", "nowhere"]);
+    insta::assert_snapshot!("log_not_there", shown(code, &stderr));
+    let (code, stderr) =
+        run(&[("a.log", "herdrlog\u{1}\0\0\0\u{3}\0\0\0garbage and more of it")], &["replay", "a.log"]);
+    insta::assert_snapshot!("log_with_garbage", shown(code, &stderr));
+}
+
+#[test]
+fn profiles_that_are_wrong_say_the_line() {
+    let text = "[[gpu]]\nname = \"mine\"\nmemory_byte = 5\n";
+    let (code, stderr) = run(&[("mine.toml", text)], &["profiles", "list", "--profiles", "mine.toml"]);
+    insta::assert_snapshot!("profiles_with_unknown_key", shown(code, &stderr));
+    let (code, stderr) = run(&[], &["profiles", "show", "rtx-409", "llama3.1:8b"]);
+    insta::assert_snapshot!("profile_of_unknown_gpu", shown(code, &stderr));
 }
 
 #[test]

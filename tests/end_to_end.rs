@@ -6,7 +6,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-const BUILT_IN: &[&str] = &["default", "chat", "more-models-than-vram", "fleet-1000", "azure-conv", "peer-8xa100"];
+const BUILT_IN: &[&str] =
+    &["default", "chat", "more-models-than-vram", "fleet-1000", "azure-conv", "peer-8xa100"];
 
 /// What every run with `--out` leaves behind.
 const FILES: &[&str] =

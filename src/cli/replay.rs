@@ -37,6 +37,13 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
         }
     }
     let progress = replay.progress();
+    if progress.segments == 0 {
+        let torn = reader.truncated().map_or(0, |torn| torn.bytes);
+        let path = args.log.display();
+        anyhow::bail!(
+            "{path}: found no whole record ({torn} bytes of a torn one), expected a snapshot and steps after it"
+        );
+    }
     let mut text = format!(
         "same decisions: {} outputs of {} steps in {} segments\n",
         progress.outputs, progress.steps, progress.segments

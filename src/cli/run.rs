@@ -37,7 +37,7 @@ pub(super) struct Args {
     trace: super::trace::Options,
 
     /// Seed of every draw; the scenario's own where absent
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
 
     /// Lay a value over the scenario; may be given several times

@@ -84,7 +84,8 @@ impl ReadError {
                 let mut report = document
                     .report_at(&origin, format!("`{path}` has a value that does not fit"))
                     .label(format!("found {found}, expected {}", in_words(&expected)));
-                if expected.contains("string") && !found.starts_with("the text") {
+                let bare = ["the number", "the date", "`"].iter().any(|kind| found.starts_with(kind));
+                if expected.contains("string") && bare {
                     report = report.help("put text in quotes (on a command line as key='\"text\"')");
                 }
                 report
@@ -131,7 +132,7 @@ fn in_words(expected: &str) -> String {
         other => {
             return if other.starts_with("struct ") {
                 "a table".to_owned()
-            } else if other.starts_with("enum ") || other == "string or map" {
+            } else if other.starts_with("enum") || other == "string or map" {
                 "a name, or a table with one key".to_owned()
             } else {
                 other.to_owned()
@@ -219,6 +220,11 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
         let read = match &node.value {
             Value::String(name) => visitor.visit_enum(name.as_str().into_deserializer()),
             Value::Table(entries) if entries.len() == 1 => visitor.visit_enum(Choice { entry: &entries[0] }),
+            Value::Table(entries) => {
+                let keys: Vec<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
+                let message = format!("expected one choice, found {}: {}", keys.len(), keys.join(", "));
+                Err(ReadError::new(What::Other(message)))
+            }
             _ => Err(ReadError::new(What::Unfit { found: String::new(), expected: "enum".to_owned() })),
         };
         read.map_err(|error| error.or_at(node))

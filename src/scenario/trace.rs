@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use traces::options::Rate;
 use workloads::config::{
     ArrivalsFile, EmpiricalFile, LengthFile, ModelsFile, PairsFile, TraceFile, WorkloadFile, ZipfFile,
 };
@@ -43,6 +44,20 @@ pub(super) fn rank_models(workload: &mut WorkloadFile) {
         models.sort_by(|a, b| b.weight.total_cmp(&a.weight));
         let names = models.iter().map(|model| model.name.clone()).collect();
         workload.models = ModelsFile::Zipf(ZipfFile { names, exponent: 1.0 });
+    }
+}
+
+/// Checks the change of a trace's rate, which the reader would refuse without a place: what was found and expected.
+pub(super) fn check_rate(workload: &WorkloadFile) -> Result<(), (String, &'static str)> {
+    let ArrivalsFile::Trace(trace) = &workload.arrivals else { return Ok(()) };
+    match trace.rate {
+        Rate::CompressTime(factor) if !(1e-6..=1e6).contains(&factor) => {
+            Err((factor.to_string(), "a factor from 0.000001 to 1000000"))
+        }
+        Rate::Thin(share) if !(share > 0.0 && share <= 1.0) => {
+            Err((share.to_string(), "a share of the rows above 0, at most 1, where they are thinned"))
+        }
+        _ => Ok(()),
     }
 }
 
