@@ -75,7 +75,6 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
         warmup_requests: expected * u64::from(report.warmup_percent) / 100,
         models: fleet.models.clone(),
         hosts: fleet.hosts.iter().map(|host| host.declaration.name.clone()).collect(),
-        ..MetricsSpec::default()
     };
     let mut info = describe::info(scenario, &fleet, trace.as_ref());
     let keep = Keep::begin(plan.out.as_deref(), plan.log, &spec)?;

@@ -51,10 +51,17 @@ fn groups(fleet: &Fleet) -> String {
     format!("{} {plural}: {}", fleet.hosts.len(), kinds.join(", "))
 }
 
+/// A figure that was guessed: its values, and the profiles (GPU, model) that have it.
+#[derive(Default)]
+struct Guess<'a> {
+    values: BTreeSet<&'a str>,
+    profiles: BTreeSet<(&'a str, &'a str)>,
+}
+
 /// Every figure that was guessed in a profile that the fleet uses: its value where it is the same in all, and how many
 /// profiles have it.
 fn assumptions(fleet: &Fleet) -> Vec<String> {
-    let mut guessed: BTreeMap<&str, (BTreeSet<&str>, BTreeSet<(&str, &str)>)> = BTreeMap::new();
+    let mut guessed: BTreeMap<&str, Guess<'_>> = BTreeMap::new();
     let mut pairs = BTreeSet::new();
     for host in &fleet.hosts {
         for model in &host.spec.models {
@@ -63,19 +70,19 @@ fn assumptions(fleet: &Fleet) -> Vec<String> {
             if pairs.insert(pair) {
                 for figure in &profile.assumed {
                     let (name, value) = figure.split_once(" = ").unwrap_or((figure, ""));
-                    let (values, of) = guessed.entry(name).or_default();
-                    values.insert(value);
-                    of.insert(pair);
+                    let guess = guessed.entry(name).or_default();
+                    guess.values.insert(value);
+                    guess.profiles.insert(pair);
                 }
             }
         }
     }
-    let line = |(name, (values, of)): (&str, (BTreeSet<&str>, BTreeSet<_>))| {
-        let value = match (values.len(), values.first()) {
+    let line = |(name, guess): (&str, Guess<'_>)| {
+        let value = match (guess.values.len(), guess.values.first()) {
             (1, Some(value)) if !value.is_empty() => format!(" = {value}"),
             _ => String::new(),
         };
-        format!("{name}{value} ({} of {} profiles)", of.len(), pairs.len())
+        format!("{name}{value} ({} of {} profiles)", guess.profiles.len(), pairs.len())
     };
     guessed.into_iter().map(line).collect()
 }
