@@ -9,16 +9,18 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::Service;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::reply::Body;
+use crate::reply::{self, Body};
 
 /// Time for a request's head to come in, and for which a connection may stand idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for a request's body to come in.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Most headers of a request.
 const HEADERS_MAX: usize = 100;
 /// Room for a request's head, in bytes.
@@ -101,15 +103,32 @@ where
 pub(crate) enum Unreadable {
     /// It is longer than allowed.
     TooLong,
+    /// It takes too long to come in.
+    TooSlow,
     /// The connection broke, or the framing is wrong.
     Broken,
 }
 
+impl Unreadable {
+    /// What the client is told.
+    pub(crate) fn answer(self, bytes_max: usize) -> Response<Body> {
+        match self {
+            Self::TooLong => {
+                let message = format!("request body too large: at most {bytes_max} bytes");
+                reply::error(StatusCode::PAYLOAD_TOO_LARGE, &message)
+            }
+            Self::TooSlow => reply::error(StatusCode::REQUEST_TIMEOUT, "request body too slow"),
+            Self::Broken => reply::error(StatusCode::BAD_REQUEST, "unexpected EOF"),
+        }
+    }
+}
+
 /// Reads a whole body of at most `bytes_max`.
 pub(crate) async fn read_body(body: Incoming, bytes_max: usize) -> Result<Bytes, Unreadable> {
-    match Limited::new(body, bytes_max).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Unreadable::TooLong),
-        Err(_) => Err(Unreadable::Broken),
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, bytes_max).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Unreadable::TooLong),
+        Ok(Err(_)) => Err(Unreadable::Broken),
+        Err(_) => Err(Unreadable::TooSlow),
     }
 }

@@ -20,7 +20,7 @@ use super::answer;
 use super::driver::{Flight, Handle, Told};
 use super::stream::AnswerBody;
 use crate::reply::{self, Body};
-use crate::server::{self, Unreadable};
+use crate::server;
 use crate::wire::request::{RequestFacts, Route};
 use crate::wire::{self, answer::done_word, stamp};
 
@@ -122,10 +122,7 @@ fn ps(handle: &Handle, seen: &control::door::Observation) -> Value {
 async fn generate(handle: &Handle, route: Route, request: Request<Incoming>) -> Response<Body> {
     let body = match server::read_body(request.into_body(), BODY_BYTES_MAX).await {
         Ok(body) => body,
-        Err(Unreadable::TooLong) => {
-            return reply::error(StatusCode::PAYLOAD_TOO_LARGE, "request body too large");
-        }
-        Err(Unreadable::Broken) => return reply::error(StatusCode::BAD_REQUEST, "unexpected EOF"),
+        Err(unreadable) => return unreadable.answer(BODY_BYTES_MAX),
     };
     let facts = match RequestFacts::read(route, &body) {
         Ok(facts) => facts,

@@ -178,6 +178,6 @@ mod tests {
         assert_eq!(refused(|o| o.gpus = 0), "gpus: found 0, expected 1 to 64");
         assert_eq!(refused(|o| o.speed = 0), "speed: found 0, expected 1 to 1000000");
         assert!(refused(|o| o.profile = "rtx-4091".into()).contains("rtx-4090"), "the nearest name is told");
-        assert!(refused(|o| o.models = vec!["llama3.2:4b".into()]).contains("llama3.2:3b"));
+        assert!(refused(|o| o.models = vec!["lama3.2:3b".into()]).contains("llama3.2:3b"));
     }
 }

@@ -306,13 +306,9 @@ fn check_host(
 ) -> Result<HostEntry, ServeConfigError> {
     let name = host.name.get_ref().clone();
     if name.is_empty() || !names.insert(name.clone()) {
+        let again = if name.is_empty() { "" } else { " again" };
         let message =
-            format!("serve.hosts.name: found {name:?} again, expected a name of its own for each host");
-        let message = if name.is_empty() {
-            "serve.hosts.name: found an empty name, expected a name of its own for each host".into()
-        } else {
-            message
-        };
+            format!("serve.hosts.name: found {name:?}{again}, expected a name of its own for each host");
         return Err(source.wrong(host.name.span().start, message));
     }
     let authority = authority(host.url.get_ref()).ok_or_else(|| {

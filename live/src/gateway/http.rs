@@ -22,7 +22,7 @@ use super::relay::{self, Attempt, Refusal};
 use super::ticket::{Decision, Ticket};
 use super::upstream::Upstream;
 use crate::reply::{self, Body};
-use crate::server::{self, Unreadable};
+use crate::server;
 use crate::wire;
 use crate::wire::request::{RequestFacts, Route};
 
@@ -111,11 +111,7 @@ async fn generate(shared: &Shared, route: Route, body: Incoming) -> Response<Bod
     let Ok(permit) = Arc::clone(&shared.room).try_acquire_owned() else { return busy(wire::BUSY) };
     let body = match server::read_body(body, shared.body_bytes_max).await {
         Ok(body) => body,
-        Err(Unreadable::TooLong) => {
-            let message = format!("request body too large: at most {} bytes", shared.body_bytes_max);
-            return reply::error(StatusCode::PAYLOAD_TOO_LARGE, &message);
-        }
-        Err(Unreadable::Broken) => return reply::error(StatusCode::BAD_REQUEST, "unexpected EOF"),
+        Err(unreadable) => return unreadable.answer(shared.body_bytes_max),
     };
     let facts = match RequestFacts::read(route, &body) {
         Ok(facts) => facts,

@@ -279,16 +279,41 @@ fn a_client_that_leaves_the_queue_is_forgotten() {
 }
 
 #[test]
-fn a_silent_host_leaves_the_lists_and_gets_no_requests() {
+fn a_silent_host_leaves_the_lists_and_gets_requests_again_when_it_is_heard() {
     run(async {
         let host = Host::start().await;
-        let gateway = gateway(&[host.address], 1, "", "").await;
+        let address = host.address;
+        let gateway = gateway(&[address], 1, "", "").await;
         assert!(gateway.client.get("/api/tags").await.body.contains(MODEL));
         host.die().await;
         while gateway.client.get("/api/tags").await.body.contains(MODEL) {}
-        // Control hears of it in the same order of events.
+        let client = gateway.client.clone();
+        let asked = tokio::spawn(async move { client.post("/api/chat", question()).await });
+        gateway.counters(|counters| counters.queued == 1).await;
+        let mut host = Host::start_at(address).await;
+        let mut answering = host.call().await.begin(200);
+        answering.say(DONE).await;
+        drop(answering);
+        assert_eq!(asked.await.expect("no panic").body, DONE);
+        assert_eq!(gateway.stop().await.counters.retries, 0, "no attempt was made on a silent host");
+    });
+}
+
+#[test]
+fn a_request_that_no_host_takes_in_time_is_503() {
+    run(async {
+        let mut host = Host::start().await;
+        let gateway = gateway(&[host.address], 1, "", "queue_timeout_millis = 20").await;
+        let client = gateway.client.clone();
+        let running = tokio::spawn(async move { client.post("/api/chat", question()).await });
+        let call = host.call().await;
         let answer = gateway.client.post("/api/chat", question()).await;
-        assert_eq!((answer.status, answer.error().as_str()), (404, "model 'm' not found"));
-        assert_eq!(gateway.stop().await.counters.rejected, 1);
+        assert_eq!((answer.status, answer.retry_after), (503, true));
+        assert!(answer.error().contains("waited too long"), "{}", answer.body);
+        let mut answering = call.begin(200);
+        answering.say(DONE).await;
+        drop(answering);
+        assert_eq!(running.await.expect("no panic").body, DONE);
+        gateway.stop().await;
     });
 }
