@@ -168,9 +168,12 @@ fn check(file: ScenarioFile, document: &Document) -> Result<Scenario, ScenarioEr
     })?;
     let workload = file.workload.check(Path::new("")).map_err(|error| match error {
         WorkloadError::Value { key, found, expected } => wrong(key, found, expected),
-        other => document
-            .report(other.key(), format!("`{}` cannot be taken", other.key()))
-            .label(other.to_string()),
+        WorkloadError::Io { key, source, .. } => document
+            .report(&key, format!("the file that `{key}` names cannot be read"))
+            .label(source.to_string()),
+        WorkloadError::Line { .. } => document
+            .report(error.key(), format!("the file that `{}` names is wrong", error.key()))
+            .label(error.to_string()),
     })?;
     let catalogue = catalogue(&file, document)?;
     let scenario = Scenario { file, control, workload, catalogue };
