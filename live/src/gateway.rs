@@ -20,7 +20,6 @@ mod upstream;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,9 +43,6 @@ use crate::server;
 /// Why a gateway cannot start, or ended before it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The config file is wrong.
-    #[error(transparent)]
-    Config(#[from] ServeConfigError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -188,18 +184,4 @@ fn panicked(ended: Result<(), tokio::task::JoinError>) -> ServeError {
         _ => "its task ended".into(),
     };
     ServeError::Panicked(why)
-}
-
-/// Reads a config file and serves until `shutdown` ends; `ready` is told where the gateway listens.
-///
-/// # Errors
-/// As [`ServeConfig::read`], [`Gateway::bind`] and [`Gateway::run`].
-pub async fn serve(
-    path: &Path,
-    shutdown: impl Future<Output = ()>,
-    ready: impl FnOnce(SocketAddr),
-) -> Result<ServeSummary, ServeError> {
-    let gateway = Gateway::bind(ServeConfig::read(path)?).await?;
-    ready(gateway.address());
-    gateway.run(shutdown).await
 }

@@ -10,7 +10,6 @@ pub mod clock;
 pub mod emulated;
 pub mod gateway;
 mod reply;
-pub mod run;
 mod server;
 pub mod stop;
 pub mod wire;
