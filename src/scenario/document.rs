@@ -1,7 +1,7 @@
 //! A configuration as a tree in which each value knows where it was written: a place in a file, or an option of
 //! the command line laid over it.
 //!
-//! It knows nothing of what the keys mean: [`super::reader`] fills typed structs from it.
+//! It knows nothing of what the keys mean: `reader` fills typed structs from it.
 
 use std::ops::Range;
 use std::sync::Arc;

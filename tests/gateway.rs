@@ -1,0 +1,146 @@
+//! The gateway and two emulated hosts as processes: requests over sockets, then the log replayed.
+#![cfg(unix)]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// A process of ours that ends with the test.
+struct Process(Child);
+
+impl Process {
+    /// Starts the program and waits until it says where it listens.
+    fn start(folder: &Path, args: &[&str]) -> (Self, String) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_herder"))
+            .args(args)
+            .current_dir(folder)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("piped");
+        BufReader::new(stdout).read_line(&mut line).expect("the first line is text");
+        let address = line.split("http://").nth(1).unwrap_or_else(|| panic!("no address in {line:?}"));
+        let address = address.split_whitespace().next().unwrap_or_default().to_owned();
+        (Self(child), address)
+    }
+
+    /// Asks it to end; returns its exit code.
+    fn interrupt(&mut self) -> Option<i32> {
+        let asked =
+            Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().expect("kill runs");
+        assert!(asked.success());
+        self.0.wait().expect("the child ends").code()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It has ended already where the test went well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Posts a body; returns the whole answer, headers and all.
+fn post(address: &str, path: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    let length = body.len();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).expect("it is sent");
+    stream.write_all(body.as_bytes()).expect("it is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("the answer is text");
+    answer
+}
+
+#[test]
+fn gateway_relays_over_two_hosts_and_its_log_replays() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let host = |gpu: &str| {
+        let args = ["host", "--profile", gpu, "--listen", "127.0.0.1:0", "--speed", "100"];
+        Process::start(
+            folder.path(),
+            &[&args[..], &["--model", "llama3.2:3b", "--model", "gemma3:4b"]].concat(),
+        )
+    };
+    let ((mut first, first_at), (mut second, second_at)) = (host("rtx-4090"), host("rtx-3090"));
+    let entry = |name: &str, at: &str| {
+        format!("[[serve.hosts]]\nname = \"{name}\"\nurl = \"http://{at}\"\nslots = 4\n")
+    };
+    let config = format!(
+        "[serve]\nlisten = \"127.0.0.1:0\"\nlog_dir = \"decisions\"\n{}{}[control]\nbalancer = \"round-robin\"\n",
+        entry("first", &first_at),
+        entry("second", &second_at)
+    );
+    fs::write(folder.path().join("gateway.toml"), config).expect("the folder can be written");
+    let (mut gateway, at) = Process::start(folder.path(), &["serve", "--config", "gateway.toml"]);
+
+    std::thread::scope(|scope| {
+        for client in 0..4 {
+            let at = &at;
+            scope.spawn(move || {
+                for turn in 0..10 {
+                    let model = if (client + turn) % 3 == 0 { "gemma3:4b" } else { "llama3.2:3b" };
+                    let body = format!(
+                        "{{\"model\": \"{model}\", \"prompt\": \"Count to {turn}.\", \"options\": {{\"num_predict\": 8}}}}"
+                    );
+                    let answer = post(at, "/api/generate", &body);
+                    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+                    assert!(answer.contains("\"done\":true"), "{answer}");
+                }
+            });
+        }
+    });
+    let missing = post(&at, "/api/chat", "{\"model\": \"no-such-model\", \"messages\": []}");
+    assert!(!missing.starts_with("HTTP/1.1 200"), "{missing}");
+
+    assert_eq!(gateway.interrupt(), Some(0));
+    assert_eq!(first.interrupt(), Some(0));
+    assert_eq!(second.interrupt(), Some(0));
+    let replay = Command::new(env!("CARGO_BIN_EXE_herder"))
+        .args(["replay", "decisions"])
+        .current_dir(folder.path())
+        .output()
+        .expect("the program starts");
+    let text = String::from_utf8_lossy(&replay.stdout);
+    assert_eq!(replay.status.code(), Some(0), "{text}");
+    assert!(text.contains("same decisions"), "{text}");
+}
+
+#[test]
+fn a_changed_log_is_found_out() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_herder"));
+        command.args(args).current_dir(folder.path()).output().expect("the program starts")
+    };
+    let made = run(&["run", "--set", "workload.requests=50", "--out", "a", "--log"]);
+    assert!(made.status.success());
+    // The same steps under another seed: draws, and with them decisions, come out differently.
+    let folder_of_log = folder.path().join("a/decisions");
+    let mut changed = traces::log::LogWriter::open(&folder.path().join("b"), traces::log::Rotation::ByCaller)
+        .expect("the folder can be written");
+    for record in traces::log::LogReader::open(&folder_of_log).expect("it was just written") {
+        let record = record.expect("it is whole");
+        let decoded = control::log::Record::decode(&record.payload).expect("it is a record");
+        let payload = match decoded {
+            control::log::Record::Open { version, seed, snapshot } => {
+                control::log::Record::Open { version, seed: seed + 1, snapshot }.encode(Vec::new())
+            }
+            other => other.encode(Vec::new()),
+        };
+        changed.append(record.kind, &payload).expect("the folder can be written");
+    }
+    changed.flush().expect("the folder can be written");
+    let replayed = run(&["replay", "b"]);
+    let text = String::from_utf8_lossy(&replayed.stdout);
+    assert_eq!(replayed.status.code(), Some(3), "{text}");
+    assert!(text.contains("first difference at step"), "{text}");
+    assert!(text.contains("recorded:") && text.contains("replayed:"), "{text}");
+}
