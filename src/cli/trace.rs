@@ -46,7 +46,7 @@ enum Command {
     },
     /// Write the arrivals and lengths of a scenario as a trace; users who wait for answers are answered at once
     Generate {
-        /// A scenario file or a built-in's name: its [workload] is written
+        /// A scenario file or a built-in's name: what `workload` says is written
         #[arg(default_value = "azure-conv")]
         scenario: String,
         /// Format of the trace
