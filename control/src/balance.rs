@@ -42,17 +42,17 @@ pub trait Balancer: Send {
 /// The balancers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum BalancerKind {
-    /// [`round_robin`].
+    /// Each host in turn.
     RoundRobin,
-    /// [`random`].
+    /// A host by chance, each as likely.
     Random,
-    /// [`least_connections`].
+    /// Fewest requests under way.
     LeastConnections,
-    /// [`power_of_two`].
+    /// Two hosts by chance, the one with fewer requests under way.
     PowerOfTwo,
-    /// [`least_tokens`].
+    /// Least estimated tokens under way.
     LeastTokens,
-    /// [`model_affinity`].
+    /// Where the model is loaded, else where it is on disk.
     ModelAffinity,
 }
 

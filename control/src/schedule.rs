@@ -47,11 +47,11 @@ pub trait Scheduler: Send {
 /// The schedulers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum SchedulerKind {
-    /// [`fifo`].
+    /// In order of arrival.
     Fifo,
-    /// [`priority_deadline`].
+    /// Highest priority, then earliest deadline.
     PriorityDeadline,
-    /// [`shortest_job`].
+    /// Least expected work.
     ShortestJob,
 }
 
