@@ -33,9 +33,6 @@ pub(super) struct Args {
     #[arg(default_value = "default")]
     scenario: String,
 
-    #[command(flatten)]
-    trace: super::trace::Options,
-
     /// Seed of every draw; the scenario's own where absent
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
@@ -67,6 +64,10 @@ pub(super) struct Args {
     /// Print one JSON object (summary.json and machine.json in one) instead of the summary
     #[arg(long)]
     json: bool,
+
+    // Last, since its heading holds for whatever follows.
+    #[command(flatten)]
+    trace: super::trace::Options,
 }
 
 /// Engines of the batch loop.

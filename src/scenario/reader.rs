@@ -63,7 +63,7 @@ impl ReadError {
     }
 
     fn report(self, document: &Document) -> Report {
-        let path = self.path.join(".");
+        let path = self.path.join(".").replace(".[", "[");
         let of = |path: &str| if path.is_empty() { String::new() } else { format!(" in `{path}`") };
         let origin = self.origin.unwrap_or_else(|| document.root.origin.clone());
         match self.what {
@@ -250,7 +250,7 @@ impl<'de> SeqAccess<'de> for Elements<'de> {
         self.next += 1;
         seed.deserialize(Reader { node })
             .map(Some)
-            .map_err(|error| error.or_at(node).below(&index.to_string()))
+            .map_err(|error| error.or_at(node).below(&format!("[{index}]")))
     }
 
     fn size_hint(&self) -> Option<usize> {

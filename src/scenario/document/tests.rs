@@ -86,7 +86,7 @@ fn errors_name_text_line_and_column() {
     let error = with(&["list[1].count=900"]).expect_err("it does not fit");
     assert_eq!(error.place(), (1, 15));
     let text = error.to_string();
-    assert!(text.contains("from --set") && text.contains("`list.1.count`"), "{text}");
+    assert!(text.contains("from --set") && text.contains("`list[1].count`"), "{text}");
 
     let document = Document::parse("x.toml", TEXT).expect("it is TOML");
     let report = document.report("list[1].count", "wrong");
@@ -107,7 +107,7 @@ fn a_missing_key_is_named_with_its_table() {
     let document = Document::parse("x.toml", "seed = 1\n\n[[list]]\ncount = 1\n").expect("it is TOML");
     let error = document.read::<Outer>().expect_err("a name is missing");
     assert_eq!(error.place().0, 3);
-    assert!(error.message().contains("`name` is missing in `list.0`"), "{error}");
+    assert!(error.message().contains("`name` is missing in `list[0]`"), "{error}");
 }
 
 #[test]
