@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use control::ids::{HostId, ModelId, RequestId};
 use control::request::{Outcome, Usage};
-use control::units::{Instant, Nanos};
+use control::units::Instant;
 use sim_host::api::RequestKey;
 use traces::job::Job;
 use traces::record::Record;
@@ -21,7 +21,6 @@ pub(super) struct Flight {
     pub(super) host: Option<HostId>,
     /// Attempts begun.
     pub(super) attempts: u8,
-    pub(super) first_byte_timeout: Nanos,
     pub(super) cached_tokens: u32,
     pub(super) truncated: bool,
     pub(super) usage: Usage,

@@ -225,7 +225,6 @@ impl<'a, S: Sink> Simulation<'a, S> {
             first_token: None,
             host: None,
             attempts: 0,
-            first_byte_timeout: control::units::Nanos::ZERO,
             cached_tokens: 0,
             truncated: false,
             usage: Default::default(),
@@ -418,7 +417,6 @@ impl<'a, S: Sink> Simulation<'a, S> {
         flight.dispatched = Some(self.now);
         flight.host = Some(host);
         flight.attempts = attempt + 1;
-        flight.first_byte_timeout = first_byte_timeout;
         flight.timeout = Some(token);
         self.to_host.send(self.now, (host, ToHost::Request(request, attempt)));
     }
