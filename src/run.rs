@@ -140,7 +140,8 @@ fn execution(plan: &Plan, end: &RunEnd) -> Execution {
         },
         threads: plan.threads,
         events: end.events,
-        counts: vec![("steps".to_owned(), end.steps), ("boundaries".to_owned(), end.boundaries)],
+        steps: end.steps,
+        boundaries: end.boundaries,
     }
 }
 

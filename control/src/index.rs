@@ -1,3 +1,4 @@
 //! Data structures of the hot path, each with a plain twin that a property test holds equal to it.
 
 pub mod heap;
+pub mod host_set;

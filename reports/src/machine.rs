@@ -18,14 +18,16 @@ pub struct Machine {
     pub threads: u32,
     /// Real time, in seconds.
     pub wall_seconds: f64,
-    /// Processor time of all threads, in seconds.
+    /// Processor time of the process from its start, all threads, in seconds.
     pub cpu_seconds: f64,
     /// Largest resident memory of the process; `None` where the system does not tell.
     pub peak_memory_bytes: Option<u64>,
     /// Events that the engine handled.
     pub events: u64,
-    /// Further counts of the engine, as (name, count): iterations, jumps.
-    pub counts: Vec<(String, u64)>,
+    /// Steps of all hosts' batch loops; the same for both engines.
+    pub steps: u64,
+    /// Events of batch loops: steps, or jumps over several.
+    pub boundaries: u64,
 }
 
 /// What the caller of a run knows of how it ran; the fields are those of [`Machine`].
@@ -36,14 +38,14 @@ pub struct Execution {
     pub engine: String,
     pub threads: u32,
     pub events: u64,
-    pub counts: Vec<(String, u64)>,
+    pub steps: u64,
+    pub boundaries: u64,
 }
 
 /// Marks the start of what a [`Machine`] measures.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch {
     wall: std::time::Instant,
-    cpu: Duration,
 }
 
 impl Stopwatch {
@@ -54,19 +56,13 @@ impl Stopwatch {
         reason = "wall time belongs to machine.json, and this is where it comes from"
     )]
     pub fn start() -> Self {
-        Self { wall: std::time::Instant::now(), cpu: cpu_time() }
+        Self { wall: std::time::Instant::now() }
     }
 
     /// Real time since the start.
     #[must_use]
     pub fn wall(&self) -> Duration {
         self.wall.elapsed()
-    }
-
-    /// Processor time of the process since the start.
-    #[must_use]
-    pub fn cpu(&self) -> Duration {
-        cpu_time().saturating_sub(self.cpu)
     }
 
     /// What it took from the start until now, with the process's peak memory.
@@ -78,15 +74,18 @@ impl Stopwatch {
             engine: execution.engine,
             threads: execution.threads,
             wall_seconds: seconds(self.wall()),
-            cpu_seconds: seconds(self.cpu()),
+            cpu_seconds: seconds(cpu_time()),
             peak_memory_bytes: peak_memory_bytes(),
             events: execution.events,
-            counts: execution.counts,
+            steps: execution.steps,
+            boundaries: execution.boundaries,
         }
     }
 }
 
-fn cpu_time() -> Duration {
+/// Processor time of the process from its start, all threads.
+#[must_use]
+pub fn cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
 }
@@ -137,9 +136,9 @@ mod tests {
 
     #[test]
     fn processor_time_passes_while_it_computes() {
-        let watch = Stopwatch::start();
+        let (watch, before) = (Stopwatch::start(), cpu_time());
         let mut value = 1_u64;
-        while watch.cpu() == Duration::ZERO {
+        while cpu_time() == before {
             value = std::hint::black_box(value.wrapping_mul(3));
         }
         assert!(watch.stop(Execution { events: 2, ..Execution::default() }).events == 2 && value != 0);

@@ -1,5 +1,9 @@
 //! How long prompts and answers are.
 
+mod quantiles;
+
+pub(crate) use quantiles::{Quantile, Quantiles};
+
 use crate::check::Rows;
 use crate::sample::{Bits, Component, Entity, lognormal, open_unit, uniform};
 
@@ -16,23 +20,9 @@ pub(crate) enum Lengths {
 #[derive(Clone, Debug)]
 pub(crate) enum Length {
     Fixed(u32),
-    Lognormal {
-        mu: f64,
-        sigma: f64,
-        min: u32,
-        max: u32,
-    },
+    Lognormal { mu: f64, sigma: f64, min: u32, max: u32 },
     Empirical(Rows<u32>),
-    /// From 0 to 1, rising.
-    Quantiles(Box<[Quantile]>),
-}
-
-/// A point of a quantile function.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Quantile {
-    /// Share of the lengths at or below, 0 to 1.
-    pub(crate) at: f64,
-    pub(crate) tokens: f64,
+    Quantiles(Quantiles),
 }
 
 impl Lengths {
@@ -59,16 +49,9 @@ impl Length {
                 ((lognormal(bits, *mu, *sigma) + 0.5) as u32).clamp(*min, *max)
             }
             Self::Empirical(rows) => rows[uniform(bits, rows.len() as u64) as usize],
-            Self::Quantiles(rows) => quantile(rows, open_unit(bits)),
+            Self::Quantiles(quantiles) => quantiles.at(open_unit(bits)),
         }
     }
-}
-
-fn quantile(rows: &[Quantile], share: f64) -> u32 {
-    let upper = rows.partition_point(|row| row.at <= share).clamp(1, rows.len() - 1);
-    let (below, above) = (rows[upper - 1], rows[upper]);
-    let part = (share - below.at) / (above.at - below.at);
-    (below.tokens + part * (above.tokens - below.tokens) + 0.5) as u32
 }
 
 #[cfg(test)]

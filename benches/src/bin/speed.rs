@@ -71,7 +71,7 @@ fn cells() -> Vec<Cell> {
     for requests in [10_000, 100_000, 1_000_000, 10_000_000] {
         cells.push(Cell::peer("requests", format!("{requests} requests, 8 hosts"), 8, requests));
     }
-    for (tokens, per_second) in [(10, 200.0), (100, 100.0), (1_000, 16.0)] {
+    for (tokens, per_second) in [(10, 83.0), (100, 68.0), (1_000, 20.7)] {
         let cell = Cell::peer("tokens", format!("{tokens} tokens, 8 hosts"), 8, 200_000);
         cells.push(
             cell.set(format!("workload.output={{ fixed = {{ tokens = {tokens} }} }}")).set(rate(per_second)),
@@ -142,7 +142,7 @@ fn main() -> ExitCode {
             println!("{result}");
             continue;
         }
-        let number = |key: &str| result[key].as_f64().or(result["counts"][key].as_f64()).unwrap_or(f64::NAN);
+        let number = |key: &str| result[key].as_f64().unwrap_or(f64::NAN);
         let arrived = result["requests"]["arrived"].as_f64().unwrap_or(f64::NAN);
         let cpu = number("cpu_seconds");
         let ratio = if cell.name.ends_with("stepwise") {

@@ -2,7 +2,8 @@
 
 use crate::draw::Draw;
 use crate::facts::hosts::{HostFacts, HostLoad};
-use crate::ids::{HostId, ModelId};
+use crate::ids::HostId;
+use crate::index::host_set::HostSet;
 
 /// The hosts that may be chosen for one request.
 #[derive(Clone, Copy, Debug)]
@@ -11,8 +12,9 @@ pub struct Candidates<'a> {
     pub(crate) loads: &'a [HostLoad],
     /// On disk and answering, in order of id.
     pub(crate) eligible: &'a [HostId],
+    /// Those that have the model in memory.
+    pub(crate) loaded: &'a HostSet,
     pub(crate) tried: &'a [HostId],
-    pub(crate) model: ModelId,
 }
 
 /// Draws before the open hosts are counted instead.
@@ -53,8 +55,9 @@ impl Candidates<'_> {
 
     /// Whether the request's model was in the host's memory when it was last heard.
     #[must_use]
+    #[inline]
     pub fn is_loaded(&self, host: HostId) -> bool {
-        self.hosts[host.index()].has_loaded(self.model)
+        self.loaded.contains(host)
     }
 
     /// The open host with the least value, ties to the lower id.

@@ -2,27 +2,26 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::*;
-use crate::door::{Declaration, LoadedModel, Observation};
+use crate::door::Declaration;
 use crate::draw::Component;
 use crate::facts::hosts::{HostFacts, HostLoad};
-use crate::ids::ModelId;
-use crate::units::{Bytes, Instant};
+use crate::index::host_set::HostSet;
+use crate::units::Instant;
 
 /// Hosts with (in flight, limit, outstanding tokens, model loaded).
 struct Fleet {
     hosts: Vec<HostFacts>,
     loads: Vec<HostLoad>,
     eligible: Vec<HostId>,
+    loaded: HostSet,
 }
 
 fn fleet(hosts: &[(u32, u32, u64, bool)]) -> Fleet {
-    let facts = hosts.iter().map(|&(_, _, _, loaded)| {
-        let mut host = HostFacts::declared(Declaration::default(), Instant::ZERO);
-        let model = LoadedModel { model: ModelId(0), bytes: Bytes(1), vram: Bytes(1) };
-        host.observation =
-            Observation { loaded: if loaded { vec![model] } else { vec![] }, ..Observation::default() };
-        host
-    });
+    let facts = hosts.iter().map(|_| HostFacts::declared(Declaration::default(), Instant::ZERO));
+    let mut loaded = HostSet::default();
+    for (host, &(_, _, _, has_model)) in hosts.iter().enumerate() {
+        loaded.set(HostId(host as u32), has_model);
+    }
     let loads = hosts.iter().map(|&(in_flight, limit, outstanding_tokens, _)| HostLoad {
         in_flight,
         limit,
@@ -32,6 +31,7 @@ fn fleet(hosts: &[(u32, u32, u64, bool)]) -> Fleet {
         hosts: facts.collect(),
         loads: loads.collect(),
         eligible: (0..hosts.len() as u32).map(HostId).collect(),
+        loaded,
     }
 }
 
@@ -40,8 +40,8 @@ fn pick(kind: BalancerKind, fleet: &Fleet, tried: &[HostId], picks: u64) -> Vec<
         hosts: &fleet.hosts,
         loads: &fleet.loads,
         eligible: &fleet.eligible,
+        loaded: &fleet.loaded,
         tried,
-        model: ModelId(0),
     };
     let mut balancer = build(kind, &[]);
     let picks =

@@ -42,8 +42,8 @@ impl Control {
             hosts: &self.facts.hosts,
             loads: &self.facts.loads,
             eligible: &self.indexes.models[model.index()].eligible,
+            loaded: &self.indexes.models[model.index()].loaded,
             tried: entry.tried(),
-            model,
         };
         if attempt > 0 && candidates.open().next().is_none() {
             return false;

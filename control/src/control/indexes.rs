@@ -7,6 +7,7 @@ use crate::config::DispatchLimit;
 use crate::facts::ledger::{Entry, Slot, State};
 use crate::ids::{HostId, ModelId};
 use crate::index::heap::{Heap, Positions};
+use crate::index::host_set::HostSet;
 use crate::schedule::{Key, Queued};
 use crate::units::Instant;
 
@@ -15,6 +16,8 @@ use crate::units::Instant;
 pub(super) struct ModelIndex {
     /// Hosts that have it on disk and answer, in order of id.
     pub(super) eligible: Vec<HostId>,
+    /// Hosts that had it in memory when last heard, answering or not.
+    pub(super) loaded: HostSet,
     /// Hosts that had it on disk when last heard, answering or not.
     pub(super) stored_len: u32,
     /// How many of the eligible have room.
@@ -75,6 +78,7 @@ impl Control {
             let host = HostId(host as u32);
             self.facts.loads[host.index()].limit = self.limit(host);
             self.index_stored(host, true);
+            self.index_loaded(host, true);
         }
         let queued: Vec<Slot> = self
             .facts
@@ -139,6 +143,13 @@ impl Control {
                 index.eligible.remove(place);
                 index.open_len -= u32::from(open);
             }
+        }
+    }
+
+    /// Adds a host to the sets of its loaded models, or takes it out of them.
+    pub(super) fn index_loaded(&mut self, host: HostId, add: bool) {
+        for loaded in &self.facts.hosts[host.index()].observation.loaded {
+            self.indexes.models[loaded.model.index()].loaded.set(host, add);
         }
     }
 

@@ -19,11 +19,13 @@ impl Control {
         if moves {
             self.index_stored(host, false);
         }
+        self.index_loaded(host, false);
         let facts = &mut self.facts.hosts[host.index()];
         facts.observation = observation;
         facts.changed_at = now;
         facts.heard = true;
         facts.silent_since = None;
+        self.index_loaded(host, true);
         if moves {
             self.index_stored(host, true);
             self.pump(out, env);

@@ -12,7 +12,8 @@ fn machine() -> Machine {
         cpu_seconds: 0.75,
         peak_memory_bytes: Some(33_000_000),
         events: 99,
-        counts: Vec::new(),
+        steps: 0,
+        boundaries: 0,
     }
 }
 

@@ -140,9 +140,13 @@ pub struct BatchLoop {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the fast engine lies in its runner: one miss of the cache less an event"
+)]
 enum Inner {
     Stepwise(Box<Stepwise>),
-    Coalesced(Box<Coalesced>),
+    Coalesced(Coalesced),
 }
 
 macro_rules! either {
@@ -167,7 +171,7 @@ impl BatchLoop {
         spec.num_keep = spec.num_keep.min(spec.num_ctx - 1);
         let inner = match spec.engine {
             Engine::Stepwise => Inner::Stepwise(Box::new(Stepwise::new(spec))),
-            Engine::Coalesced => Inner::Coalesced(Box::new(Coalesced::new(spec))),
+            Engine::Coalesced => Inner::Coalesced(Coalesced::new(spec)),
         };
         Self { inner }
     }
@@ -205,6 +209,16 @@ impl BatchLoop {
     pub fn advance(&mut self, due: Due, out: &mut Vec<LoopEvent>) {
         assert_eq!(self.next(), Some(due), "a batch loop is advanced by the event that it announced");
         either!(&mut self.inner, engine => engine.advance(due, out));
+    }
+
+    /// Tells the processor which memory the next event will touch (see [`Host::prefetch`](crate::host::Host)); gives the
+    /// request that it is about, where the pass knows.
+    #[inline]
+    pub(crate) fn prefetch(&self, depth: u32) -> Option<RequestKey> {
+        match &self.inner {
+            Inner::Stepwise(_) => None,
+            Inner::Coalesced(engine) => engine.prefetch(depth),
+        }
     }
 
     /// Whether nothing runs and nothing waits.

@@ -27,8 +27,9 @@ use std::sync::Arc;
 use control::ids::ModelId;
 use control::request::KeepAlive;
 use control::units::{Bytes, Instant};
+use smallvec::SmallVec;
 
-use crate::api::{Due, Engine, HostEvent, Message, Phase};
+use crate::api::{Due, Engine, HostEvent, Message, Phase, RequestKey};
 use crate::batch::LoopEvent;
 use crate::fit::KvCache;
 use crate::spec::{GpuSpec, Profile, Version};
@@ -151,13 +152,13 @@ enum Wait {
 pub struct Host {
     spec: Arc<HostSpec>,
     /// Index into the spec's models by model id; `u16::MAX` where it is not on disk.
-    on_disk: Vec<u16>,
+    on_disk: SmallVec<[u16; 8]>,
     /// By model on disk: the number of its weights, in the order of blob paths.
-    blobs: Vec<u16>,
+    blobs: SmallVec<[u16; 8]>,
     num_ctx_default: u32,
     loaded_max: usize,
     flights: Flights,
-    runners: Vec<Runner>,
+    runners: SmallVec<[Runner; 1]>,
     runners_made: u32,
     /// Requests being prepared, by the time at which they are.
     preparing: BinaryHeap<Reverse<(Instant, u64, Slot)>>,
@@ -190,7 +191,7 @@ impl Host {
     #[must_use]
     pub fn new(spec: Arc<HostSpec>) -> Self {
         let ids = spec.models.iter().map(|model| model.model.index() + 1).max().unwrap_or(0);
-        let mut on_disk = vec![u16::MAX; ids];
+        let mut on_disk = SmallVec::from_elem(u16::MAX, ids);
         let mut paths: Vec<&str> = Vec::new();
         for (index, entry) in spec.models.iter().enumerate() {
             on_disk[entry.model.index()] = index as u16;
@@ -208,7 +209,7 @@ impl Host {
             num_ctx_default: rules::num_ctx_default(&spec),
             loaded_max: rules::loaded_max(&spec),
             flights: Flights::default(),
-            runners: Vec::new(),
+            runners: SmallVec::new(),
             runners_made: 0,
             preparing: BinaryHeap::new(),
             prepared: 0,
@@ -238,6 +239,25 @@ impl Host {
     #[inline]
     pub fn next(&self) -> Option<Due> {
         self.next
+    }
+
+    /// Passes of [`Host::prefetch`].
+    pub const PREFETCH_DEPTH: u32 = 4;
+
+    /// Tells the processor which memory beyond the host's own the next event will touch. A hint, in passes: each finds
+    /// its way by what the pass before has asked for. The last gives the request that the event is about.
+    pub fn prefetch(&self, depth: u32) -> Option<RequestKey> {
+        let due = self.next?;
+        let runner = self.runners.iter().find(|runner| runner.due == Some(due))?;
+        if depth == 0 {
+            self.flights.prefetch_free();
+        }
+        let slot = runner.batch.prefetch(depth)?.0 as Slot;
+        if depth + 1 == Self::PREFETCH_DEPTH {
+            return self.flights.key(slot);
+        }
+        self.flights.prefetch(slot);
+        None
     }
 
     /// Executes the internal event that [`Host::next`] announced, at exactly that time and phase. Where several fall on

@@ -25,9 +25,11 @@ impl Digest {
     /// Adds a few words.
     #[inline]
     pub fn words(&mut self, words: [u64; 3]) {
-        for word in words {
-            self.buffer.extend_from_slice(&word.to_le_bytes());
+        let mut bytes = [0; 24];
+        for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
+            place.copy_from_slice(&word.to_le_bytes());
         }
+        self.buffer.extend_from_slice(&bytes);
         if self.buffer.len() >= BUFFER_BYTES {
             self.flush();
         }

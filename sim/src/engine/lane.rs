@@ -34,6 +34,11 @@ impl<T> Lane<T> {
         self.messages.front().map(|(at, _)| *at)
     }
 
+    /// The messages that arrive before a time, the soonest first.
+    pub fn until(&self, before: Instant) -> impl Iterator<Item = &(Instant, T)> {
+        self.messages.iter().take_while(move |(at, _)| *at < before)
+    }
+
     /// Takes the next message out.
     #[inline]
     pub fn pop(&mut self) -> Option<(Instant, T)> {

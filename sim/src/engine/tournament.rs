@@ -42,6 +42,27 @@ impl Tournament {
         node - self.first
     }
 
+    /// Adds the players whose key is below `limit`, in order.
+    pub fn below(&self, limit: u64, into: &mut Vec<u32>) {
+        // The path from the root, as node numbers: after a node comes its first child, else the next sibling upwards.
+        let mut node = 1;
+        loop {
+            if self.keys[node] < limit {
+                if node < self.first {
+                    node *= 2;
+                    continue;
+                }
+                into.push((node - self.first) as u32);
+            }
+            // Up over all second children, then to the sibling.
+            node >>= (node + 1).trailing_zeros();
+            if node == 0 {
+                return;
+            }
+            node += 1;
+        }
+    }
+
     /// Changes a player's key.
     pub fn set(&mut self, player: usize, key: u64) {
         debug_assert!(player < self.players, "one key for each player");
@@ -76,6 +97,9 @@ mod tests {
                 keys[player] = key;
                 let least = *keys.iter().min().unwrap();
                 prop_assert_eq!(tree.least(), least);
+                let mut below = Vec::new();
+                tree.below(key.min(5), &mut below);
+                prop_assert_eq!(below, (0..players as u32).filter(|p| keys[*p as usize] < key.min(5)).collect::<Vec<_>>());
                 if least != NEVER {
                     prop_assert_eq!(tree.winner(), keys.iter().position(|k| *k == least).unwrap());
                 }

@@ -9,10 +9,12 @@ use sim_host::api::RequestKey;
 use traces::job::Job;
 use traces::record::Record;
 
+use super::run::ahead;
 use crate::engine::Token;
 
 /// One request under way.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Flight {
     pub(super) request: RequestId,
     pub(super) job: Job,
@@ -91,6 +93,15 @@ impl Flights {
             return None;
         }
         Some((place, &mut self.places[place as usize]))
+    }
+
+    /// Tells the processor that a request's memory will be needed soon.
+    pub(super) fn prefetch(&self, request: RequestId) {
+        let Some(index) = request.0.checked_sub(self.base) else { return };
+        let Some(&place) = self.by_request.get(index as usize) else { return };
+        if let Some(flight) = self.places.get(place as usize) {
+            ahead::whole::<Flight>(&flight.request.0);
+        }
     }
 
     pub(super) fn at(&mut self, place: u32) -> &mut Flight {

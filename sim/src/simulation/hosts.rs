@@ -4,10 +4,11 @@ use control::door::Observation;
 use control::ids::HostId;
 use control::units::{Instant, Nanos};
 use control::{draw, observe};
-use sim_host::api::{Due, HostEvent, Message, Phase};
+use sim_host::api::{Due, HostEvent, Message, Phase, RequestKey};
 use sim_host::host::Host;
 use traces::record::HostSample;
 
+use super::run::ahead;
 use super::run::kind;
 use crate::config::Fleet;
 use crate::engine::Tournament;
@@ -22,10 +23,12 @@ pub(super) struct Hosts {
 
 /// One host in its place.
 #[derive(Debug)]
+#[repr(C)]
 struct Place {
-    host: Host,
-    /// Revision of the state that control was told, or will be at the poll that is pending.
+    /// Revision of the state that control was told, or will be at the poll that is pending. It comes first, so that
+    /// [`Hosts::prefetch`] knows where a place begins.
     seen: u64,
+    host: Host,
     told: Option<Observation>,
     poll_pending: bool,
     poll_phase: Nanos,
@@ -75,6 +78,25 @@ impl Hosts {
     #[inline]
     pub(super) fn next_key(&self) -> u64 {
         self.next.least()
+    }
+
+    /// Hosts whose next event comes before a key.
+    pub(super) fn until(&self, key: u64, into: &mut Vec<u32>) {
+        self.next.below(key, into);
+    }
+
+    /// Tells the processor that a host's memory will be needed soon.
+    #[inline]
+    pub(super) fn prefetch(&self, host: HostId) {
+        ahead::whole::<Place>(&self.hosts[host.index()].seen);
+    }
+
+    /// The same of what these hosts will need beyond it. Pass by pass, since where the deeper parts lie stands in those
+    /// before. Adds the attempts that their events are about.
+    pub(super) fn prefetch_events(&self, hosts: &[u32], attempts: &mut Vec<RequestKey>) {
+        for depth in 0..Host::PREFETCH_DEPTH {
+            attempts.extend(hosts.iter().filter_map(|&host| self.hosts[host as usize].host.prefetch(depth)));
+        }
     }
 
     /// Executes that event; gives the host.

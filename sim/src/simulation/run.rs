@@ -1,12 +1,13 @@
 //! The main loop: the next event of all that can happen, carried out, again.
 
-use std::borrow::Cow;
+pub(super) mod ahead;
+mod step;
 
-use control::door::{Dispatch, Env, Input, NoMeter, Observation, Output, Outputs};
+use control::Control;
+use control::door::{Input, Observation, Outputs};
 use control::ids::{HostId, ModelId, RequestId, TenantId};
 use control::request::{Failure, Outcome, Usage};
 use control::units::Instant;
-use control::{Control, log};
 use sim_host::api::{HostEvent, Message};
 use traces::record::Sample;
 use workloads::source::Source;
@@ -16,6 +17,7 @@ use super::hosts::{Hosts, pack, unpack};
 use super::{Progress, RunEnd, RunError, Setup, Sink, ports};
 use crate::check::Checker;
 use crate::engine::{Digest, EventQueue, Lane, Order};
+use ahead::Ahead;
 
 /// Kinds of events, in their order at one time.
 pub(super) mod kind {
@@ -56,6 +58,7 @@ pub struct Simulation<'a, S: Sink> {
     logging: bool,
     steps_logged: u64,
     hosts: Hosts,
+    ahead: Ahead,
     flights: Flights,
     to_host: Lane<(HostId, ToHost)>,
     to_control: Lane<ToControl>,
@@ -98,6 +101,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             logging: sink.wants_log(),
             steps_logged: 0,
             sink,
+            ahead: Ahead::new(setup.fleet.hosts.len()),
             hosts: Hosts::new(&setup.fleet, setup.seed),
             flights: Flights::default(),
             to_host: Lane::new(setup.fleet.latency),
@@ -137,6 +141,9 @@ impl<'a, S: Sink> Simulation<'a, S> {
             if self.events.is_multiple_of(PROGRESS_EVENTS) && !self.sink.progress(&self.progress()) {
                 stopped = true;
                 break;
+            }
+            if at >= self.ahead.until {
+                self.look_ahead();
             }
             match kind {
                 kind::ARRIVE => {
@@ -353,92 +360,6 @@ impl<'a, S: Sink> Simulation<'a, S> {
                 }
                 Ok(())
             }
-        }
-    }
-
-    /// One step of control, and what follows from it.
-    fn step(&mut self, input: Input) -> Result<(), RunError> {
-        self.digest.input(self.now, &input);
-        let mut env = Env { seed: self.seed, meter: &mut NoMeter };
-        if self.logging {
-            self.open_segment()?;
-            self.control.step(self.now, input.clone(), &mut self.outputs, &mut env);
-            let outputs = Cow::Borrowed(self.outputs.as_slice());
-            let record = log::Record::Step { now: self.now, input: Cow::Owned(input), outputs };
-            self.sink.log(&record).map_err(RunError::Log)?;
-        } else {
-            self.control.step(self.now, input, &mut self.outputs, &mut env);
-        }
-        let mut outputs = std::mem::take(&mut self.outputs);
-        for output in outputs.drain() {
-            self.digest.output(&output);
-            self.carry_out(output);
-        }
-        self.outputs = outputs;
-        let what = self.checker.after_step(&self.control);
-        what.map_err(|what| self.broken(what))
-    }
-
-    /// Opens a segment of the log with a snapshot, at the start and every so many steps.
-    fn open_segment(&mut self) -> Result<(), RunError> {
-        if self.steps_logged.is_multiple_of(SEGMENT_STEPS) {
-            let record = log::Record::Open {
-                version: env!("CARGO_PKG_VERSION").into(),
-                seed: self.seed,
-                snapshot: Box::new(self.control.snapshot()),
-            };
-            self.sink.log(&record).map_err(RunError::Log)?;
-        }
-        self.steps_logged += 1;
-        Ok(())
-    }
-
-    fn carry_out(&mut self, output: Output) {
-        match output {
-            Output::Dispatch(dispatch) => self.dispatch(&dispatch),
-            Output::Cancel { request, attempt, host } => {
-                self.to_host.send(self.now, (host, ToHost::Cancel(request, attempt)));
-            }
-            Output::Reject { request, reason } => self.turn_away(request, Outcome::Rejected(reason)),
-            Output::Fail { request, failure } => self.turn_away(request, Outcome::Failed(failure)),
-        }
-    }
-
-    fn dispatch(&mut self, dispatch: &Dispatch) {
-        let Dispatch { request, attempt, host, first_byte_timeout, .. } = *dispatch;
-        let order = Order {
-            at: self.now.saturating_add(first_byte_timeout),
-            kind: 0,
-            entity: request.0,
-            count: attempt.into(),
-        };
-        let token = self.timers.push(order, Timer::FirstByte(request, attempt));
-        let (_, flight) = self.flights.find(request).expect("control dispatches requests under way");
-        flight.dispatched = Some(self.now);
-        flight.host = Some(host);
-        flight.attempts = attempt + 1;
-        flight.timeout = Some(token);
-        self.to_host.send(self.now, (host, ToHost::Request(request, attempt)));
-    }
-
-    fn turn_away(&mut self, request: RequestId, outcome: Outcome) {
-        let (place, _) = self.flights.find(request).expect("control ends requests under way");
-        self.land(place, outcome);
-    }
-
-    /// A request has ended, as its client sees it.
-    fn land(&mut self, place: u32, outcome: Outcome) {
-        let flight = self.flights.at(place);
-        for token in [flight.timeout.take(), flight.patience.take()].into_iter().flatten() {
-            self.timers.cancel(token);
-        }
-        self.checker.ended(outcome);
-        self.digest.words([flight.request.0, crate::engine::outcome_word(&outcome), self.now.0]);
-        self.sink.record(&flight.record(self.now, outcome));
-        let job = flight.job.id;
-        self.flights.remove(place);
-        if self.feedback {
-            self.source.ended(job, self.now, outcome);
         }
     }
 

@@ -6,7 +6,7 @@ use super::{TOKENS_MAX, WorkloadError, positive, range, table};
 use crate::config::{
     EmpiricalFile, LengthFile, LognormalFile, PairsFile, WorkloadFile, default_output, default_prompt,
 };
-use crate::lengths::{Length, Lengths, Quantile};
+use crate::lengths::{Length, Lengths, Quantile, Quantiles};
 
 pub(crate) fn check(file: &WorkloadFile, base: &Path) -> Result<Lengths, WorkloadError> {
     if let Some(pairs) = &file.pairs {
@@ -128,7 +128,7 @@ fn check_quantiles(key: &str, rows: &[(f64, u32)]) -> Result<Length, WorkloadErr
     }
     let rows =
         rows.iter().map(|(percent, tokens)| Quantile { at: percent / 100.0, tokens: f64::from(*tokens) });
-    Ok(Length::Quantiles(rows.collect()))
+    Ok(Length::Quantiles(Quantiles::new(rows.collect())))
 }
 
 fn check_tokens(key: &str, tokens: u32) -> Result<(), WorkloadError> {

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use control::request::DoneReason;
 use control::units::{Instant, Nanos};
+use smallvec::SmallVec;
 
 use self::agenda::Agenda;
 use self::plan::Jump;
@@ -44,7 +45,7 @@ pub(super) struct Coalesced {
     /// Decoding slots.
     agenda: Agenda,
     /// Slots whose prompt is being evaluated, ascending.
-    prefilling: Vec<u32>,
+    prefilling: SmallVec<[u32; 4]>,
     /// Slots to leave at the next boundary.
     cancelled: Vec<u32>,
     sums: Sums,
@@ -84,6 +85,7 @@ struct Sums {
 
 impl Coalesced {
     pub(super) fn new(spec: LoopSpec) -> Self {
+        assert!(spec.slots <= Agenda::SLOTS_MAX, "a batch loop has at most {} slots", Agenda::SLOTS_MAX);
         Self {
             costs: Arc::clone(&spec.costs),
             slowdown: None,
@@ -91,7 +93,7 @@ impl Coalesced {
             slots: Slots::default(),
             waiting: VecDeque::new(),
             agenda: Agenda::default(),
-            prefilling: Vec::new(),
+            prefilling: SmallVec::new(),
             cancelled: Vec::new(),
             sums: Sums::default(),
             step: FIRST_STEP,
@@ -108,6 +110,30 @@ impl Coalesced {
             State::Idle => None,
             State::Starting(at) => Some(Due { at, phase: Phase::Start }),
             State::Busy { end, .. } => Some(Due { at: end.now(), phase: Phase::Boundary }),
+        }
+    }
+
+    /// See [`super::BatchLoop::prefetch`].
+    pub(super) fn prefetch(&self, depth: u32) -> Option<RequestKey> {
+        match depth {
+            0 => {
+                self.agenda.prefetch();
+                if !self.waiting.is_empty() {
+                    self.slots.prefetch_free();
+                }
+                let granted = self.jump.grants.first()?;
+                self.slots.prefetch(granted.0);
+                None
+            }
+            1 => {
+                self.slots.prefetch(self.agenda.next()?);
+                None
+            }
+            _ => {
+                let slot =
+                    self.jump.grants.first().map(|granted| granted.0).or_else(|| self.agenda.next())?;
+                Some(self.slots[slot].key)
+            }
         }
     }
 
@@ -383,7 +409,7 @@ impl Coalesced {
             if self.slots[slot].cancelled {
                 match self.slots[slot].doing {
                     Doing::Nothing => unreachable!("a free slot is not cancelled"),
-                    Doing::Prefill => self.prefilling.retain(|&prefilling| prefilling != slot),
+                    Doing::Prefill => self.prefilling.retain(|prefilling| *prefilling != slot),
                     Doing::Decode => {
                         let change = self.slots[slot].change(self.step, self.spec.num_ctx, self.costs.window);
                         self.agenda.remove(change, slot);

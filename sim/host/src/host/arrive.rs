@@ -52,6 +52,7 @@ impl Host {
         flight.cancelled = true;
         match flight.stage {
             Stage::Preparing | Stage::Locked | Stage::Pending => {}
+            Stage::Gone(_) => unreachable!("what is gone is not found"),
             Stage::Loading(id) => self.abort_load(now, id),
             Stage::Running(id) => {
                 let Some(at) = self.runner_index(id) else { return };

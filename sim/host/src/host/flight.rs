@@ -1,6 +1,7 @@
 //! The requests on a host, from their arrival until nothing of them is left there.
 
 use control::units::{Instant, Nanos};
+use prefetch_index::prefetch_index;
 
 use super::runner::RunnerId;
 use crate::api::{HostRequest, RequestKey};
@@ -21,6 +22,8 @@ pub(super) enum Stage {
     Loading(RunnerId),
     /// A runner has it: in a slot, or waiting for one.
     Running(RunnerId),
+    /// Nothing of it is left here: its place is free, and the next free one is this.
+    Gone(Slot),
 }
 
 /// A request on the host.
@@ -39,54 +42,100 @@ pub(super) struct Flight {
     pub(super) load: Nanos,
 }
 
-/// All requests on a host. Places are used again, so that a steady stream allocates nothing.
-#[derive(Debug, Default)]
+/// Ends the list of free places.
+const NO_SLOT: Slot = Slot::MAX;
+
+impl Flight {
+    fn is_here(&self) -> bool {
+        !matches!(self.stage, Stage::Gone(_))
+    }
+}
+
+/// All requests on a host. Places are used again, so that a steady stream allocates nothing; those that are free form
+/// a list, the last one freed first.
+#[derive(Debug)]
 pub(super) struct Flights {
-    places: Vec<Option<Flight>>,
-    free: Vec<Slot>,
+    places: Vec<Flight>,
+    free: Slot,
+    len: u32,
+}
+
+impl Default for Flights {
+    fn default() -> Self {
+        Self { places: Vec::new(), free: NO_SLOT, len: 0 }
+    }
 }
 
 impl Flights {
     pub(super) fn add(&mut self, flight: Flight) -> Slot {
-        if let Some(slot) = self.free.pop() {
-            self.places[slot as usize] = Some(flight);
-            return slot;
-        }
-        self.places.push(Some(flight));
-        (self.places.len() - 1) as Slot
+        self.len += 1;
+        let slot = self.free;
+        let Some(place) = self.places.get_mut(slot as usize) else {
+            self.places.push(flight);
+            return (self.places.len() - 1) as Slot;
+        };
+        let Stage::Gone(next) = place.stage else { unreachable!("places on the list are free") };
+        self.free = next;
+        *place = flight;
+        slot
     }
 
     /// Forgets a request that is on the host.
     #[inline]
     pub(super) fn remove(&mut self, slot: Slot) {
-        debug_assert!(self.places[slot as usize].is_some(), "a request leaves once");
-        self.free.push(slot);
-        self.places[slot as usize] = None;
+        let next = std::mem::replace(&mut self.free, slot);
+        let flight = self.get_mut(slot);
+        flight.stage = Stage::Gone(next);
+        flight.request.blocks = None;
+        self.len -= 1;
     }
 
     #[inline]
     pub(super) fn get(&self, slot: Slot) -> &Flight {
-        self.places[slot as usize].as_ref().expect("the request is on the host")
+        let flight = &self.places[slot as usize];
+        debug_assert!(flight.is_here(), "the request is on the host");
+        flight
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, slot: Slot) -> &mut Flight {
-        self.places[slot as usize].as_mut().expect("the request is on the host")
+        let flight = &mut self.places[slot as usize];
+        debug_assert!(flight.is_here(), "the request is on the host");
+        flight
+    }
+
+    /// Tells the processor that a request will be needed soon.
+    #[inline]
+    pub(super) fn prefetch(&self, slot: Slot) {
+        if let Some(flight) = self.places.get(slot as usize) {
+            prefetch_index(std::slice::from_ref(&flight.request), 0);
+            prefetch_index(std::slice::from_ref(&flight.stage), 0);
+            prefetch_index(std::slice::from_ref(&flight.load), 0);
+        }
+    }
+
+    /// The driver's handle of a request, where there is one in this place.
+    pub(super) fn key(&self, slot: Slot) -> Option<RequestKey> {
+        Some(self.places.get(slot as usize)?.request.key)
+    }
+
+    /// Tells the processor that a place for another request will be needed soon.
+    #[inline]
+    pub(super) fn prefetch_free(&self) {
+        self.prefetch(self.free);
     }
 
     /// The place of a request whose client has not left.
     pub(super) fn find(&self, key: RequestKey) -> Option<Slot> {
-        let found = |place: &Option<Flight>| {
-            place.as_ref().is_some_and(|flight| flight.request.key == key && !flight.cancelled)
-        };
+        let found = |flight: &Flight| flight.request.key == key && !flight.cancelled && flight.is_here();
         self.places.iter().position(found).map(|at| at as Slot)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.places.len() - self.free.len()
+        self.len as usize
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Flight> {
-        self.places.iter().flatten()
+        self.places.iter().filter(|flight| flight.is_here())
     }
 }

@@ -9,7 +9,7 @@ use crate::costs::Costs;
 use crate::profile::error::{ProfileError, Source, nearest};
 use crate::profile::file::{self, File, ProfileEntry};
 use crate::profile::fitted::FITTED;
-use crate::profile::roofline::{Efficiency, Roofline, Weights};
+use crate::profile::roofline::{Efficiency, Roofline, TOKENS_MAX, Weights};
 use crate::spec::{GpuSpec, ModelSpec, Profile, Version};
 
 /// The built-in specs.
@@ -122,7 +122,8 @@ impl Catalogue {
     /// [`ProfileError::UnknownModel`] with the nearest known name.
     pub fn step_bytes(&self, model_name: &str, tokens: u32) -> Result<u64, ProfileError> {
         let model = self.model(model_name)?;
-        Ok(self.split(model).step_bytes(model, tokens))
+        let bytes = self.split(model).step_bytes(model, tokens);
+        Ok(bytes[tokens as usize])
     }
 
     /// How a model's file splits into what each step reads and experts.
@@ -190,9 +191,11 @@ impl Catalogue {
         for model in self.models.values() {
             let runner = model.runner(Version::default());
             let weights = self.split(model);
+            let step_bytes = weights.step_bytes(model, TOKENS_MAX);
             let costs = |gpu: &GpuSpec| {
                 let efficiency = self.efficiency(gpu);
-                Arc::new(Roofline { gpu, model, weights: &weights, efficiency: &efficiency }.costs(runner))
+                let step_bytes = &step_bytes;
+                Arc::new(Roofline { gpu, model, step_bytes, efficiency: &efficiency }.costs(runner))
             };
             let mut cpu_costs: Option<Arc<Costs>> = None;
             for gpu in self.gpus.values() {

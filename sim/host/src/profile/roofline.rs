@@ -26,8 +26,10 @@ const SEQUENCES: u32 = 256;
 const SEQUENCES_SMALL: u32 = 32;
 /// Knots of a prefill table.
 const TOKENS: &[u32] = &[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
+/// The most tokens of a step that a table is made for.
+pub(super) const TOKENS_MAX: u32 = 4096;
 /// Fixed-point one.
-const ONE: u128 = 1 << 32;
+const ONE: u64 = 1 << 32;
 const PICOS: u128 = 1_000_000_000_000;
 
 /// What an engine gets out of a GPU, in thousandths of the GPU's own figures, and what loads and requests cost on it.
@@ -127,17 +129,19 @@ impl Weights {
         }
     }
 
-    /// Bytes that a step of `tokens` tokens reads, on average.
-    pub(super) fn step_bytes(&self, model: &ModelSpec, tokens: u32) -> u64 {
+    /// Bytes that steps of 0, 1, 2 … `tokens_max` tokens read, on average: entry t is for t tokens.
+    pub(super) fn step_bytes(&self, model: &ModelSpec, tokens_max: u32) -> Vec<u64> {
         if model.experts == 0 {
-            return self.shared_bytes + self.expert_bytes;
+            return vec![self.shared_bytes + self.expert_bytes; tokens_max as usize + 1];
         }
-        let (experts, active) = (u128::from(model.experts), u128::from(model.experts_active));
+        let (experts, active) = (u64::from(model.experts), u64::from(model.experts_active));
         let mut missed = ONE;
-        for _ in 0..tokens {
+        let bytes = (0..=tokens_max).map(|_| {
+            let touched = u128::from(self.expert_bytes) * u128::from(ONE - missed) / u128::from(ONE);
             missed = missed * (experts - active) / experts;
-        }
-        self.shared_bytes + (u128::from(self.expert_bytes) * (ONE - missed) / ONE) as u64
+            self.shared_bytes + touched as u64
+        });
+        bytes.collect()
     }
 }
 
@@ -145,7 +149,8 @@ impl Weights {
 pub(super) struct Roofline<'a> {
     pub(super) gpu: &'a GpuSpec,
     pub(super) model: &'a ModelSpec,
-    pub(super) weights: &'a Weights,
+    /// [`Weights::step_bytes`] up to [`TOKENS_MAX`].
+    pub(super) step_bytes: &'a [u64],
     pub(super) efficiency: &'a Efficiency,
 }
 
@@ -204,7 +209,7 @@ impl Roofline<'_> {
         let k_quant = self.model.quantisation.contains("_K");
         let permille =
             if k_quant { efficiency.k_quant_bandwidth_permille } else { efficiency.bandwidth_permille };
-        over(self.weights.step_bytes(self.model, tokens), self.gpu.bandwidth_bytes_per_second, permille)
+        over(self.step_bytes[tokens as usize], self.gpu.bandwidth_bytes_per_second, permille)
     }
 
     fn operations(&self, tokens: u64, permille: u64) -> u64 {

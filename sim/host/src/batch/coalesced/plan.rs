@@ -1,6 +1,7 @@
 //! Who gets how many tokens in the next step, for how many steps that stays so, and what they take.
 
 use control::units::Instant;
+use smallvec::SmallVec;
 
 use super::Coalesced;
 use super::segment::Segment;
@@ -17,7 +18,7 @@ pub(super) struct Jump {
     /// Cut to the first boundary after something came in.
     pub(super) cut: bool,
     /// Prompt tokens that each prefilling slot has in each step.
-    pub(super) grants: Vec<(u32, u32)>,
+    pub(super) grants: SmallVec<[(u32, u32); 2]>,
     /// Decoding slots that do not get in; with any of them the jump is one step.
     pub(super) starved: Vec<u32>,
 }

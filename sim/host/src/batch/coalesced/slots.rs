@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use control::request::{Block, DoneReason};
+use prefetch_index::prefetch_index;
+use smallvec::SmallVec;
 
 use super::super::prefix::{Held, cached_tokens, common_prefix};
 use super::super::{PrefixCache, Sequence};
@@ -17,13 +19,12 @@ pub(super) enum Doing {
     Decode,
 }
 
+/// What changes and is looked at while a request runs stands in the first line of the cache, what only the search for
+/// a prefix looks at in the second.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct Slot {
     pub(super) key: RequestKey,
-    pub(super) blocks: Option<Arc<[Block]>>,
-    pub(super) answer_block: u64,
-    /// When it was last given out, in the order of giving out.
-    last_given_out: u64,
     /// Nanoseconds: start of the first step of the prompt; later the first token.
     pub(super) mark: u64,
     pub(super) prompt_eval: u64,
@@ -33,7 +34,6 @@ pub(super) struct Slot {
     pub(super) last_step: u64,
     /// Its context while it does not decode.
     pub(super) settled: u32,
-    pub(super) matching: u32,
     pub(super) prompt_tokens: u32,
     pub(super) answer_tokens: u32,
     pub(super) cached_tokens: u32,
@@ -42,10 +42,15 @@ pub(super) struct Slot {
     pub(super) shift: bool,
     pub(super) begun: bool,
     pub(super) cancelled: bool,
+    pub(super) matching: u32,
+    pub(super) blocks: Option<Arc<[Block]>>,
+    pub(super) answer_block: u64,
+    /// When it was last given out, in the order of giving out.
+    last_given_out: u64,
 }
 
 // Ten thousand hosts of 256 slots each: what a slot takes is what a run takes.
-const _: () = assert!(size_of::<Slot>() <= 112);
+const _: () = assert!(size_of::<Slot>() <= 128);
 
 impl Slot {
     fn new(sequence: Sequence, cached: u32, given_out: u64) -> Self {
@@ -107,7 +112,7 @@ impl Slot {
 pub(super) struct Slots {
     made: Vec<Slot>,
     /// A bit for each slot that runs.
-    running: Vec<u64>,
+    running: SmallVec<[u64; 4]>,
     running_len: u32,
     given_out: u64,
 }
@@ -138,6 +143,23 @@ impl std::ops::IndexMut<u32> for Slots {
 impl Slots {
     pub(super) fn running_len(&self) -> u32 {
         self.running_len
+    }
+
+    /// Tells the processor that a slot will be needed soon.
+    #[inline]
+    pub(super) fn prefetch(&self, slot: u32) {
+        prefetch_index(&self.made, slot as usize);
+        if let Some(slot) = self.made.get(slot as usize) {
+            prefetch_index(std::slice::from_ref(&slot.last_given_out), 0);
+        }
+    }
+
+    /// The same of the slot that a request would get.
+    #[inline]
+    pub(super) fn prefetch_free(&self) {
+        if let Some(slot) = self.free().next() {
+            self.prefetch(slot);
+        }
     }
 
     /// Running slots from `first` on, then those before it.

@@ -1,0 +1,101 @@
+//! A step of control, and what follows from it: its outputs carried out, requests ended.
+
+use std::borrow::Cow;
+
+use control::door::{Dispatch, Env, Input, NoMeter, Output};
+use control::ids::RequestId;
+use control::log;
+use control::request::Outcome;
+
+use super::{SEGMENT_STEPS, Simulation, Timer, ToHost};
+use crate::engine::Order;
+use crate::simulation::{RunError, Sink};
+
+impl<S: Sink> Simulation<'_, S> {
+    /// One step of control, and what follows from it.
+    pub(super) fn step(&mut self, input: Input) -> Result<(), RunError> {
+        self.digest.input(self.now, &input);
+        let mut env = Env { seed: self.seed, meter: &mut NoMeter };
+        if self.logging {
+            self.open_segment()?;
+            self.control.step(self.now, input.clone(), &mut self.outputs, &mut env);
+            let outputs = Cow::Borrowed(self.outputs.as_slice());
+            let record = log::Record::Step { now: self.now, input: Cow::Owned(input), outputs };
+            self.sink.log(&record).map_err(RunError::Log)?;
+        } else {
+            self.control.step(self.now, input, &mut self.outputs, &mut env);
+        }
+        let mut outputs = std::mem::take(&mut self.outputs);
+        for output in outputs.drain() {
+            self.digest.output(&output);
+            self.carry_out(output);
+        }
+        self.outputs = outputs;
+        let what = self.checker.after_step(&self.control);
+        what.map_err(|what| self.broken(what))
+    }
+
+    /// Opens a segment of the log with a snapshot, at the start and every so many steps.
+    fn open_segment(&mut self) -> Result<(), RunError> {
+        if self.steps_logged.is_multiple_of(SEGMENT_STEPS) {
+            let record = log::Record::Open {
+                version: env!("CARGO_PKG_VERSION").into(),
+                seed: self.seed,
+                snapshot: Box::new(self.control.snapshot()),
+            };
+            self.sink.log(&record).map_err(RunError::Log)?;
+        }
+        self.steps_logged += 1;
+        Ok(())
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Dispatch(dispatch) => self.dispatch(&dispatch),
+            Output::Cancel { request, attempt, host } => {
+                self.to_host.send(self.now, (host, ToHost::Cancel(request, attempt)));
+            }
+            Output::Reject { request, reason } => self.turn_away(request, Outcome::Rejected(reason)),
+            Output::Fail { request, failure } => self.turn_away(request, Outcome::Failed(failure)),
+        }
+    }
+
+    fn dispatch(&mut self, dispatch: &Dispatch) {
+        let Dispatch { request, attempt, host, first_byte_timeout, .. } = *dispatch;
+        let order = Order {
+            at: self.now.saturating_add(first_byte_timeout),
+            kind: 0,
+            entity: request.0,
+            count: attempt.into(),
+        };
+        self.hosts.prefetch(host);
+        let token = self.timers.push(order, Timer::FirstByte(request, attempt));
+        let (_, flight) = self.flights.find(request).expect("control dispatches requests under way");
+        flight.dispatched = Some(self.now);
+        flight.host = Some(host);
+        flight.attempts = attempt + 1;
+        flight.timeout = Some(token);
+        self.to_host.send(self.now, (host, ToHost::Request(request, attempt)));
+    }
+
+    fn turn_away(&mut self, request: RequestId, outcome: Outcome) {
+        let (place, _) = self.flights.find(request).expect("control ends requests under way");
+        self.land(place, outcome);
+    }
+
+    /// A request has ended, as its client sees it.
+    pub(super) fn land(&mut self, place: u32, outcome: Outcome) {
+        let flight = self.flights.at(place);
+        for token in [flight.timeout.take(), flight.patience.take()].into_iter().flatten() {
+            self.timers.cancel(token);
+        }
+        self.checker.ended(outcome);
+        self.digest.words([flight.request.0, crate::engine::outcome_word(&outcome), self.now.0]);
+        self.sink.record(&flight.record(self.now, outcome));
+        let job = flight.job.id;
+        self.flights.remove(place);
+        if self.feedback {
+            self.source.ended(job, self.now, outcome);
+        }
+    }
+}
