@@ -26,8 +26,10 @@ pub struct Draw {
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
+/// The finaliser of SplitMix64: a bijection in which each bit of the input moves half of the output's.
+#[must_use]
 #[inline]
-const fn mix(mut value: u64) -> u64 {
+pub const fn mix(mut value: u64) -> u64 {
     value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     value ^ (value >> 31)

@@ -48,7 +48,9 @@ pub fn nearest<'a>(word: &str, names: &[&'a str]) -> Option<&'a str> {
     (distance <= near.len().div_ceil(3)).then_some(near)
 }
 
-fn edits(from: &str, to: &str) -> usize {
+/// Levenshtein's distance in characters: insertions, deletions and changes that make one word of the other.
+#[must_use]
+pub fn edits(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (i, a) in from.chars().enumerate() {

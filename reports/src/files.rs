@@ -39,13 +39,7 @@ fn failed(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> WriteErr
 /// # Errors
 /// Where the folder does not exist or cannot be written; no temporary file is left then.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
-    let temporary = temporary_name(path);
-    let written = File::create(&temporary).and_then(|mut file| file.write_all(bytes));
-    if let Err(error) = written {
-        let _gone_or_never_there = fs::remove_file(&temporary);
-        return Err(failed(path, "cannot write")(error));
-    }
-    fs::rename(&temporary, path).map_err(failed(path, "cannot give the file its name"))
+    traces::atomic::write(path, bytes).map_err(failed(path, "cannot write"))
 }
 
 fn temporary_name(path: &Path) -> PathBuf {

@@ -26,13 +26,7 @@ pub(crate) enum Purpose {
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// The finaliser of SplitMix64: each bit of the result depends on each of `value`.
-#[inline]
-pub(crate) const fn mix(mut value: u64) -> u64 {
-    value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
-}
+pub(crate) use control::draw::mix;
 
 /// 64 bits for this purpose and key.
 #[inline]

@@ -28,6 +28,6 @@ pub mod reader;
 mod recent;
 pub mod record;
 pub mod row;
-mod stamp;
+pub mod stamp;
 pub mod vidur;
 pub mod writer;

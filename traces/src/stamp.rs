@@ -120,8 +120,9 @@ fn days_since_epoch(year: i64, month: i64, day: i64) -> Option<i64> {
     Some(era * 146_097 + day_of_era - 719_468)
 }
 
-/// The date of a day, in the same reckoning: year, month, day (`civil_from_days`).
-pub(crate) fn date_of(days: i64) -> (i64, i64, i64) {
+/// Year, month and day of a day counted from 1970-01-01 (Hinnant, as above, `civil_from_days`).
+#[must_use]
+pub fn date_of(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);

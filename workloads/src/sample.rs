@@ -9,6 +9,8 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+pub use control::draw::mix;
+
 mod normal;
 mod weighted;
 
@@ -125,16 +127,6 @@ impl Bits for Keyed {
         self.state = self.state.wrapping_add(STEP);
         mix(self.state)
     }
-}
-
-/// SplitMix64's finaliser: a bijection in which every bit of the input moves half of the output's.
-/// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014), variant 13 of Stafford.
-#[must_use]
-#[inline]
-pub const fn mix(mut x: u64) -> u64 {
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }
 
 const fn fnv1a(text: &str) -> u64 {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use control::config::{Config, ControlFile};
 use control::door::Declaration;
+use control::strategy::edits;
 use control::units::Bytes;
 use hyper::Uri;
 use serde::Deserialize;
@@ -350,29 +351,13 @@ fn suggest(message: &str) -> String {
         return message.to_owned();
     };
     let known = expected.split('`').skip(1).step_by(2);
-    let nearest = known.map(|key| (distance(found, key), key)).min();
+    let nearest = known.map(|key| (edits(found, key), key)).min();
     match nearest {
         Some((distance, key)) if distance <= 1 + found.len() / 4 => {
             format!("{message} (did you mean `{key}`?)")
         }
         _ => message.to_owned(),
     }
-}
-
-/// Levenshtein's distance: insertions, deletions and changes of letters that make one word of the other.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, right) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(left != *right);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use control::draw::mix;
 use control::request::{Block, Kind};
 
 /// Cuts the middle out of a prompt: the first `keep` tokens and the newest stay, `limit` in all. An embedding's prompt
@@ -34,12 +35,9 @@ pub(super) fn cut(blocks: &[Block], kind: Kind, keep: u32, limit: u32) -> Arc<[B
     kept.into()
 }
 
-/// The id of what is left of a block without its first tokens (a step of SplitMix64).
+/// The id of what is left of a block without its first tokens.
 fn tail_id(id: u64, lost: u32) -> u64 {
-    let mut x = id ^ u64::from(lost).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    (x ^ (x >> 31)).max(1)
+    mix(id ^ u64::from(lost).wrapping_mul(0x9E37_79B9_7F4A_7C15)).max(1)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What can be wrong with a profile file or a name asked for.
 
+use control::strategy::edits;
 use std::ops::Range;
 
 use thiserror::Error;
@@ -119,20 +120,4 @@ fn in_words(expected: &str) -> String {
 /// The name among `names` that differs least from `name`: by edits, the first of equals.
 pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     names.min_by_key(|candidate| edits(name, candidate))
-}
-
-/// Levenshtein's distance in characters.
-fn edits(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let change = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(row[j + 1] + 1);
-        }
-    }
-    row[right.len()]
 }
