@@ -179,11 +179,12 @@ impl Page {
         self.heading("Models");
         let mut table = Table::new([Align::Left; 1].into_iter().chain([Align::Right; 7]));
         table.header(["", "arrived", "finished", "TTFT p50", "TTFT p99", "TPOT p50", "end p99", "tokens/s"]);
-        for model in summary.models.iter().take(TOP) {
+        let top = top(summary.models_len);
+        for model in summary.models.iter().take(top) {
             table.row(model_cells(model));
         }
-        let shown: u64 = summary.models.iter().take(TOP).map(|model| model.requests.arrived).sum();
-        let rest = summary.models_len.saturating_sub(TOP as u64);
+        let shown: u64 = summary.models.iter().take(top).map(|model| model.requests.arrived).sum();
+        let rest = summary.models_len.saturating_sub(top as u64);
         if rest > 0 {
             let arrived = count(summary.requests.arrived - shown);
             table.row([&format!("{rest} more"), &arrived, "", "", "", "", "", ""]);
@@ -207,11 +208,12 @@ impl Page {
             "loads",
             "evictions",
         ]);
-        for host in summary.hosts.iter().take(TOP) {
+        let top = top(summary.hosts_len);
+        for host in summary.hosts.iter().take(top) {
             table.row(host_cells(host));
         }
-        let shown = summary.hosts.iter().take(TOP);
-        let rest = summary.hosts_len.saturating_sub(TOP as u64);
+        let shown = summary.hosts.iter().take(top);
+        let rest = summary.hosts_len.saturating_sub(top as u64);
         if rest > 0 {
             let (loads, evictions, busy) = shown.fold((0, 0, 0.0), |(loads, evictions, busy), host| {
                 (loads + host.model_loads, evictions + host.evictions, busy + host.gpu_busy_share)
@@ -230,6 +232,11 @@ impl Page {
         }
         self.table(&table);
     }
+}
+
+/// How many of `len` rows are shown: a line that says "1 more" would take the place of that one.
+fn top(len: u64) -> usize {
+    if len == TOP as u64 + 1 { TOP + 1 } else { TOP }
 }
 
 fn computed(summary: &Summary, machine: &Machine) -> String {
