@@ -1,12 +1,24 @@
 //! Choice of a host among those that have the model on disk, answer their polls and have room.
 
+mod adaptive;
+mod bandit;
+mod bounded_hash;
 mod candidates;
+mod join_idle;
+mod latency;
 mod least_connections;
+mod least_load;
 mod least_tokens;
 mod model_affinity;
+mod peak_ewma;
 mod power_of_two;
+mod predictive;
+mod prefix_affinity;
+mod prequal;
 mod random;
 mod round_robin;
+mod weighted_random;
+mod weighted_round_robin;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -18,7 +30,7 @@ pub use candidates::Candidates;
 use crate::door::Reason;
 use crate::draw::Draw;
 use crate::ids::HostId;
-use crate::strategy::Line;
+use crate::strategy::{Chosen, Line};
 
 /// A chosen host and why.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +66,30 @@ pub enum BalancerKind {
     LeastTokens,
     /// Where the model is loaded, else where it is on disk.
     ModelAffinity,
+    /// Turns in proportion to weights.
+    WeightedRoundRobin,
+    /// By chance, in proportion to weights.
+    WeightedRandom,
+    /// Lowest tier, then fewest requests for the weight.
+    LeastLoad,
+    /// Where first tokens came soonest of late.
+    Latency,
+    /// Two by chance, least peak-sensitive latency × load.
+    PeakEwma,
+    /// A few by chance, hot ones left out.
+    Prequal,
+    /// By hash of the conversation, bounded by load.
+    BoundedHash,
+    /// Where the longest beginning of the prompt went before.
+    PrefixAffinity,
+    /// An idle host, else by chance.
+    JoinIdle,
+    /// Where the first token is expected soonest.
+    Predictive,
+    /// By chance, by learned weights.
+    Adaptive,
+    /// Least latency so far, with exploration.
+    Bandit,
 }
 
 /// All balancers.
@@ -64,18 +100,43 @@ pub const ALL: &[Line<BalancerKind>] = &[
     (BalancerKind::PowerOfTwo, power_of_two::STRATEGY),
     (BalancerKind::LeastTokens, least_tokens::STRATEGY),
     (BalancerKind::ModelAffinity, model_affinity::STRATEGY),
+    (BalancerKind::WeightedRoundRobin, weighted_round_robin::STRATEGY),
+    (BalancerKind::WeightedRandom, weighted_random::STRATEGY),
+    (BalancerKind::LeastLoad, least_load::STRATEGY),
+    (BalancerKind::Latency, latency::STRATEGY),
+    (BalancerKind::PeakEwma, peak_ewma::STRATEGY),
+    (BalancerKind::Prequal, prequal::STRATEGY),
+    (BalancerKind::BoundedHash, bounded_hash::STRATEGY),
+    (BalancerKind::PrefixAffinity, prefix_affinity::STRATEGY),
+    (BalancerKind::JoinIdle, join_idle::STRATEGY),
+    (BalancerKind::Predictive, predictive::STRATEGY),
+    (BalancerKind::Adaptive, adaptive::STRATEGY),
+    (BalancerKind::Bandit, bandit::STRATEGY),
 ];
 
 /// Builds a balancer with what one of its kind kept before (empty: new).
 #[must_use]
-pub fn build(kind: BalancerKind, memory: &[u64]) -> Box<dyn Balancer> {
-    match kind {
+pub fn build(chosen: &Chosen<BalancerKind>, memory: &[u64]) -> Box<dyn Balancer> {
+    let parameters = &chosen.parameters;
+    match chosen.kind {
         BalancerKind::RoundRobin => Box::new(round_robin::RoundRobin::new(memory)),
         BalancerKind::Random => Box::new(random::Random),
         BalancerKind::LeastConnections => Box::new(least_connections::LeastConnections),
         BalancerKind::PowerOfTwo => Box::new(power_of_two::PowerOfTwo),
         BalancerKind::LeastTokens => Box::new(least_tokens::LeastTokens),
         BalancerKind::ModelAffinity => Box::new(model_affinity::ModelAffinity),
+        BalancerKind::WeightedRoundRobin => Box::new(weighted_round_robin::WeightedRoundRobin::new(memory)),
+        BalancerKind::WeightedRandom => Box::new(weighted_random::WeightedRandom),
+        BalancerKind::LeastLoad => Box::new(least_load::LeastLoad),
+        BalancerKind::Latency => Box::new(latency::Latency),
+        BalancerKind::PeakEwma => Box::new(peak_ewma::PeakEwma),
+        BalancerKind::Prequal => Box::new(prequal::Prequal::new(parameters, memory)),
+        BalancerKind::BoundedHash => Box::new(bounded_hash::BoundedHash::new(parameters)),
+        BalancerKind::PrefixAffinity => Box::new(prefix_affinity::PrefixAffinity::new(parameters, memory)),
+        BalancerKind::JoinIdle => Box::new(join_idle::JoinIdle::new(memory)),
+        BalancerKind::Predictive => Box::new(predictive::Predictive::new(parameters)),
+        BalancerKind::Adaptive => Box::new(adaptive::Adaptive::new(parameters)),
+        BalancerKind::Bandit => Box::new(bandit::Bandit::new(parameters)),
     }
 }
 

@@ -11,17 +11,17 @@ use serde::{Deserialize, Serialize};
 use crate::balance::BalancerKind;
 use crate::facts::ledger::ATTEMPTS_MAX;
 use crate::schedule::SchedulerKind;
-use crate::strategy;
+use crate::strategy::{self, Chosen, StrategyFile};
 use crate::units::Nanos;
 
 /// `[control]` as written. Every number has its unit in its key.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ControlFile {
-    /// Order of the queue: a name from `herder strategies`.
-    pub scheduler: String,
-    /// Choice of host: a name from `herder strategies`.
-    pub balancer: String,
+    /// Order of the queue: a name from `herder strategies`, or a table of the name with parameters.
+    pub scheduler: StrategyFile,
+    /// Choice of host: a name from `herder strategies`, or a table of the name with parameters.
+    pub balancer: StrategyFile,
     /// Most requests that wait in the queue; more are rejected.
     pub queue_requests_max: u32,
     /// Longest wait in the queue.
@@ -77,9 +77,9 @@ impl Default for ControlFile {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Config {
     /// Order of the queue.
-    pub scheduler: SchedulerKind,
+    pub scheduler: Chosen<SchedulerKind>,
     /// Choice of host.
-    pub balancer: BalancerKind,
+    pub balancer: Chosen<BalancerKind>,
     /// Most requests that wait in the queue.
     pub queue_requests_max: u32,
     /// Longest wait in the queue.
@@ -104,7 +104,7 @@ pub struct Config {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConfigError {
     /// The key inside `[control]`.
-    pub key: &'static str,
+    pub key: String,
     /// What stood there.
     pub found: String,
     /// What may stand there.
@@ -127,7 +127,7 @@ fn millis(key: &'static str, value: u64) -> Result<Nanos, ConfigError> {
         Ok(Nanos::from_millis(value))
     } else {
         Err(ConfigError {
-            key,
+            key: key.to_string(),
             found: value.to_string(),
             expected: format!("1 to {MILLIS_MAX} milliseconds"),
         })
@@ -138,7 +138,11 @@ fn within(key: &'static str, value: u32, least: u32, most: u32) -> Result<u32, C
     if (least..=most).contains(&value) {
         Ok(value)
     } else {
-        Err(ConfigError { key, found: value.to_string(), expected: format!("{least} to {most}") })
+        Err(ConfigError {
+            key: key.to_string(),
+            found: value.to_string(),
+            expected: format!("{least} to {most}"),
+        })
     }
 }
 
@@ -152,8 +156,8 @@ impl ControlFile {
             within("dispatch", requests, 1, u32::MAX)?;
         }
         Ok(Config {
-            scheduler: strategy::by_name("scheduler", &self.scheduler, crate::schedule::ALL)?,
-            balancer: strategy::by_name("balancer", &self.balancer, crate::balance::ALL)?,
+            scheduler: strategy::choose("scheduler", &self.scheduler, crate::schedule::ALL)?,
+            balancer: strategy::choose("balancer", &self.balancer, crate::balance::ALL)?,
             queue_requests_max: within("queue_requests_max", self.queue_requests_max, 0, 10_000_000)?,
             queue_timeout: millis("queue_timeout_millis", self.queue_timeout_millis)?,
             dispatch: self.dispatch,
@@ -192,8 +196,10 @@ mod tests {
         let unknown = ControlFile { balancer: "power-of-too".into(), ..ControlFile::default() }.check();
         assert_eq!(
             unknown.unwrap_err().to_string(),
-            "control.balancer: found \"power-of-too\", expected one of round-robin, random, least-connections, \
-             power-of-two, least-tokens, model-affinity (did you mean \"power-of-two\"?)"
+            format!(
+                "control.balancer: found \"power-of-too\", expected one of {} (did you mean \"power-of-two\"?)",
+                strategy::names(crate::balance::ALL)
+            )
         );
         let attempts = ControlFile { attempts_max: 9, ..ControlFile::default() }.check();
         assert_eq!(attempts.unwrap_err().to_string(), "control.attempts_max: found 9, expected 1 to 4");

@@ -57,8 +57,8 @@ impl Control {
     pub fn restore(snapshot: Snapshot) -> Self {
         let Snapshot { config, epoch, facts } = snapshot;
         let mut control = Self {
-            scheduler: schedule::build(config.scheduler),
-            balancer: balance::build(config.balancer, &facts.balancer_memory),
+            scheduler: schedule::build(&config.scheduler),
+            balancer: balance::build(&config.balancer, &facts.balancer_memory),
             config,
             epoch,
             facts,
@@ -85,15 +85,15 @@ impl Control {
     pub fn step(&mut self, now: Instant, input: Input, out: &mut Outputs, env: &mut Env<'_>) {
         match input {
             Input::Arrive(arrive) => self.on_arrive(now, arrive, out, env),
-            Input::FirstByte { request, attempt } => self.on_first_byte(request, attempt),
+            Input::FirstByte { request, attempt } => self.on_first_byte(now, request, attempt),
             Input::Progress { request, attempt, tokens } => self.on_progress(request, attempt, tokens),
             Input::Finished { request, attempt, usage } => {
-                self.on_finished(request, attempt, &usage, out, env)
+                self.on_finished(now, request, attempt, &usage, out, env)
             }
             Input::Failed { request, attempt, failure } => {
                 self.on_failed(now, request, attempt, failure, out, env)
             }
-            Input::Gone { request } => self.on_gone(request, out, env),
+            Input::Gone { request } => self.on_gone(now, request, out, env),
             Input::Observed { host, observation } => self.on_observed(now, host, observation, out, env),
             Input::Silent { host } => self.on_silent(now, host),
             Input::Wake => {}
@@ -102,7 +102,7 @@ impl Control {
             Input::HostDeclared { host, declaration } => {
                 self.on_host_declared(now, host, declaration, out, env)
             }
-            Input::Policy(config) => self.on_policy(*config, out, env),
+            Input::Policy(config) => self.on_policy(now, *config, out, env),
         }
         self.expire(now, out);
     }

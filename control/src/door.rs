@@ -211,6 +211,18 @@ pub enum Reason {
     ModelOnDisk,
     /// The only host that could take it.
     OnlyChoice,
+    /// First tokens came soonest there.
+    LeastLatency,
+    /// The first token is expected soonest there.
+    Predicted,
+    /// The conversation hashes to it.
+    Hashed,
+    /// It was sent the longest beginning of the prompt before.
+    PrefixHeld,
+    /// Nothing was under way there.
+    Idle,
+    /// Drawn to learn how it does.
+    Explored,
 }
 
 /// The outputs of one step, in the order in which they were decided. Reused from step to step.

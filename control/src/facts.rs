@@ -1,5 +1,6 @@
 //! What control knows: plain, cloneable, serialisable. Indexes that can be derived from it are derived.
 
+pub mod history;
 pub mod hosts;
 pub mod ledger;
 pub mod models;
@@ -10,6 +11,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use history::HostHistory;
 use hosts::{HostFacts, HostLoad};
 use ledger::Ledger;
 use models::ModelFacts;
@@ -26,6 +28,8 @@ pub struct Facts {
     pub hosts: Vec<HostFacts>,
     /// What is under way on each host, by id: apart from the rest, since balancers read it most.
     pub loads: Vec<HostLoad>,
+    /// What answers taught of each host, by id.
+    pub history: Vec<HostHistory>,
     /// Requests under way.
     pub ledger: Ledger,
     /// Retries that may still be made.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::facts::models::ModelFacts;
 use crate::ids::RequestId;
 use crate::request::Arrive;
-use crate::strategy::Line;
+use crate::strategy::{Chosen, Line};
 use crate::units::Instant;
 
 /// The place of a request in the queue: least first, ties in order of arrival.
@@ -64,8 +64,8 @@ pub const ALL: &[Line<SchedulerKind>] = &[
 
 /// Builds a scheduler.
 #[must_use]
-pub fn build(kind: SchedulerKind) -> Box<dyn Scheduler> {
-    match kind {
+pub fn build(chosen: &Chosen<SchedulerKind>) -> Box<dyn Scheduler> {
+    match chosen.kind {
         SchedulerKind::Fifo => Box::new(fifo::Fifo),
         SchedulerKind::PriorityDeadline => Box::new(priority_deadline::PriorityDeadline),
         SchedulerKind::ShortestJob => Box::new(shortest_job::ShortestJob),

@@ -1,10 +1,14 @@
-//! What every strategy says of itself; the lists `ALL` drive the command line, the docs and the tests.
+//! What every strategy says of itself, and how one is chosen with its parameters. The lists `ALL` drive the command
+//! line, the docs and the tests.
 
-use alloc::format;
+mod choice;
+mod words;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::config::ConfigError;
+pub use choice::{Chosen, Parameters, StrategyFile, choose};
+pub use words::{edits, nearest};
 
 /// A strategy, as printed by `herder strategies`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,51 +23,27 @@ pub struct Strategy {
     pub cost: &'static str,
     /// What it must know.
     pub needs: &'static str,
+    /// What can be set.
+    pub parameters: &'static [Parameter],
+}
+
+/// A whole number that can be set for a strategy; its unit stands in its name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Parameter {
+    /// As written in the strategy's table.
+    pub name: &'static str,
+    /// What it does.
+    pub summary: &'static str,
+    /// Where nothing is written.
+    pub default: u32,
+    /// Least value.
+    pub least: u32,
+    /// Greatest value.
+    pub most: u32,
 }
 
 /// One line of a list `ALL`: the variant and what it says of itself.
 pub type Line<Kind> = (Kind, Strategy);
-
-/// The variant of that name.
-///
-/// # Errors
-/// Where no strategy has it: all names, and the nearest.
-pub fn by_name<Kind: Copy>(key: &'static str, name: &str, all: &[Line<Kind>]) -> Result<Kind, ConfigError> {
-    if let Some((kind, _)) = all.iter().find(|(_, strategy)| strategy.name == name) {
-        return Ok(*kind);
-    }
-    let names: Vec<&str> = all.iter().map(|(_, strategy)| strategy.name).collect();
-    let near = nearest(name, &names).map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
-    Err(ConfigError {
-        key,
-        found: format!("{name:?}"),
-        expected: format!("one of {}{near}", names.join(", ")),
-    })
-}
-
-/// The name within a third of its length in edits (Levenshtein distance), if any; the first of the nearest.
-#[must_use]
-pub fn nearest<'a>(word: &str, names: &[&'a str]) -> Option<&'a str> {
-    let (distance, near) = names.iter().map(|name| (edits(word, name), *name)).min_by_key(|pair| pair.0)?;
-    (distance <= near.len().div_ceil(3)).then_some(near)
-}
-
-/// Levenshtein's distance in characters: insertions, deletions and changes that make one word of the other.
-#[must_use]
-pub fn edits(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, a) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in to.iter().enumerate() {
-            let substitution = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = substitution.min(row[j] + 1).min(row[j + 1] + 1);
-        }
-    }
-    row[to.len()]
-}
 
 /// The name of a kind, for output.
 ///

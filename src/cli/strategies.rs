@@ -1,7 +1,7 @@
 //! `herder strategies`: what can stand in `control.scheduler` and `control.balancer`.
 
 use anyhow::Result;
-use control::strategy::{Line, Strategy};
+use control::strategy::{Line, Parameter, Strategy};
 
 use super::{Ending, print, table};
 
@@ -10,7 +10,10 @@ use super::{Ending, print, table};
 #[command(after_help = "\
 Examples:
   herder strategies
-  herder run --set control.balancer=model-affinity --set control.scheduler=shortest-job")]
+  herder run --set control.balancer=model-affinity --set control.scheduler=shortest-job
+  herder run --set control.balancer.prequal.probes=5
+
+A parameter is set in a table of the strategy's name: [control.balancer.prequal] probes = 5.")]
 pub(super) struct Args {
     /// Print one JSON object instead of tables
     #[arg(long)]
@@ -39,10 +42,16 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
                 "  {}\n    needs:  {}\n    source: {}\n",
                 line.name, line.needs, line.source
             ));
+            for parameter in line.parameters {
+                text.push_str(&format!(
+                    "    {} = {}: {} ({} to {})\n",
+                    parameter.name, parameter.default, parameter.summary, parameter.least, parameter.most
+                ));
+            }
         }
         text.push('\n');
     }
-    text.push_str("Costs are of one decision: n hosts that hold the model, q queued requests.\n");
+    text.push_str("Costs are of one decision: n hosts that hold the model, m models, q queued requests.\n");
     print(&text)?;
     Ok(Ending::Done)
 }
@@ -55,6 +64,17 @@ fn objects(list: &[Strategy]) -> Vec<serde_json::Value> {
     let object = |line: &Strategy| {
         serde_json::json!({
             "name": line.name, "summary": line.summary, "cost": line.cost, "needs": line.needs, "source": line.source,
+            "parameters": parameters(line.parameters),
+        })
+    };
+    list.iter().map(object).collect()
+}
+
+fn parameters(list: &[Parameter]) -> Vec<serde_json::Value> {
+    let object = |parameter: &Parameter| {
+        serde_json::json!({
+            "name": parameter.name, "summary": parameter.summary, "default": parameter.default,
+            "least": parameter.least, "most": parameter.most,
         })
     };
     list.iter().map(object).collect()

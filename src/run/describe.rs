@@ -21,8 +21,8 @@ pub(super) fn info(scenario: &Scenario, fleet: &Fleet, trace: Option<&TraceFacts
         seed: file.seed,
         scenario: file.name.clone(),
         trace: trace.map(|trace| trace.file.file_name().unwrap_or_default().to_string_lossy().into_owned()),
-        scheduler: file.control.scheduler.clone(),
-        balancer: file.control.balancer.clone(),
+        scheduler: file.control.scheduler.to_string(),
+        balancer: file.control.balancer.to_string(),
         details,
         assumptions: assumptions(fleet),
         ..RunInfo::default()

@@ -248,6 +248,11 @@ fn put(node: &mut Node, path: &[(String, Origin)], value: Node, source: &Arc<Tex
             };
             put(element, rest, value, source)
         }
+        // A bare name stands for a table of that name with nothing in it; what is written below it takes its place.
+        Value::String(_) => {
+            *node = Node { origin: origin.clone(), value: Value::Table(Vec::new()) };
+            put(node, path, value, source)
+        }
         other => Err(Report::at(source, origin.span.clone(), format!("there is no key `{name}` here"))
             .label(format!("the key before it holds {}, not a table", Found::of(other)))),
     }

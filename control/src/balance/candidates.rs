@@ -1,13 +1,19 @@
 //! What a balancer sees: the hosts it may choose from.
 
 use crate::draw::Draw;
+use crate::facts::history::HostHistory;
 use crate::facts::hosts::{HostFacts, HostLoad};
 use crate::ids::HostId;
 use crate::index::host_set::HostSet;
+use crate::request::Arrive;
+use crate::units::Instant;
 
 /// The hosts that may be chosen for one request.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidates<'a> {
+    pub(crate) now: Instant,
+    pub(crate) request: &'a Arrive,
+    pub(crate) history: &'a [HostHistory],
     pub(crate) hosts: &'a [HostFacts],
     pub(crate) loads: &'a [HostLoad],
     /// On disk and answering, in order of id.
@@ -15,6 +21,7 @@ pub struct Candidates<'a> {
     /// Those that have the model in memory.
     pub(crate) loaded: &'a HostSet,
     pub(crate) tried: &'a [HostId],
+    pub(crate) prompt_tokens: u32,
 }
 
 /// Draws before the open hosts are counted instead.
@@ -47,6 +54,25 @@ impl Candidates<'_> {
         &self.loads[host.index()]
     }
 
+    /// The request that needs a host.
+    #[must_use]
+    pub const fn request(&self) -> &Arrive {
+        self.request
+    }
+
+    /// When it is decided.
+    #[must_use]
+    pub const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// What answers taught of a host.
+    #[must_use]
+    #[inline]
+    pub fn history(&self, host: HostId) -> &HostHistory {
+        &self.history[host.index()]
+    }
+
     /// All that is known of a host.
     #[must_use]
     pub fn host(&self, host: HostId) -> &HostFacts {
@@ -58,6 +84,27 @@ impl Candidates<'_> {
     #[inline]
     pub fn is_loaded(&self, host: HostId) -> bool {
         self.loaded.contains(host)
+    }
+
+    /// Its declared weight, at least 1; 100 is normal.
+    #[must_use]
+    #[inline]
+    pub fn weight(&self, host: HostId) -> u32 {
+        self.hosts[host.index()].declaration.weight.max(1)
+    }
+
+    /// Expected tokens of the prompt.
+    #[must_use]
+    pub const fn prompt_tokens(&self) -> u32 {
+        self.prompt_tokens
+    }
+
+    /// The most requests that a host may have for less than `percent` of the mean over the eligible, this one included;
+    /// at least 1.
+    #[must_use]
+    pub fn bound(&self, percent: u64) -> u64 {
+        let sum: u64 = self.eligible.iter().map(|host| u64::from(self.load(*host).in_flight)).sum();
+        ((sum + 1) * percent).div_ceil(100 * self.eligible.len() as u64).max(1)
     }
 
     /// The open host with the least value, ties to the lower id.
@@ -84,5 +131,23 @@ impl Candidates<'_> {
         let open = self.open().count() as u32;
         assert!(open > 0, "a balancer is asked only where a host is open");
         self.open().nth(draw.below(open) as usize).expect("drawn below the count")
+    }
+
+    /// An open host by chance, in proportion to its weight, which is at least 1.
+    ///
+    /// # Panics
+    /// Where none is open.
+    #[must_use]
+    pub fn drawn_by(&self, draw: &mut Draw, weight: impl Fn(HostId) -> u64) -> HostId {
+        let sum: u64 = self.open().map(&weight).sum();
+        assert!(sum > 0, "a balancer is asked only where a host is open");
+        let mut left = ((u128::from(draw.bits()) * u128::from(sum)) >> 64) as u64;
+        for host in self.open() {
+            match left.checked_sub(weight(host)) {
+                None => return host,
+                Some(rest) => left = rest,
+            }
+        }
+        unreachable!("what is drawn lies below the sum")
     }
 }

@@ -12,6 +12,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "HAProxy leastconn (src/lb_fwlc.c)",
     cost: "O(n)",
     needs: "requests under way on each host",
+    parameters: &[],
 };
 
 /// Fewest requests.

@@ -13,6 +13,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "least outstanding work (Harchol-Balter 2013, ch. 24), counted in tokens",
     cost: "O(n)",
     needs: "sizes of prompts, lengths of earlier answers",
+    parameters: &[],
 };
 
 /// Least work.

@@ -13,6 +13,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "locality-aware request distribution (Pai et al. 1998), with Ollama's /api/ps",
     cost: "O(n)",
     needs: "models loaded on each host (/api/ps), requests under way",
+    parameters: &[],
 };
 
 /// Loaded first.

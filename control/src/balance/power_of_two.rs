@@ -13,6 +13,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "Mitzenmacher 2001",
     cost: "O(1), O(n) where most are full",
     needs: "requests under way on each host",
+    parameters: &[],
 };
 
 /// Two draws.

@@ -12,6 +12,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "folklore",
     cost: "O(1), O(n) where most are full",
     needs: "nothing",
+    parameters: &[],
 };
 
 /// Chance.

@@ -16,6 +16,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "nginx ngx_http_upstream_round_robin, without weights",
     cost: "O(log n), O(n) where most are full",
     needs: "nothing",
+    parameters: &[],
 };
 
 /// The turn.

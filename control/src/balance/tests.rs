@@ -4,9 +4,13 @@ use alloc::vec::Vec;
 use super::*;
 use crate::door::Declaration;
 use crate::draw::Component;
+use crate::facts::history::HostHistory;
 use crate::facts::hosts::{HostFacts, HostLoad};
+use crate::ids::{ModelId, SessionId};
 use crate::index::host_set::HostSet;
-use crate::units::Instant;
+use crate::request::Arrive;
+use crate::strategy::{Chosen, Parameters, StrategyFile, choose};
+use crate::units::{Instant, Nanos};
 
 /// Hosts with (in flight, limit, outstanding tokens, model loaded).
 struct Fleet {
@@ -14,6 +18,7 @@ struct Fleet {
     loads: Vec<HostLoad>,
     eligible: Vec<HostId>,
     loaded: HostSet,
+    history: Vec<HostHistory>,
 }
 
 fn fleet(hosts: &[(u32, u32, u64, bool)]) -> Fleet {
@@ -32,18 +37,23 @@ fn fleet(hosts: &[(u32, u32, u64, bool)]) -> Fleet {
         loads: loads.collect(),
         eligible: (0..hosts.len() as u32).map(HostId).collect(),
         loaded,
+        history: vec![HostHistory::default(); hosts.len()],
     }
 }
 
+/// The balancer with its defaults.
+fn chosen(kind: BalancerKind) -> Chosen<BalancerKind> {
+    let line = ALL.iter().find(|line| line.0 == kind).unwrap();
+    Chosen { kind, parameters: Parameters::defaults(line.1.parameters) }
+}
+
 fn pick(kind: BalancerKind, fleet: &Fleet, tried: &[HostId], picks: u64) -> Vec<u32> {
-    let candidates = Candidates {
-        hosts: &fleet.hosts,
-        loads: &fleet.loads,
-        eligible: &fleet.eligible,
-        loaded: &fleet.loaded,
-        tried,
-    };
-    let mut balancer = build(kind, &[]);
+    pick_for(&Arrive::default(), kind, fleet, tried, picks)
+}
+
+fn pick_for(request: &Arrive, kind: BalancerKind, fleet: &Fleet, tried: &[HostId], picks: u64) -> Vec<u32> {
+    let candidates = Candidates { tried, ..fleet.candidates(request) };
+    let mut balancer = build(&chosen(kind), &[]);
     let picks =
         (0..picks).map(|i| balancer.pick(&candidates, &mut Draw::new(3, Component::Balancer, i, 0)).host.0);
     picks.collect()
@@ -102,4 +112,178 @@ fn random_picks_each_as_often() {
         let count = picks.iter().filter(|p| **p == host).count();
         assert!(count.abs_diff(2_000) < 4 * 39, "host {host} was picked {count} times of 8,000");
     }
+}
+
+impl Fleet {
+    fn candidates<'a>(&'a self, request: &'a Arrive) -> Candidates<'a> {
+        Candidates {
+            now: Instant::ZERO,
+            request,
+            history: &self.history,
+            hosts: &self.hosts,
+            loads: &self.loads,
+            eligible: &self.eligible,
+            loaded: &self.loaded,
+            tried: &[],
+            prompt_tokens: 100,
+        }
+    }
+
+    /// First tokens take so many milliseconds on each host.
+    fn with_latency(mut self, millis: &[u64]) -> Self {
+        for (history, millis) in self.history.iter_mut().zip(millis) {
+            history.on_first_byte(Instant::ZERO, ModelId(0), Nanos::from_millis(*millis), false);
+        }
+        self
+    }
+
+    fn with_weights(mut self, weights: &[u32]) -> Self {
+        for (host, weight) in self.hosts.iter_mut().zip(weights) {
+            host.declaration.weight = *weight;
+        }
+        self
+    }
+}
+
+fn count(picks: &[u32], host: u32) -> usize {
+    picks.iter().filter(|pick| **pick == host).count()
+}
+
+#[test]
+fn weighted_turns_are_spread_evenly() {
+    let fleet = fleet(&[(0, 9, 0, false); 3]).with_weights(&[5, 1, 1]);
+    assert_eq!(pick(BalancerKind::WeightedRoundRobin, &fleet, &[], 7), [0, 0, 1, 0, 2, 0, 0]);
+}
+
+#[test]
+fn weighted_chance_follows_the_weights() {
+    let fleet = fleet(&[(0, 9, 0, false); 3]).with_weights(&[500, 200, 100]);
+    let picks = pick(BalancerKind::WeightedRandom, &fleet, &[], 8_000);
+    for (host, expected) in [(0, 5_000), (1, 2_000), (2, 1_000)] {
+        assert!(count(&picks, host).abs_diff(expected) < 4 * 44, "host {host}: {}", count(&picks, host));
+    }
+}
+
+#[test]
+fn least_load_weighs_requests_and_prefers_the_lower_tier() {
+    let mut fleet =
+        fleet(&[(3, 9, 0, false), (1, 9, 0, false), (0, 9, 0, false)]).with_weights(&[400, 100, 100]);
+    fleet.hosts[2].declaration.tier = 1;
+    assert_eq!(
+        pick(BalancerKind::LeastLoad, &fleet, &[], 1),
+        [0],
+        "(3 + 1) / 400 is less than (1 + 1) / 100"
+    );
+    assert_eq!(pick(BalancerKind::LeastLoad, &fleet, &[HostId(0), HostId(1)], 1), [2]);
+}
+
+#[test]
+fn slow_hosts_are_avoided_by_all_that_know_latency() {
+    let fleet = fleet(&[(1, 9, 0, false); 4]).with_latency(&[400, 90, 410, 395]);
+    assert_eq!(pick(BalancerKind::Latency, &fleet, &[], 2), [1, 1]);
+    assert_eq!(pick(BalancerKind::Bandit, &fleet, &[], 1), [1]);
+    for kind in [BalancerKind::PeakEwma, BalancerKind::Prequal, BalancerKind::Adaptive, BalancerKind::Bandit]
+    {
+        let picks = pick(kind, &fleet, &[], 4_000);
+        assert!(count(&picks, 1) > 1_500, "{kind:?} picks the fast host {} times of 4,000", count(&picks, 1));
+        assert!(kind == BalancerKind::PeakEwma || count(&picks, 0) > 0, "{kind:?} never looks elsewhere");
+    }
+}
+
+#[test]
+fn adaptive_weights_stay_between_their_bounds() {
+    let fleet = fleet(&[(0, 9, 0, false); 6]).with_latency(&[1, 1, 1, 1, 1, 1_000_000]);
+    let picks = pick(BalancerKind::Adaptive, &fleet, &[], 8_400);
+    // 20 % of the mean's weight beside five times 400 %.
+    assert!(count(&picks, 5).abs_diff(83) < 4 * 9, "{}", count(&picks, 5));
+}
+
+#[test]
+fn peaks_count_in_proportion_to_load() {
+    let fleet = fleet(&[(0, 9, 0, false), (8, 9, 0, false)]).with_latency(&[80, 10]);
+    let picks = pick(BalancerKind::PeakEwma, &fleet, &[], 1_000);
+    assert!(count(&picks, 0) > 700, "80 ms × 1 is less than 10 ms × 9: {}", count(&picks, 0));
+}
+
+#[test]
+fn hot_hosts_are_left_out_even_where_they_are_fast() {
+    let mut loads = [(1, 9, 0, false); 10];
+    loads[0].0 = 8;
+    let mut latency = [50; 10];
+    latency[0] = 1;
+    let picks = pick(BalancerKind::Prequal, &fleet(&loads).with_latency(&latency), &[], 2_000);
+    assert!(count(&picks, 0) < 60, "{}", count(&picks, 0));
+}
+
+#[test]
+fn conversations_hash_to_one_host_until_it_carries_too_much() {
+    let request = |session| Arrive { session: Some(SessionId(session)), ..Arrive::default() };
+    let idle = fleet(&[(0, 99, 0, false); 8]);
+    let home =
+        |session, fleet: &Fleet| pick_for(&request(session), BalancerKind::BoundedHash, fleet, &[], 1)[0];
+    let homes: Vec<u32> = (0..800).map(|session| home(session, &idle)).collect();
+    for host in 0..8 {
+        assert!(count(&homes, host).abs_diff(100) < 4 * 10, "host {host} is home to {}", count(&homes, host));
+    }
+    let mut loads = [(4, 99, 0, false); 8];
+    loads[home(1, &idle) as usize].0 = 40;
+    assert_ne!(home(1, &fleet(&loads)), home(1, &idle));
+    // A host that goes moves only what was its own.
+    let mut fewer = fleet(&[(0, 99, 0, false); 8]);
+    fewer.eligible.remove(3);
+    for session in (0..800).filter(|session| home(*session, &idle) != 3) {
+        assert_eq!(home(session, &fewer), home(session, &idle));
+    }
+}
+
+#[test]
+fn longest_known_beginning_decides_until_its_host_carries_too_much() {
+    let request = |blocks: &[u64]| Arrive { prefix: blocks.into(), ..Arrive::default() };
+    let mut balancer = build(&chosen(BalancerKind::PrefixAffinity), &[]);
+    let mut go = |fleet: &Fleet, request: &Arrive| {
+        balancer.pick(&fleet.candidates(request), &mut Draw::new(3, Component::Balancer, 0, 0)).host.0
+    };
+    let busy = |at: usize| {
+        let mut loads = [(3, 99, 0, false); 3];
+        loads[at].0 = 2;
+        fleet(&loads)
+    };
+    assert_eq!(go(&busy(2), &request(&[1, 2])), 2);
+    assert_eq!(go(&busy(0), &request(&[1, 3])), 2, "the first block is known there");
+    assert_eq!(go(&busy(0), &request(&[9])), 0);
+    assert_eq!(go(&busy(1), &request(&[9, 10])), 0);
+    let mut overrun = fleet(&[(1, 99, 0, false); 3]);
+    overrun.loads[2].in_flight = 30;
+    assert_ne!(go(&overrun, &request(&[1, 2])), 2);
+}
+
+#[test]
+fn forgotten_blocks_are_the_longest_unused() {
+    let file = StrategyFile { name: "prefix-affinity".into(), parameters: [("blocks_max".into(), 2)].into() };
+    let mut balancer = build(&choose("balancer", &file, ALL).unwrap(), &[]);
+    let hosts = fleet(&[(0, 9, 0, false); 3]);
+    for block in [1, 2, 1, 3] {
+        let request = Arrive { prefix: [block].into(), ..Arrive::default() };
+        balancer.pick(&hosts.candidates(&request), &mut Draw::new(3, Component::Balancer, 0, 0));
+    }
+    assert_eq!(balancer.memory().len(), 2 * 2, "two blocks, each with its host");
+}
+
+#[test]
+fn idle_hosts_are_joined_in_turn() {
+    let idle = fleet(&[(0, 9, 0, false), (1, 9, 0, false), (0, 9, 0, false)]);
+    assert_eq!(pick(BalancerKind::JoinIdle, &idle, &[], 4), [0, 2, 0, 2]);
+}
+
+#[test]
+fn prediction_weighs_a_load_against_the_work_under_way() {
+    let mut hosts = fleet(&[(4, 9, 2_000, true), (0, 9, 0, false)]);
+    hosts.hosts[0].declaration.slots = 4;
+    assert_eq!(
+        pick(BalancerKind::Predictive, &hosts, &[], 1),
+        [1],
+        "2,000 tokens in 4 slots take longer than a load"
+    );
+    hosts.loads[0].outstanding_tokens = 200;
+    assert_eq!(pick(BalancerKind::Predictive, &hosts, &[], 1), [0]);
 }

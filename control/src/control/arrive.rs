@@ -15,6 +15,7 @@ impl Control {
         let slot = self.facts.ledger.insert(Entry {
             arrive,
             arrived_at: now,
+            dispatched_at: now,
             epoch: self.epoch,
             state: State::Queued,
             attempts: 0,
@@ -43,7 +44,7 @@ impl Control {
             self.facts.ledger.remove(slot);
             out.push(Output::Reject { request, reason });
         } else if goes_out {
-            let sent = self.send(slot, out, env);
+            let sent = self.send(now, slot, out, env);
             debug_assert!(sent, "a request that tried no host yet can go to any open one");
         } else {
             self.enqueue_timed(slot, env);

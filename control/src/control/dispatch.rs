@@ -6,16 +6,17 @@ use crate::door::{Dispatch, Env, Output, Outputs, Reason, Stage};
 use crate::draw::{Component, Draw};
 use crate::facts::ledger::{Slot, State};
 use crate::ids::ModelId;
+use crate::units::Instant;
 
 impl Control {
     /// Lets out what can go.
-    pub(super) fn pump(&mut self, out: &mut Outputs, env: &mut Env<'_>) {
+    pub(super) fn pump(&mut self, now: Instant, out: &mut Outputs, env: &mut Env<'_>) {
         if self.indexes.waiting.is_empty() {
             return;
         }
         while let Some((model, slot)) = self.first_in_order() {
             self.indexes.dequeue(model, slot);
-            if !self.send(slot, out, env) {
+            if !self.send(now, slot, out, env) {
                 self.parked.push(slot);
             }
         }
@@ -35,15 +36,21 @@ impl Control {
     }
 
     /// Sends a queued request (that is in no index) to a host. False where every open host was tried already.
-    pub(super) fn send(&mut self, slot: Slot, out: &mut Outputs, env: &mut Env<'_>) -> bool {
+    pub(super) fn send(&mut self, now: Instant, slot: Slot, out: &mut Outputs, env: &mut Env<'_>) -> bool {
         let entry = self.facts.ledger.get(slot);
         let (request, model, attempt) = (entry.arrive.request, entry.arrive.model, entry.attempts);
+        let facts = &self.facts.models[model.index()];
+        let prompt_tokens = facts.expected_prompt_tokens(entry.arrive.prompt_bytes);
         let candidates = Candidates {
+            now,
+            request: &entry.arrive,
+            history: &self.facts.history,
             hosts: &self.facts.hosts,
             loads: &self.facts.loads,
             eligible: &self.indexes.models[model.index()].eligible,
             loaded: &self.indexes.models[model.index()].loaded,
             tried: entry.tried(),
+            prompt_tokens,
         };
         if attempt > 0 && candidates.open().next().is_none() {
             return false;
@@ -58,13 +65,12 @@ impl Control {
         assert!(candidates.is_open(pick.host), "a balancer picks an open host");
 
         let warm = candidates.is_loaded(pick.host);
-        let facts = &self.facts.models[model.index()];
-        let prompt_tokens = facts.expected_prompt_tokens(entry.arrive.prompt_bytes);
         let output_tokens = facts.expected_output_tokens(entry.arrive.num_predict);
         let charged_tokens = prompt_tokens.saturating_add(output_tokens);
 
         let entry = self.facts.ledger.get_mut(slot);
         entry.state = State::Sent;
+        entry.dispatched_at = now;
         entry.tried[attempt as usize] = pick.host;
         entry.attempts = attempt + 1;
         entry.cold = !warm;

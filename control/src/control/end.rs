@@ -8,12 +8,15 @@ use crate::request::{Failure, Reject, Usage};
 use crate::units::Instant;
 
 impl Control {
-    pub(super) fn on_first_byte(&mut self, request: RequestId, attempt: u8) {
-        if let Some(slot) = self.running(request, attempt) {
-            let entry = self.facts.ledger.get_mut(slot);
-            assert!(entry.state == State::Sent, "one attempt at most is past its first byte, and once");
-            entry.state = State::Streaming;
-        }
+    pub(super) fn on_first_byte(&mut self, now: Instant, request: RequestId, attempt: u8) {
+        let Some(slot) = self.running(request, attempt) else { return };
+        let entry = self.facts.ledger.get_mut(slot);
+        assert!(entry.state == State::Sent, "one attempt at most is past its first byte, and once");
+        entry.state = State::Streaming;
+        let (model, cold) = (entry.arrive.model, entry.cold);
+        let ttft = now.since(entry.dispatched_at);
+        let host = entry.host().expect("a running request has a host");
+        self.facts.history[host.index()].on_first_byte(now, model, ttft, cold);
     }
 
     pub(super) fn on_progress(&mut self, request: RequestId, attempt: u8, tokens: u32) {
@@ -24,6 +27,7 @@ impl Control {
 
     pub(super) fn on_finished(
         &mut self,
+        now: Instant,
         request: RequestId,
         attempt: u8,
         usage: &Usage,
@@ -32,11 +36,14 @@ impl Control {
     ) {
         let Some(slot) = self.running(request, attempt) else { return };
         let arrive = &self.facts.ledger.get(slot).arrive;
-        self.facts.models[arrive.model.index()].learn(arrive.prompt_bytes, usage);
+        let model = arrive.model;
+        self.facts.models[model.index()].learn(arrive.prompt_bytes, usage);
+        let host = self.host_of(slot);
+        self.facts.history[host.index()].on_finished(now, model, usage);
         self.release(slot);
         self.facts.ledger.remove(slot);
         self.facts.counters.finished += 1;
-        self.pump(out, env);
+        self.pump(now, out, env);
     }
 
     pub(super) fn on_failed(
@@ -49,6 +56,8 @@ impl Control {
         env: &mut Env<'_>,
     ) {
         let Some(slot) = self.running(request, attempt) else { return };
+        let host = self.host_of(slot);
+        self.facts.history[host.index()].failed += 1;
         self.release(slot);
         if self.may_retry(now, slot, failure) {
             self.facts.counters.retries += 1;
@@ -60,10 +69,10 @@ impl Control {
             self.facts.counters.failed += 1;
             out.push(Output::Fail { request, failure });
         }
-        self.pump(out, env);
+        self.pump(now, out, env);
     }
 
-    pub(super) fn on_gone(&mut self, request: RequestId, out: &mut Outputs, env: &mut Env<'_>) {
+    pub(super) fn on_gone(&mut self, now: Instant, request: RequestId, out: &mut Outputs, env: &mut Env<'_>) {
         let Some(slot) = self.facts.ledger.find(request) else {
             self.facts.counters.late += 1;
             return;
@@ -79,7 +88,7 @@ impl Control {
         }
         self.facts.ledger.remove(slot);
         self.facts.counters.cancelled += 1;
-        self.pump(out, env);
+        self.pump(now, out, env);
     }
 
     /// Rejects what has waited for too long.

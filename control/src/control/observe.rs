@@ -28,7 +28,7 @@ impl Control {
         self.index_loaded(host, true);
         if moves {
             self.index_stored(host, true);
-            self.pump(out, env);
+            self.pump(now, out, env);
         }
     }
 

@@ -7,6 +7,7 @@ use super::indexes::ModelIndex;
 use crate::balance;
 use crate::config::Config;
 use crate::door::{Declaration, Env, Outputs};
+use crate::facts::history::HostHistory;
 use crate::facts::hosts::{HostFacts, HostLoad};
 use crate::facts::models::ModelFacts;
 use crate::ids::{Epoch, HostId, ModelId, TenantId};
@@ -36,6 +37,7 @@ impl Control {
         if host.index() == self.facts.hosts.len() {
             self.facts.hosts.push(HostFacts::declared(declaration, now));
             self.facts.loads.push(HostLoad::default());
+            self.facts.history.push(HostHistory::default());
         } else {
             assert!(host.index() < self.facts.hosts.len(), "host ids rise without gaps");
             self.index_stored(host, false);
@@ -43,21 +45,21 @@ impl Control {
         }
         self.facts.loads[host.index()].limit = self.limit(host);
         self.index_stored(host, true);
-        self.pump(out, env);
+        self.pump(now, out, env);
     }
 
     /// Installs another config: requests that were let out keep the leases they have, the queue is ordered anew.
-    pub(super) fn on_policy(&mut self, config: Config, out: &mut Outputs, env: &mut Env<'_>) {
+    pub(super) fn on_policy(&mut self, now: Instant, config: Config, out: &mut Outputs, env: &mut Env<'_>) {
         if config.balancer == self.config.balancer {
             self.facts.balancer_memory = self.balancer.memory();
         } else {
             self.facts.balancer_memory.clear();
         }
-        self.scheduler = schedule::build(config.scheduler);
-        self.balancer = balance::build(config.balancer, &self.facts.balancer_memory);
+        self.scheduler = schedule::build(&config.scheduler);
+        self.balancer = balance::build(&config.balancer, &self.facts.balancer_memory);
         self.config = config;
         self.epoch = Epoch(self.epoch.0 + 1);
         self.rebuild_indexes();
-        self.pump(out, env);
+        self.pump(now, out, env);
     }
 }

@@ -1,4 +1,3 @@
-use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -70,7 +69,7 @@ fn sent(outputs: &[Output]) -> Vec<(u64, u32)> {
 }
 
 fn file() -> ControlFile {
-    ControlFile { balancer: "round-robin".to_string(), ..ControlFile::default() }
+    ControlFile { balancer: "round-robin".into(), ..ControlFile::default() }
 }
 
 #[test]

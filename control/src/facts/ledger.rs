@@ -31,6 +31,8 @@ pub struct Entry {
     pub arrive: Arrive,
     /// When.
     pub arrived_at: Instant,
+    /// When the last attempt was let out.
+    pub dispatched_at: Instant,
     /// Under which config.
     pub epoch: Epoch,
     /// Where it is now.

@@ -10,6 +10,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "Erlang 1909; Ollama server/sched.go",
     cost: "O(log q)",
     needs: "nothing",
+    parameters: &[],
 };
 
 /// The order of arrival.

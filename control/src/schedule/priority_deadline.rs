@@ -12,6 +12,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "Liu and Layland 1973 (earliest deadline first)",
     cost: "O(log q)",
     needs: "priorities and deadlines of requests",
+    parameters: &[],
 };
 
 /// Priority, then deadline.

@@ -11,6 +11,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "Schrage 1968 (shortest processing time), with estimates",
     cost: "O(log q)",
     needs: "lengths of earlier answers, sizes of prompts",
+    parameters: &[],
 };
 
 /// How many prompt tokens take the time of one generated token; prefill is that much faster per token on the GPUs of

@@ -218,6 +218,7 @@ impl Source<'_> {
     fn control_key(&self, key: &str) -> usize {
         let Ok(table) = toml::de::DeTable::parse(self.text) else { return 0 };
         let control = table.get_ref().get("control").and_then(|control| control.get_ref().as_table());
+        let key = key.split('.').next().unwrap_or(key);
         control.and_then(|control| control.get(key)).map_or(0, |value| value.span().start)
     }
 }
@@ -246,7 +247,7 @@ impl ServeConfig {
         let control = file
             .control
             .check()
-            .map_err(|error| source.wrong(source.control_key(error.key), error.to_string()))?;
+            .map_err(|error| source.wrong(source.control_key(&error.key), error.to_string()))?;
         let serve_at = file.serve.span().start;
         let serve = file.serve.into_inner();
         let listen = *serve.listen.get_ref();

@@ -1,0 +1,31 @@
+//! Fewest requests under way for the host's weight, hosts of a lower tier first: the "least effective load" of what a
+//! gateway can see of Ollama hosts, which tell nothing of their CPU or GPU.
+
+use super::{Balancer, Candidates, Pick};
+use crate::door::Reason;
+use crate::draw::Draw;
+use crate::strategy::Strategy;
+
+/// What it says of itself.
+pub(super) const STRATEGY: Strategy = Strategy {
+    name: "least-load",
+    summary: "lowest tier with room, there the fewest requests under way for the declared weight",
+    source: "Linux Virtual Server, weighted least-connection scheduling (Zhang 2000), with tiers",
+    cost: "O(n)",
+    needs: "declared weights and tiers, requests under way on each host",
+    parameters: &[],
+};
+
+/// Requests for weight.
+#[derive(Debug)]
+pub(super) struct LeastLoad;
+
+impl Balancer for LeastLoad {
+    fn pick(&mut self, candidates: &Candidates<'_>, _: &mut Draw) -> Pick {
+        let load = |host| {
+            let requests = u64::from(candidates.load(host).in_flight) + 1;
+            (candidates.host(host).declaration.tier, (requests << 32) / u64::from(candidates.weight(host)))
+        };
+        Pick { host: candidates.least(load), reason: Reason::LeastWork }
+    }
+}

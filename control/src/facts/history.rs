@@ -1,0 +1,183 @@
+//! What answers taught of each host: how long first tokens take there, and how fast each model runs.
+//!
+//! Means decay with time, so that a host that has become slow, or fast again, is seen as it is. Kept with the facts, not
+//! with a strategy: whoever decides next starts from it.
+
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::ModelId;
+use crate::request::Usage;
+use crate::units::{Instant, Nanos};
+
+/// Time constant of the decay: Finagle's peak EWMA takes 10 s too.
+const DECAY: Nanos = Nanos::from_secs(10);
+/// A value weighs at least so much, in thousandths: answers that come together must count, too.
+const WEIGHT_MIN: u64 = 50;
+
+/// A mean that forgets: `value += (sample − value) × dt / (dt + 10 s)`, the first-order form of an exponential decay, in
+/// integers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Mean {
+    value: u64,
+    at: Option<Instant>,
+}
+
+impl Mean {
+    /// The mean; `None` before the first value.
+    #[must_use]
+    #[inline]
+    pub fn get(&self) -> Option<u64> {
+        self.at.map(|_| self.value)
+    }
+
+    /// Takes a value in.
+    pub fn add(&mut self, now: Instant, sample: u64) {
+        self.value = match self.at {
+            None => sample,
+            Some(at) => {
+                let span = now.since(at).0;
+                let weight = (span / (span.saturating_add(DECAY.0) / 1_000).max(1)).clamp(WEIGHT_MIN, 1_000);
+                let (old, new) = (u128::from(self.value), u128::from(sample));
+                ((old * u128::from(1_000 - weight) + new * u128::from(weight)) / 1_000) as u64
+            }
+        };
+        self.at = Some(now);
+    }
+
+    /// Takes a value in that counts at once where it is above the mean.
+    pub fn add_peak(&mut self, now: Instant, sample: u64) {
+        if self.get().is_some_and(|value| sample > value) {
+            self.value = sample;
+            self.at = Some(now);
+        } else {
+            self.add(now, sample);
+        }
+    }
+}
+
+/// One model on one host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Pace {
+    /// Time of a generated token, in nanoseconds.
+    pub output_token: Mean,
+    /// Time of an evaluated prompt token, in picoseconds.
+    pub prompt_token_picos: Mean,
+    /// First token where the model had to be loaded, in nanoseconds.
+    pub cold_ttft: Mean,
+}
+
+/// One host.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct HostHistory {
+    /// From dispatch to first byte, in nanoseconds.
+    pub ttft: Mean,
+    /// The same, with rises counted at once.
+    pub ttft_peak: Mean,
+    /// Answers finished there.
+    pub finished: u64,
+    /// Attempts that failed there.
+    pub failed: u64,
+    paces: Vec<(ModelId, Pace)>,
+}
+
+impl HostHistory {
+    /// A first byte came after `ttft`; `cold`: the model was not loaded when the request was sent.
+    pub fn on_first_byte(&mut self, now: Instant, model: ModelId, ttft: Nanos, cold: bool) {
+        self.ttft.add(now, ttft.0);
+        self.ttft_peak.add_peak(now, ttft.0);
+        if cold {
+            self.pace_mut(model).cold_ttft.add(now, ttft.0);
+        }
+    }
+
+    /// An answer is complete.
+    pub fn on_finished(&mut self, now: Instant, model: ModelId, usage: &Usage) {
+        self.finished += 1;
+        let pace = self.pace_mut(model);
+        let gaps = u64::from(usage.output_tokens).saturating_sub(1);
+        if let Some(nanos) = usage.eval.0.checked_div(gaps).filter(|nanos| *nanos > 0) {
+            pace.output_token.add(now, nanos);
+        }
+        let picos = u128::from(usage.prompt_eval.0) * 1_000;
+        if let Some(picos) = picos.checked_div(u128::from(usage.prompt_tokens)).filter(|picos| *picos > 0) {
+            pace.prompt_token_picos.add(now, picos.min(u128::from(u64::MAX)) as u64);
+        }
+    }
+
+    /// What is known of a model here.
+    #[must_use]
+    pub fn pace(&self, model: ModelId) -> Option<&Pace> {
+        let at = self.paces.binary_search_by_key(&model, |pace| pace.0).ok()?;
+        Some(&self.paces[at].1)
+    }
+
+    fn pace_mut(&mut self, model: ModelId) -> &mut Pace {
+        let at = match self.paces.binary_search_by_key(&model, |pace| pace.0) {
+            Ok(at) => at,
+            Err(at) => {
+                self.paces.insert(at, (model, Pace::default()));
+                at
+            }
+        };
+        &mut self.paces[at].1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Instant {
+        Instant::ZERO + Nanos::from_millis(millis)
+    }
+
+    #[test]
+    fn a_mean_moves_half_way_in_its_time_constant() {
+        let mut mean = Mean::default();
+        assert_eq!(mean.get(), None);
+        mean.add(at(0), 1_000);
+        mean.add(at(10_000), 2_000);
+        assert_eq!(mean.get(), Some(1_500));
+        mean.add(at(10_000), 2_500);
+        assert_eq!(mean.get(), Some(1_550), "what comes at once counts a twentieth");
+    }
+
+    #[test]
+    fn a_peak_counts_at_once_and_is_forgotten_slowly() {
+        let mut mean = Mean::default();
+        mean.add_peak(at(0), 100);
+        mean.add_peak(at(1), 900);
+        assert_eq!(mean.get(), Some(900));
+        mean.add_peak(at(2), 100);
+        assert_eq!(mean.get(), Some(860));
+    }
+
+    #[test]
+    fn times_at_their_limit_do_not_overflow() {
+        let mut mean = Mean::default();
+        mean.add(Instant::ZERO, u64::MAX);
+        mean.add(Instant::MAX, u64::MAX);
+        mean.add_peak(Instant::MAX, 0);
+        assert!(mean.get().is_some());
+    }
+
+    #[test]
+    fn paces_are_kept_by_model() {
+        let mut history = HostHistory::default();
+        let usage = Usage {
+            prompt_tokens: 100,
+            output_tokens: 11,
+            prompt_eval: Nanos(50_000),
+            eval: Nanos(1_000),
+            ..Usage::default()
+        };
+        history.on_finished(at(1), ModelId(3), &usage);
+        history.on_finished(at(1), ModelId(1), &Usage { output_tokens: 1, ..usage });
+        assert_eq!(history.pace(ModelId(3)).unwrap().output_token.get(), Some(100));
+        assert_eq!(history.pace(ModelId(3)).unwrap().prompt_token_picos.get(), Some(500_000));
+        assert_eq!(history.pace(ModelId(1)).unwrap().output_token.get(), None, "one token has no gap");
+        assert_eq!(history.pace(ModelId(2)), None);
+    }
+}
