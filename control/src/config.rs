@@ -22,6 +22,8 @@ pub struct ControlFile {
     pub scheduler: StrategyFile,
     /// Choice of host: a name from `herder strategies`, or a table of the name with parameters.
     pub balancer: StrategyFile,
+    /// A request that has waited for so long goes before all others, in order of arrival; never where absent.
+    pub aging_millis: Option<u64>,
     /// Most requests that wait in the queue; more are rejected.
     pub queue_requests_max: u32,
     /// Longest wait in the queue.
@@ -60,6 +62,7 @@ impl Default for ControlFile {
         Self {
             scheduler: "fifo".into(),
             balancer: "power-of-two".into(),
+            aging_millis: None,
             queue_requests_max: 10_000,
             queue_timeout_millis: 600_000,
             dispatch: DispatchLimit::Slots,
@@ -80,6 +83,8 @@ pub struct Config {
     pub scheduler: Chosen<SchedulerKind>,
     /// Choice of host.
     pub balancer: Chosen<BalancerKind>,
+    /// From what wait on a request goes before all others.
+    pub aging: Option<Nanos>,
     /// Most requests that wait in the queue.
     pub queue_requests_max: u32,
     /// Longest wait in the queue.
@@ -158,6 +163,7 @@ impl ControlFile {
         Ok(Config {
             scheduler: strategy::choose("scheduler", &self.scheduler, crate::schedule::ALL)?,
             balancer: strategy::choose("balancer", &self.balancer, crate::balance::ALL)?,
+            aging: self.aging_millis.map(|aging| millis("aging_millis", aging)).transpose()?,
             queue_requests_max: within("queue_requests_max", self.queue_requests_max, 0, 10_000_000)?,
             queue_timeout: millis("queue_timeout_millis", self.queue_timeout_millis)?,
             dispatch: self.dispatch,

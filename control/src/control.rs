@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::door::{Env, Input, Outputs};
 use crate::facts::Facts;
 use crate::ids::Epoch;
-use crate::schedule::{self, Scheduler};
+use crate::schedule::{self, Head, Scheduler};
 use crate::units::Instant;
 
 use indexes::Indexes;
@@ -32,6 +32,8 @@ pub struct Control {
     indexes: Indexes,
     /// Scratch of `dispatch`: requests whose open hosts they have all tried.
     parked: Vec<u32>,
+    /// Scratch of `dispatch`: requests of which one goes next.
+    heads: Vec<Head>,
 }
 
 /// Everything from which control can be built again as it was.
@@ -57,13 +59,14 @@ impl Control {
     pub fn restore(snapshot: Snapshot) -> Self {
         let Snapshot { config, epoch, facts } = snapshot;
         let mut control = Self {
-            scheduler: schedule::build(&config.scheduler),
+            scheduler: schedule::build(&config.scheduler, &facts.scheduler_memory),
             balancer: balance::build(&config.balancer, &facts.balancer_memory),
             config,
             epoch,
             facts,
             indexes: Indexes::default(),
             parked: Vec::new(),
+            heads: Vec::new(),
         };
         control.rebuild_indexes();
         control
@@ -74,6 +77,7 @@ impl Control {
     pub fn snapshot(&self) -> Snapshot {
         let mut facts = self.facts.clone();
         facts.balancer_memory = self.balancer.memory();
+        facts.scheduler_memory = self.scheduler.memory();
         Snapshot { config: self.config.clone(), epoch: self.epoch, facts }
     }
 

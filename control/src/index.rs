@@ -2,3 +2,4 @@
 
 pub mod heap;
 pub mod host_set;
+pub mod queue;

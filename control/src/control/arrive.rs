@@ -5,6 +5,7 @@ use crate::door::{Env, Output, Outputs, Stage};
 use crate::facts::ledger::{ATTEMPTS_MAX, Entry, State};
 use crate::ids::HostId;
 use crate::request::{Arrive, Reject};
+use crate::schedule::Group;
 use crate::units::Instant;
 
 impl Control {
@@ -18,10 +19,12 @@ impl Control {
             dispatched_at: now,
             epoch: self.epoch,
             state: State::Queued,
+            group: Group::default(),
             attempts: 0,
             tried: [HostId(0); ATTEMPTS_MAX],
             cold: false,
             charged_tokens: 0,
+            charged_prompt_tokens: 0,
             progress_tokens: 0,
         });
         self.facts.counters.queued += 1;
@@ -47,13 +50,14 @@ impl Control {
             let sent = self.send(now, slot, out, env);
             debug_assert!(sent, "a request that tried no host yet can go to any open one");
         } else {
-            self.enqueue_timed(slot, env);
+            self.enter(slot, env);
         }
     }
 
-    /// Puts a request into the queue, with the time it takes.
-    pub(super) fn enqueue_timed(&mut self, slot: u32, env: &mut Env<'_>) {
+    /// Puts a request into the queue, and tells the scheduler of it.
+    pub(super) fn enter(&mut self, slot: u32, env: &mut Env<'_>) {
         env.meter.enter(Stage::Schedule);
+        self.scheduler.enter(&self.facts.ledger.get(slot).arrive);
         self.enqueue(slot);
         env.meter.leave(Stage::Schedule);
     }

@@ -5,8 +5,8 @@ use crate::balance::Candidates;
 use crate::door::{Dispatch, Env, Output, Outputs, Reason, Stage};
 use crate::draw::{Component, Draw};
 use crate::facts::ledger::{Slot, State};
-use crate::ids::ModelId;
-use crate::units::Instant;
+use crate::schedule::{Group, Head};
+use crate::units::{Instant, Nanos};
 
 impl Control {
     /// Lets out what can go.
@@ -14,9 +14,14 @@ impl Control {
         if self.indexes.waiting.is_empty() {
             return;
         }
-        while let Some((model, slot)) = self.first_in_order() {
-            self.indexes.dequeue(model, slot);
-            if !self.send(now, slot, out, env) {
+        while let Some(slot) = self.indexes.aged(now) {
+            self.requeue(slot, Group::AGED);
+        }
+        while let Some(Head { model, group, slot, .. }) = self.next_head(now) {
+            self.indexes.dequeue(model, group, slot);
+            if self.send(now, slot, out, env) {
+                self.scheduler.leave(&self.facts.ledger.get(slot).arrive);
+            } else {
                 self.parked.push(slot);
             }
         }
@@ -25,22 +30,50 @@ impl Control {
         }
     }
 
-    /// The first queued request, in the scheduler's order, whose model has an open host.
-    fn first_in_order(&self) -> Option<(ModelId, Slot)> {
-        let heads = self.indexes.waiting.iter().filter_map(|&model| {
+    fn requeue(&mut self, slot: Slot, group: Group) {
+        let entry = self.facts.ledger.get_mut(slot);
+        self.indexes.dequeue(entry.arrive.model, entry.group, slot);
+        entry.group = group;
+        self.enqueue(slot);
+    }
+
+    /// The queued request that goes next, of those whose model has an open host: one that has waited for too long, else
+    /// the scheduler's choice.
+    fn next_head(&mut self, now: Instant) -> Option<Head> {
+        let looks = self.scheduler.looks_at_heads();
+        self.heads.clear();
+        for &model in &self.indexes.waiting {
             let index = &self.indexes.models[model.index()];
-            let (key, slot) = index.queue.peek()?;
-            (index.open_len > 0).then_some((key, model, slot))
-        });
-        heads.min_by_key(|head| head.0).map(|(_, model, slot)| (model, slot))
+            if index.open_len == 0 {
+                continue;
+            }
+            for (group, key, slot) in index.queue.heads() {
+                let mut head =
+                    Head { model, group, key, slot, tokens: 0, waited: Nanos::ZERO, loaded: false };
+                if looks {
+                    let entry = self.facts.ledger.get(slot);
+                    head.tokens = self.facts.models[model.index()].expected(&entry.arrive).total();
+                    head.waited = now.since(entry.arrived_at);
+                    let mut open =
+                        index.eligible.iter().filter(|host| self.facts.loads[host.index()].has_room());
+                    head.loaded = open.any(|host| index.loaded.contains(*host));
+                }
+                self.heads.push(head);
+            }
+        }
+        let heads = self.heads.as_slice();
+        if heads.is_empty() {
+            return None;
+        }
+        let aged = heads.iter().filter(|head| head.group == Group::AGED).min_by_key(|head| head.key);
+        Some(aged.copied().unwrap_or_else(|| heads[self.scheduler.choose(heads)]))
     }
 
     /// Sends a queued request (that is in no index) to a host. False where every open host was tried already.
     pub(super) fn send(&mut self, now: Instant, slot: Slot, out: &mut Outputs, env: &mut Env<'_>) -> bool {
         let entry = self.facts.ledger.get(slot);
         let (request, model, attempt) = (entry.arrive.request, entry.arrive.model, entry.attempts);
-        let facts = &self.facts.models[model.index()];
-        let prompt_tokens = facts.expected_prompt_tokens(entry.arrive.prompt_bytes);
+        let work = self.facts.models[model.index()].expected(&entry.arrive);
         let candidates = Candidates {
             now,
             request: &entry.arrive,
@@ -50,7 +83,7 @@ impl Control {
             eligible: &self.indexes.models[model.index()].eligible,
             loaded: &self.indexes.models[model.index()].loaded,
             tried: entry.tried(),
-            prompt_tokens,
+            prompt_tokens: work.prompt,
         };
         if attempt > 0 && candidates.open().next().is_none() {
             return false;
@@ -65,8 +98,7 @@ impl Control {
         assert!(candidates.is_open(pick.host), "a balancer picks an open host");
 
         let warm = candidates.is_loaded(pick.host);
-        let output_tokens = facts.expected_output_tokens(entry.arrive.num_predict);
-        let charged_tokens = prompt_tokens.saturating_add(output_tokens);
+        let charged_tokens = work.total();
 
         let entry = self.facts.ledger.get_mut(slot);
         entry.state = State::Sent;
@@ -75,6 +107,8 @@ impl Control {
         entry.attempts = attempt + 1;
         entry.cold = !warm;
         entry.charged_tokens = charged_tokens;
+        entry.charged_prompt_tokens = work.prompt;
+        self.scheduler.charge(&entry.arrive, work);
         self.facts.counters.queued -= 1;
         self.facts.counters.running += 1;
         self.charge(pick.host, true, charged_tokens);

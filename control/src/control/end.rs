@@ -5,6 +5,7 @@ use crate::door::{Env, Output, Outputs};
 use crate::facts::ledger::{Slot, State};
 use crate::ids::{HostId, RequestId};
 use crate::request::{Failure, Reject, Usage};
+use crate::schedule::Work;
 use crate::units::Instant;
 
 impl Control {
@@ -35,8 +36,10 @@ impl Control {
         env: &mut Env<'_>,
     ) {
         let Some(slot) = self.running(request, attempt) else { return };
-        let arrive = &self.facts.ledger.get(slot).arrive;
-        let model = arrive.model;
+        let entry = self.facts.ledger.get(slot);
+        let (arrive, model) = (&entry.arrive, entry.arrive.model);
+        let took = Work { prompt: usage.prompt_tokens, output: usage.output_tokens };
+        self.scheduler.settle(arrive, entry.charged(), took);
         self.facts.models[model.index()].learn(arrive.prompt_bytes, usage);
         let host = self.host_of(slot);
         self.facts.history[host.index()].on_finished(now, model, usage);
@@ -58,12 +61,13 @@ impl Control {
         let Some(slot) = self.running(request, attempt) else { return };
         let host = self.host_of(slot);
         self.facts.history[host.index()].failed += 1;
+        self.unserved(slot);
         self.release(slot);
         if self.may_retry(now, slot, failure) {
             self.facts.counters.retries += 1;
             self.facts.counters.queued += 1;
             self.facts.ledger.get_mut(slot).state = State::Queued;
-            self.enqueue_timed(slot, env);
+            self.enter(slot, env);
         } else {
             self.facts.ledger.remove(slot);
             self.facts.counters.failed += 1;
@@ -79,10 +83,12 @@ impl Control {
         };
         let entry = self.facts.ledger.get(slot);
         if entry.state == State::Queued {
-            self.indexes.dequeue(entry.arrive.model, slot);
+            self.indexes.dequeue(entry.arrive.model, entry.group, slot);
+            self.scheduler.leave(&entry.arrive);
             self.facts.counters.queued -= 1;
         } else {
             let (attempt, host) = (entry.attempts - 1, self.host_of(slot));
+            self.unserved(slot);
             self.release(slot);
             out.push(Output::Cancel { request, attempt, host });
         }
@@ -95,10 +101,11 @@ impl Control {
     #[inline]
     pub(super) fn expire(&mut self, now: Instant, out: &mut Outputs) {
         while let Some(slot) = self.indexes.expired(now) {
-            let arrive = &self.facts.ledger.get(slot).arrive;
-            let (request, model) = (arrive.request, arrive.model);
-            let late = arrive.deadline.is_some_and(|deadline| deadline <= now);
-            self.indexes.dequeue(model, slot);
+            let entry = self.facts.ledger.get(slot);
+            let request = entry.arrive.request;
+            let late = entry.arrive.deadline.is_some_and(|deadline| deadline <= now);
+            self.indexes.dequeue(entry.arrive.model, entry.group, slot);
+            self.scheduler.leave(&entry.arrive);
             self.facts.ledger.remove(slot);
             self.facts.counters.queued -= 1;
             self.facts.counters.rejected += 1;
@@ -118,6 +125,15 @@ impl Control {
             self.facts.counters.late += 1;
         }
         slot
+    }
+
+    /// An attempt ended before its answer: what was relayed counts as served, the rest is given back.
+    fn unserved(&mut self, slot: Slot) {
+        let entry = self.facts.ledger.get(slot);
+        let charged = entry.charged();
+        let prompt = if entry.state == State::Streaming { charged.prompt } else { 0 };
+        let took = Work { prompt, output: entry.progress_tokens };
+        self.scheduler.settle(&entry.arrive, charged, took);
     }
 
     fn host_of(&self, slot: Slot) -> HostId {

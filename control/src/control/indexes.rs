@@ -8,7 +8,8 @@ use crate::facts::ledger::{Entry, Slot, State};
 use crate::ids::{HostId, ModelId};
 use crate::index::heap::{Heap, Positions};
 use crate::index::host_set::HostSet;
-use crate::schedule::{Key, Queued};
+use crate::index::queue::Queue;
+use crate::schedule::{Group, Key, Queued};
 use crate::units::Instant;
 
 /// What is derived of one model.
@@ -23,7 +24,16 @@ pub(super) struct ModelIndex {
     /// How many of the eligible have room.
     pub(super) open_len: u32,
     /// Its queued requests.
-    pub(super) queue: Heap<Key>,
+    pub(super) queue: Queue,
+}
+
+/// When something happens to a queued request by itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    /// It is given up.
+    pub(super) expires: Instant,
+    /// It goes before all others.
+    pub(super) ages: Option<Instant>,
 }
 
 /// All indexes.
@@ -36,6 +46,9 @@ pub(super) struct Indexes {
     /// Queued requests by the time at which they are given up.
     expiry: Heap<(Instant, u64)>,
     expiry_positions: Positions,
+    /// Queued requests by the time at which they go before all others.
+    aging: Heap<(Instant, u64)>,
+    aging_positions: Positions,
 }
 
 impl Indexes {
@@ -48,24 +61,34 @@ impl Indexes {
         self.expiry.peek().filter(|((at, _), _)| *at <= now).map(|(_, slot)| slot)
     }
 
-    pub(super) fn enqueue(&mut self, model: ModelId, key: Key, expires: Instant, slot: Slot) {
+    /// The slot that has waited for too long, if there is one.
+    pub(super) fn aged(&self, now: Instant) -> Option<Slot> {
+        self.aging.peek().filter(|((at, _), _)| *at <= now).map(|(_, slot)| slot)
+    }
+
+    /// Puts a request into its model's queue; `ages` is when it goes before all others.
+    pub(super) fn enqueue(&mut self, model: ModelId, (group, key): (Group, Key), times: Times, slot: Slot) {
         let queue = &mut self.models[model.index()].queue;
         if queue.is_empty() {
             let place = self.waiting.partition_point(|waiting| *waiting < model);
             self.waiting.insert(place, model);
         }
-        queue.push(&mut self.queue_positions, key, slot);
-        self.expiry.push(&mut self.expiry_positions, (expires, key.request.0), slot);
+        queue.push(&mut self.queue_positions, group, key, slot);
+        self.expiry.push(&mut self.expiry_positions, (times.expires, key.request.0), slot);
+        if let Some(ages) = times.ages {
+            self.aging.push(&mut self.aging_positions, (ages, key.request.0), slot);
+        }
     }
 
-    pub(super) fn dequeue(&mut self, model: ModelId, slot: Slot) {
+    pub(super) fn dequeue(&mut self, model: ModelId, group: Group, slot: Slot) {
         let queue = &mut self.models[model.index()].queue;
-        let removed = queue.remove(&mut self.queue_positions, slot);
+        let removed = queue.remove(&mut self.queue_positions, group, slot);
         assert!(removed, "a queued request stands in its model's queue");
         if queue.is_empty() {
             self.waiting.retain(|waiting| *waiting != model);
         }
         self.expiry.remove(&mut self.expiry_positions, slot);
+        self.aging.remove(&mut self.aging_positions, slot);
     }
 }
 
@@ -110,9 +133,13 @@ impl Control {
             arrived_at: entry.arrived_at,
             model: &self.facts.models[model.index()],
         };
-        let key = Key { rank: self.scheduler.rank(queued), request: entry.arrive.request };
-        let expires = self.expires(entry);
-        self.indexes.enqueue(model, key, expires, slot);
+        let aged = entry.group == Group::AGED;
+        let (group, rank) = if aged { (Group::AGED, 0) } else { self.scheduler.place(queued) };
+        let key = Key { rank, request: entry.arrive.request };
+        let ages = self.config.aging.filter(|_| !aged).map(|aging| entry.arrived_at.saturating_add(aging));
+        let times = Times { expires: self.expires(entry), ages };
+        self.facts.ledger.get_mut(slot).group = group;
+        self.indexes.enqueue(model, (group, key), times, slot);
     }
 
     /// When a queued request is given up: its deadline, or the longest wait.

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::door::{Declaration, Env, Outputs};
 use crate::facts::history::HostHistory;
 use crate::facts::hosts::{HostFacts, HostLoad};
+use crate::facts::ledger::State;
 use crate::facts::models::ModelFacts;
 use crate::ids::{Epoch, HostId, ModelId, TenantId};
 use crate::schedule;
@@ -50,12 +51,22 @@ impl Control {
 
     /// Installs another config: requests that were let out keep the leases they have, the queue is ordered anew.
     pub(super) fn on_policy(&mut self, now: Instant, config: Config, out: &mut Outputs, env: &mut Env<'_>) {
-        if config.balancer == self.config.balancer {
+        if config.balancer.kind == self.config.balancer.kind {
             self.facts.balancer_memory = self.balancer.memory();
         } else {
             self.facts.balancer_memory.clear();
         }
-        self.scheduler = schedule::build(&config.scheduler);
+        if config.scheduler.kind == self.config.scheduler.kind {
+            self.facts.scheduler_memory = self.scheduler.memory();
+        } else {
+            self.facts.scheduler_memory.clear();
+        }
+        let another = config.scheduler.kind != self.config.scheduler.kind;
+        self.scheduler = schedule::build(&config.scheduler, &self.facts.scheduler_memory);
+        if another {
+            let queued = self.facts.ledger.iter().filter(|(_, entry)| entry.state == State::Queued);
+            queued.for_each(|(_, entry)| self.scheduler.enter(&entry.arrive));
+        }
         self.balancer = balance::build(&config.balancer, &self.facts.balancer_memory);
         self.config = config;
         self.epoch = Epoch(self.epoch.0 + 1);

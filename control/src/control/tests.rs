@@ -211,15 +211,20 @@ fn policy_change_reorders_the_queue_and_keeps_what_is_known() {
 
 #[test]
 fn restored_control_goes_on_as_the_original() {
-    for balancer in balance::ALL {
+    let pairs =
+        balance::ALL.iter().flat_map(|balancer| schedule::ALL.iter().map(move |order| (balancer, order)));
+    for (balancer, scheduler) in pairs {
         let file = ControlFile {
             balancer: balancer.1.name.into(),
-            scheduler: "shortest-job".into(),
+            scheduler: scheduler.1.name.into(),
+            aging_millis: Some(5),
             ..ControlFile::default()
         };
         let mut bench = Bench::new(&file, 3, 1);
         for request in 0..7 {
-            bench.arrive_with(Arrive { prompt_bytes: Bytes(1_000 - request * 100), ..Arrive::default() });
+            let tenant = crate::ids::TenantId((request % 3) as u32);
+            let prompt_bytes = Bytes(1_000 - request * 100);
+            bench.arrive_with(Arrive { prompt_bytes, tenant, ..Arrive::default() });
         }
         let bytes = postcard::to_allocvec(&bench.control.snapshot()).unwrap();
         let restored = Control::restore(postcard::from_bytes(&bytes).unwrap());

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::ids::{Epoch, HostId, RequestId};
 use crate::request::Arrive;
+use crate::schedule::{Group, Work};
 use crate::units::Instant;
 
 /// Most hosts that one request may try.
@@ -37,6 +38,8 @@ pub struct Entry {
     pub epoch: Epoch,
     /// Where it is now.
     pub state: State,
+    /// Its group in the queue.
+    pub group: Group,
     /// Attempts begun.
     pub attempts: u8,
     /// The hosts of these attempts, in order.
@@ -45,6 +48,8 @@ pub struct Entry {
     pub cold: bool,
     /// Estimated tokens of prompt and answer, as charged to the host.
     pub charged_tokens: u32,
+    /// The part of them that is the prompt's.
+    pub charged_prompt_tokens: u32,
     /// Tokens relayed, as last told.
     pub progress_tokens: u32,
 }
@@ -54,6 +59,13 @@ impl Entry {
     #[must_use]
     pub fn tried(&self) -> &[HostId] {
         &self.tried[..self.attempts as usize]
+    }
+
+    /// The work that was expected of it when it was let out.
+    #[must_use]
+    pub const fn charged(&self) -> Work {
+        let prompt = self.charged_prompt_tokens;
+        Work { prompt, output: self.charged_tokens - prompt }
     }
 
     /// The host of the last attempt.

@@ -4,7 +4,8 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
-use crate::request::Usage;
+use crate::request::{Arrive, Usage};
+use crate::schedule::Work;
 use crate::units::Bytes;
 
 /// Answer length assumed until the first answer of a model: the mean of Azure's 2023 conversation trace.
@@ -40,6 +41,15 @@ impl ModelFacts {
         self.output_tokens += u64::from(usage.output_tokens);
         self.prompt_tokens += u64::from(usage.prompt_tokens);
         self.prompt_bytes += prompt.0;
+    }
+
+    /// What a request is expected to take.
+    #[must_use]
+    pub fn expected(&self, arrive: &Arrive) -> Work {
+        Work {
+            prompt: self.expected_prompt_tokens(arrive.prompt_bytes),
+            output: self.expected_output_tokens(arrive.num_predict),
+        }
     }
 
     /// Expected tokens of an answer: the running mean, under the user's cap.

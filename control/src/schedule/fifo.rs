@@ -1,6 +1,6 @@
 //! First in, first out: the queue in order of arrival. What Ollama itself does, and the base of comparison.
 
-use super::{Queued, Scheduler};
+use super::{Group, Queued, Scheduler};
 use crate::strategy::Strategy;
 
 /// What it says of itself.
@@ -18,11 +18,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
 pub(super) struct Fifo;
 
 impl Scheduler for Fifo {
-    fn rank(&mut self, _: Queued<'_>) -> u128 {
-        0
-    }
-
-    fn is_arrival_order(&self) -> bool {
-        true
+    fn place(&self, _: Queued<'_>) -> (Group, u128) {
+        (Group::default(), 0)
     }
 }

@@ -1,7 +1,7 @@
 //! Higher priority first; among equals the earlier deadline, those without one last; then order of arrival.
 //! Static priorities with earliest deadline first inside a class (Liu and Layland 1973).
 
-use super::{Queued, Scheduler};
+use super::{Group, Queued, Scheduler};
 use crate::strategy::Strategy;
 use crate::units::Instant;
 
@@ -20,9 +20,10 @@ pub(super) const STRATEGY: Strategy = Strategy {
 pub(super) struct PriorityDeadline;
 
 impl Scheduler for PriorityDeadline {
-    fn rank(&mut self, queued: Queued<'_>) -> u128 {
+    fn place(&self, queued: Queued<'_>) -> (Group, u128) {
         let urgency = (i16::from(i8::MAX) - i16::from(queued.arrive.priority)) as u128;
-        (urgency << 64) | u128::from(queued.arrive.deadline.unwrap_or(Instant::MAX).0)
+        let deadline = queued.arrive.deadline.unwrap_or(Instant::MAX);
+        (Group::default(), (urgency << 64) | u128::from(deadline.0))
     }
 }
 
@@ -35,7 +36,7 @@ mod tests {
     fn rank(priority: i8, deadline: Option<u64>) -> u128 {
         let arrive = Arrive { priority, deadline: deadline.map(Instant), ..Arrive::default() };
         let model = ModelFacts::default();
-        PriorityDeadline.rank(Queued { arrive: &arrive, arrived_at: Instant::ZERO, model: &model })
+        PriorityDeadline.place(Queued { arrive: &arrive, arrived_at: Instant::ZERO, model: &model }).1
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The shortest expected job first: least mean wait where sizes are known (Schrage 1968). The size is a guess: the
 //! running mean of the model's answers under the user's cap, and the prompt's tokens from its bytes.
 
-use super::{Queued, Scheduler};
+use super::{Group, Queued, Scheduler};
 use crate::strategy::Strategy;
 
 /// What it says of itself.
@@ -23,10 +23,10 @@ const PROMPT_TOKENS_PER_OUTPUT_TOKEN: u64 = 16;
 pub(super) struct ShortestJob;
 
 impl Scheduler for ShortestJob {
-    fn rank(&mut self, queued: Queued<'_>) -> u128 {
+    fn place(&self, queued: Queued<'_>) -> (Group, u128) {
         let prompt = u64::from(queued.model.expected_prompt_tokens(queued.arrive.prompt_bytes));
         let output = u64::from(queued.model.expected_output_tokens(queued.arrive.num_predict));
-        u128::from(prompt + output * PROMPT_TOKENS_PER_OUTPUT_TOKEN)
+        (Group::default(), u128::from(prompt + output * PROMPT_TOKENS_PER_OUTPUT_TOKEN))
     }
 }
 
@@ -44,7 +44,7 @@ mod tests {
         long.learn(Bytes(400), &Usage { prompt_tokens: 100, output_tokens: 500, ..Usage::default() });
         let rank = |model: &ModelFacts, bytes, num_predict| {
             let arrive = Arrive { prompt_bytes: Bytes(bytes), num_predict, ..Arrive::default() };
-            ShortestJob.rank(Queued { arrive: &arrive, arrived_at: Instant::ZERO, model })
+            ShortestJob.place(Queued { arrive: &arrive, arrived_at: Instant::ZERO, model }).1
         };
         assert!(rank(&short, 400, None) < rank(&long, 400, None));
         assert!(rank(&short, 400, None) < rank(&short, 4_000, None));

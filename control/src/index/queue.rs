@@ -1,0 +1,49 @@
+//! The queued requests of one model: a heap for each group that a scheduler makes.
+
+use alloc::vec::Vec;
+
+use super::heap::{Heap, Positions};
+use crate::schedule::{Group, Key};
+
+/// Queued requests by group. A group stays once it was made; there are as many as tenants at the most.
+#[derive(Debug, Default)]
+pub struct Queue {
+    groups: Vec<(Group, Heap<Key>)>,
+    len: usize,
+}
+
+impl Queue {
+    /// Whether no request is queued.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Adds a request that stands in no queue of these positions.
+    pub fn push(&mut self, positions: &mut Positions, group: Group, key: Key, slot: u32) {
+        let at = match self.groups.binary_search_by_key(&group, |entry| entry.0) {
+            Ok(at) => at,
+            Err(at) => {
+                self.groups.insert(at, (group, Heap::default()));
+                at
+            }
+        };
+        self.groups[at].1.push(positions, key, slot);
+        self.len += 1;
+    }
+
+    /// Takes a request out; false where it does not stand in that group.
+    pub fn remove(&mut self, positions: &mut Positions, group: Group, slot: u32) -> bool {
+        let Ok(at) = self.groups.binary_search_by_key(&group, |entry| entry.0) else { return false };
+        let removed = self.groups[at].1.remove(positions, slot);
+        self.len -= usize::from(removed);
+        removed
+    }
+
+    /// The first request of each group that has any, in order of groups.
+    pub fn heads(&self) -> impl Iterator<Item = (Group, Key, u32)> + '_ {
+        let head = |(group, heap): &(Group, Heap<Key>)| heap.peek().map(|(key, slot)| (*group, key, slot));
+        self.groups.iter().filter_map(head)
+    }
+}

@@ -1,0 +1,44 @@
+//! What fair schedulers know of tenants: who waits, and a number for each.
+
+use alloc::vec::Vec;
+
+use crate::ids::TenantId;
+
+/// By tenant: requests in the queue, and a number that the scheduler gives a meaning to.
+#[derive(Debug, Default)]
+pub(super) struct Tenants {
+    tenants: Vec<Tenant>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tenant {
+    pub(super) queued: u64,
+    pub(super) value: i64,
+}
+
+impl Tenants {
+    pub(super) fn restore(memory: &[u64]) -> Self {
+        let pairs = memory.chunks_exact(2);
+        Self { tenants: pairs.map(|pair| Tenant { queued: pair[0], value: pair[1] as i64 }).collect() }
+    }
+
+    pub(super) fn memory(&self) -> impl Iterator<Item = u64> + '_ {
+        self.tenants.iter().flat_map(|tenant| [tenant.queued, tenant.value as u64])
+    }
+
+    pub(super) fn get(&self, tenant: u32) -> Tenant {
+        self.tenants.get(tenant as usize).copied().unwrap_or_default()
+    }
+
+    pub(super) fn of(&mut self, tenant: TenantId) -> &mut Tenant {
+        if tenant.index() >= self.tenants.len() {
+            self.tenants.resize(tenant.index() + 1, Tenant::default());
+        }
+        &mut self.tenants[tenant.index()]
+    }
+
+    /// Those with requests in the queue.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &Tenant> {
+        self.tenants.iter().filter(|tenant| tenant.queued > 0)
+    }
+}

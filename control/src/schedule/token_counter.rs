@@ -1,0 +1,107 @@
+//! The tenant that was served least goes next, counted in weighted tokens (virtual token counter). Who comes back after
+//! a pause is lifted to the least of those that wait, so that nobody saves up service.
+//!
+//! The answer's tokens are charged by expectation when a request goes out, and set right when it ends.
+
+use alloc::vec::Vec;
+
+use super::fair::Tenants;
+use super::{Group, Head, Queued, Scheduler, Work, group_of};
+use crate::request::Arrive;
+use crate::strategy::{Parameter, Parameters, Strategy};
+
+/// What it says of itself.
+pub(super) const STRATEGY: Strategy = Strategy {
+    name: "token-counter",
+    summary: "the tenant that was served the fewest weighted tokens first",
+    source: "Sheng et al. 2024 (Fairness in serving large language models), VTC with prediction",
+    cost: "O(log q + tenants)",
+    needs: "tenants, tokens of earlier answers",
+    parameters: &[
+        Parameter {
+            name: "prompt_weight",
+            summary: "cost of a prompt token",
+            default: 1,
+            least: 0,
+            most: 1_000,
+        },
+        Parameter {
+            name: "output_weight",
+            summary: "cost of a generated token",
+            default: 2,
+            least: 0,
+            most: 1_000,
+        },
+    ],
+};
+
+/// Counters of tenants.
+#[derive(Debug)]
+pub(super) struct TokenCounter {
+    prompt_weight: i64,
+    output_weight: i64,
+    tenants: Tenants,
+    /// Counter of the tenant that left the queue last.
+    left_at: i64,
+}
+
+impl TokenCounter {
+    pub(super) fn new(parameters: &Parameters, memory: &[u64]) -> Self {
+        let (left_at, tenants) =
+            memory.split_first().map_or((0, &[][..]), |(left, rest)| (*left as i64, rest));
+        Self {
+            prompt_weight: parameters.get(0).into(),
+            output_weight: parameters.get(1).into(),
+            tenants: Tenants::restore(tenants),
+            left_at,
+        }
+    }
+
+    fn cost(&self, work: Work) -> i64 {
+        i64::from(work.prompt) * self.prompt_weight + i64::from(work.output) * self.output_weight
+    }
+}
+
+impl Scheduler for TokenCounter {
+    fn place(&self, queued: Queued<'_>) -> (Group, u128) {
+        (group_of(queued.arrive.tenant), 0)
+    }
+
+    fn choose(&mut self, heads: &[Head]) -> usize {
+        let counter = |at: usize| (self.tenants.get(heads[at].group.0).value, heads[at].group, heads[at].key);
+        (0..heads.len())
+            .min_by_key(|at| counter(*at))
+            .expect("a scheduler is asked only where a request can go")
+    }
+
+    fn enter(&mut self, arrive: &Arrive) {
+        let least = self.tenants.waiting().map(|tenant| tenant.value).min().unwrap_or(self.left_at);
+        let tenant = self.tenants.of(arrive.tenant);
+        if tenant.queued == 0 {
+            tenant.value = tenant.value.max(least);
+        }
+        tenant.queued += 1;
+    }
+
+    fn leave(&mut self, arrive: &Arrive) {
+        let tenant = self.tenants.of(arrive.tenant);
+        tenant.queued -= 1;
+        if tenant.queued == 0 {
+            self.left_at = tenant.value;
+        }
+    }
+
+    fn charge(&mut self, arrive: &Arrive, work: Work) {
+        let cost = self.cost(work);
+        self.tenants.of(arrive.tenant).value += cost;
+    }
+
+    fn settle(&mut self, arrive: &Arrive, charged: Work, took: Work) {
+        let difference = self.cost(took) - self.cost(charged);
+        self.tenants.of(arrive.tenant).value += difference;
+    }
+
+    fn memory(&self) -> Vec<u64> {
+        core::iter::once(self.left_at as u64).chain(self.tenants.memory()).collect()
+    }
+}
