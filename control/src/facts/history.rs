@@ -13,8 +13,10 @@ use crate::units::{Instant, Nanos};
 
 /// Time constant of the decay: Finagle's peak EWMA takes 10 s too.
 const DECAY: Nanos = Nanos::from_secs(10);
-/// A value weighs at least so much, in thousandths: answers that come together must count, too.
-const WEIGHT_MIN: u64 = 50;
+/// Weights are counted in parts of this: a power of two, so that nothing is divided by it.
+const WEIGHT_ONE: u64 = 1 << 10;
+/// A value weighs at least so much (a twentieth): answers that come together must count, too.
+const WEIGHT_MIN: u64 = WEIGHT_ONE / 20;
 
 /// A mean that forgets: `value += (sample − value) × dt / (dt + 10 s)`, the first-order form of an exponential decay, in
 /// integers.
@@ -38,9 +40,10 @@ impl Mean {
             None => sample,
             Some(at) => {
                 let span = now.since(at).0;
-                let weight = (span / (span.saturating_add(DECAY.0) / 1_000).max(1)).clamp(WEIGHT_MIN, 1_000);
+                let weight = span / (span.saturating_add(DECAY.0) / WEIGHT_ONE);
+                let weight = weight.clamp(WEIGHT_MIN, WEIGHT_ONE);
                 let (old, new) = (u128::from(self.value), u128::from(sample));
-                ((old * u128::from(1_000 - weight) + new * u128::from(weight)) / 1_000) as u64
+                ((old * u128::from(WEIGHT_ONE - weight) + new * u128::from(weight)) >> 10) as u64
             }
         };
         self.at = Some(now);
@@ -100,10 +103,16 @@ impl HostHistory {
         if let Some(nanos) = usage.eval.0.checked_div(gaps).filter(|nanos| *nanos > 0) {
             pace.output_token.add(now, nanos);
         }
-        let picos = u128::from(usage.prompt_eval.0) * 1_000;
-        if let Some(picos) = picos.checked_div(u128::from(usage.prompt_tokens)).filter(|picos| *picos > 0) {
-            pace.prompt_token_picos.add(now, picos.min(u128::from(u64::MAX)) as u64);
+        let picos = usage.prompt_eval.0.saturating_mul(1_000);
+        if let Some(picos) = picos.checked_div(usage.prompt_tokens.into()).filter(|picos| *picos > 0) {
+            pace.prompt_token_picos.add(now, picos);
         }
+    }
+
+    /// What is known of the models here, by id.
+    #[must_use]
+    pub fn paces(&self) -> &[(ModelId, Pace)] {
+        &self.paces
     }
 
     /// What is known of a model here.
@@ -141,7 +150,7 @@ mod tests {
         mean.add(at(10_000), 2_000);
         assert_eq!(mean.get(), Some(1_500));
         mean.add(at(10_000), 2_500);
-        assert_eq!(mean.get(), Some(1_550), "what comes at once counts a twentieth");
+        assert_eq!(mean.get(), Some(1_549), "what comes at once counts a twentieth");
     }
 
     #[test]
@@ -151,7 +160,7 @@ mod tests {
         mean.add_peak(at(1), 900);
         assert_eq!(mean.get(), Some(900));
         mean.add_peak(at(2), 100);
-        assert_eq!(mean.get(), Some(860));
+        assert_eq!(mean.get(), Some(860), "a twentieth of the way back");
     }
 
     #[test]

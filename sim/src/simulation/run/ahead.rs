@@ -74,11 +74,22 @@ impl<S: Sink> Simulation<'_, S> {
             }
         }
         self.hosts.prefetch_events(hosts, attempts);
-        for attempt in attempts.drain(..) {
-            let (request, _) = flights::attempt_of(attempt);
+        let facts = self.control.facts();
+        let requests = || attempts.iter().map(|attempt| flights::attempt_of(*attempt).0);
+        for request in requests() {
             self.flights.prefetch(request);
-            entry(self.control.facts(), request);
+            entry(facts, request);
         }
+        let learned =
+            |request| Some(&facts.history[facts.ledger.get(facts.ledger.find(request)?).host()?.index()]);
+        for history in requests().filter_map(learned) {
+            prefetch_index(std::slice::from_ref(&history.ttft), 0);
+            prefetch_index(std::slice::from_ref(&history.finished), 0);
+        }
+        for history in requests().filter_map(learned) {
+            prefetch_index(history.paces(), 0);
+        }
+        attempts.clear();
         hosts.clear();
     }
 }
