@@ -1,4 +1,5 @@
-//! Control alone: arrive, dispatch, first byte, finished, without hosts; CPU time per request for each balancer.
+//! Control alone: arrive, dispatch, first byte, finished, without hosts; CPU time per request for each balancer, with the
+//! optimised and with the baseline structures.
 //!
 //! `cargo bench -p benches --bench control`
 
@@ -7,14 +8,19 @@ use std::collections::VecDeque;
 use benches::cpu;
 use control::config::ControlFile;
 use control::door::{Declaration, Env, Input, NoMeter, Observation, Output, Outputs, StoredModel};
-use control::ids::{HostId, ModelId, RequestId};
+use control::ids::{HostId, ModelId, RequestId, SessionId};
+use control::index::Implementation;
 use control::request::{Arrive, Usage};
 use control::units::{Bytes, Instant};
 use control::{Control, balance};
 
-/// CPU nanoseconds per request, with `hosts` of 64 slots, 45 busy on average.
-fn per_request(balancer: &str, hosts: u32, requests: u64) -> f64 {
-    let file = ControlFile { balancer: balancer.into(), ..ControlFile::default() };
+/// Requests under way on each host, on average.
+const BUSY: usize = 4;
+
+/// CPU nanoseconds per request, with `hosts` of 64 slots.
+fn per_request(balancer: &str, hosts: u32, implementation: Implementation) -> f64 {
+    let requests = u64::from(hosts) * 8 + 60_000;
+    let file = ControlFile { balancer: balancer.into(), implementation, ..ControlFile::default() };
     let mut control = Control::new(file.check().expect("a valid file"));
     let mut out = Outputs::new();
     let mut meter = NoMeter;
@@ -32,14 +38,19 @@ fn per_request(balancer: &str, hosts: u32, requests: u64) -> f64 {
     let before = cpu::process_nanos();
     for id in 0..requests {
         let (now, request) = (Instant(id * 1_000), RequestId(id));
-        let arrive = Arrive { request, prompt_bytes: Bytes(3_200), ..Arrive::default() };
+        let arrive = Arrive {
+            request,
+            prompt_bytes: Bytes(3_200),
+            session: Some(SessionId(id % 5_000)),
+            ..Arrive::default()
+        };
         control.step(now, Input::Arrive(arrive), &mut out, &mut env);
         for output in out.drain() {
             if let Output::Dispatch(dispatch) = output {
                 running.push_back((dispatch.request, dispatch.attempt));
             }
         }
-        if running.len() > hosts as usize * 45 {
+        if running.len() > hosts as usize * BUSY {
             let (request, attempt) = running.pop_front().expect("not empty");
             control.step(now, Input::FirstByte { request, attempt }, &mut out, &mut env);
             control.step(now, Input::Finished { request, attempt, usage }, &mut out, &mut env);
@@ -49,14 +60,15 @@ fn per_request(balancer: &str, hosts: u32, requests: u64) -> f64 {
 }
 
 fn main() {
-    println!("{:20} {:>10} {:>10} {:>10}", "CPU ns per request", "8 hosts", "100", "10,000");
+    println!("{:22} {:>40}   {:>18}", "CPU ns per request", "optimised, hosts", "baseline");
+    println!(
+        "{:22} {:>8} {:>9} {:>10} {:>10}   {:>8} {:>9}",
+        "", 8, 100, "1,000", "10,000", "1,000", "10,000"
+    );
     for (_, strategy) in balance::ALL {
-        let cells = [
-            (8, 2_000_000),
-            (100, 1_000_000),
-            (10_000, if strategy.cost == "O(n)" { 20_000 } else { 1_000_000 }),
-        ];
-        let times = cells.map(|(hosts, requests)| per_request(strategy.name, hosts, requests));
-        println!("{:20} {:10.0} {:10.0} {:10.0}", strategy.name, times[0], times[1], times[2]);
+        let time = |hosts, implementation| per_request(strategy.name, hosts, implementation);
+        let [a, b, c, d] = [8, 100, 1_000, 10_000].map(|hosts| time(hosts, Implementation::Optimised));
+        let [e, f] = [1_000, 10_000].map(|hosts| time(hosts, Implementation::Baseline));
+        println!("{:22} {a:8.0} {b:9.0} {c:10.0} {d:10.0}   {e:8.0} {f:9.0}", strategy.name);
     }
 }

@@ -45,6 +45,10 @@ pub struct Pick {
 pub trait Balancer: Send {
     /// Chooses one of the open candidates.
     fn pick(&mut self, candidates: &Candidates<'_>, draw: &mut Draw) -> Pick;
+    /// Whether it asks for the host with the fewest requests, which is then kept at hand.
+    fn asks_for_fewest(&self) -> bool {
+        false
+    }
     /// What it keeps between decisions; it is built again from it.
     fn memory(&self) -> Vec<u64> {
         Vec::new()

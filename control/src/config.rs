@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::balance::BalancerKind;
 use crate::facts::ledger::ATTEMPTS_MAX;
+use crate::index::Implementation;
 use crate::schedule::SchedulerKind;
 use crate::strategy::{self, Chosen, StrategyFile};
 use crate::units::Nanos;
@@ -30,6 +31,8 @@ pub struct ControlFile {
     pub queue_timeout_millis: u64,
     /// Requests let out to a host at once: its declared slots, or no limit.
     pub dispatch: DispatchLimit,
+    /// Which of the twins of each data structure decides: `optimised` or `baseline`. Decisions are the same.
+    pub implementation: Implementation,
     /// Most hosts that one request may try, the first included: 1 to 4.
     pub attempts_max: u8,
     /// Retries allowed as a share of the arrivals, in percent.
@@ -66,6 +69,7 @@ impl Default for ControlFile {
             queue_requests_max: 10_000,
             queue_timeout_millis: 600_000,
             dispatch: DispatchLimit::Slots,
+            implementation: Implementation::Optimised,
             attempts_max: 2,
             retry_budget_percent: 20,
             retry_budget_per_second: 10,
@@ -91,6 +95,8 @@ pub struct Config {
     pub queue_timeout: Nanos,
     /// Requests let out to a host at once.
     pub dispatch: DispatchLimit,
+    /// Which of the twins of each data structure decides.
+    pub implementation: Implementation,
     /// Most hosts that one request may try: 1 to 4.
     pub attempts_max: u8,
     /// Retries allowed as a share of the arrivals, in percent.
@@ -167,6 +173,7 @@ impl ControlFile {
             queue_requests_max: within("queue_requests_max", self.queue_requests_max, 0, 10_000_000)?,
             queue_timeout: millis("queue_timeout_millis", self.queue_timeout_millis)?,
             dispatch: self.dispatch,
+            implementation: self.implementation,
             attempts_max: within("attempts_max", self.attempts_max.into(), 1, ATTEMPTS_MAX as u32)? as u8,
             retry_budget_percent: within("retry_budget_percent", self.retry_budget_percent, 0, 100)?,
             retry_budget_per_second: within(

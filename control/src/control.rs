@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::door::{Env, Input, Outputs};
 use crate::facts::Facts;
 use crate::ids::Epoch;
+use crate::index::Implementation;
 use crate::schedule::{self, Head, Scheduler};
 use crate::units::Instant;
 
@@ -64,7 +65,7 @@ impl Control {
             config,
             epoch,
             facts,
-            indexes: Indexes::default(),
+            indexes: Indexes::new(Implementation::default(), false),
             parked: Vec::new(),
             heads: Vec::new(),
         };

@@ -2,4 +2,18 @@
 
 pub mod heap;
 pub mod host_set;
+pub mod levels;
 pub mod queue;
+
+use serde::{Deserialize, Serialize};
+
+/// Which of the twins decides. Both decide the same; they differ in what it costs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Implementation {
+    /// Indexes that are kept up to date.
+    #[default]
+    Optimised,
+    /// Sorted vectors and walks through all hosts: believed at sight.
+    Baseline,
+}

@@ -5,6 +5,7 @@ use crate::facts::history::HostHistory;
 use crate::facts::hosts::{HostFacts, HostLoad};
 use crate::ids::HostId;
 use crate::index::host_set::HostSet;
+use crate::index::levels::Levels;
 use crate::request::Arrive;
 use crate::units::Instant;
 
@@ -18,8 +19,11 @@ pub struct Candidates<'a> {
     pub(crate) loads: &'a [HostLoad],
     /// On disk and answering, in order of id.
     pub(crate) eligible: &'a [HostId],
+    pub(crate) eligible_set: &'a HostSet,
     /// Those that have the model in memory.
     pub(crate) loaded: &'a HostSet,
+    /// Hosts that can be chosen by requests under way, where that is kept.
+    pub(crate) levels: Option<&'a Levels>,
     pub(crate) tried: &'a [HostId],
     pub(crate) prompt_tokens: u32,
 }
@@ -114,6 +118,32 @@ impl Candidates<'_> {
     #[must_use]
     pub fn least<T: Ord>(&self, value: impl Fn(HostId) -> T) -> HostId {
         self.open().min_by_key(|host| value(*host)).expect("a balancer is asked only where a host is open")
+    }
+
+    /// The open host with the fewest requests under way, ties to the lower id.
+    ///
+    /// # Panics
+    /// Where none is open.
+    #[must_use]
+    pub fn fewest(&self) -> HostId {
+        match self.levels.filter(|_| self.tried.is_empty()) {
+            Some(levels) => {
+                levels.fewest(&[self.eligible_set]).expect("a balancer is asked only where a host is open")
+            }
+            None => self.least(|host| self.load(host).in_flight),
+        }
+    }
+
+    /// The same among hosts that have the model in memory; among all where none of those is open.
+    ///
+    /// # Panics
+    /// Where none is open.
+    #[must_use]
+    pub fn fewest_loaded_first(&self) -> HostId {
+        match self.levels.filter(|_| self.tried.is_empty()) {
+            Some(levels) => levels.fewest(&[self.eligible_set, self.loaded]).unwrap_or_else(|| self.fewest()),
+            None => self.least(|host| (!self.is_loaded(host), self.load(host).in_flight)),
+        }
     }
 
     /// An open host, each as likely.

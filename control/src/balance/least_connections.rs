@@ -10,7 +10,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     name: "least-connections",
     summary: "fewest requests under way",
     source: "HAProxy leastconn (src/lb_fwlc.c)",
-    cost: "O(n)",
+    cost: "O(levels × n / 64)",
     needs: "requests under way on each host",
     parameters: &[],
 };
@@ -21,9 +21,10 @@ pub(super) struct LeastConnections;
 
 impl Balancer for LeastConnections {
     fn pick(&mut self, candidates: &Candidates<'_>, _: &mut Draw) -> Pick {
-        Pick {
-            host: candidates.least(|host| candidates.load(host).in_flight),
-            reason: Reason::FewestRequests,
-        }
+        Pick { host: candidates.fewest(), reason: Reason::FewestRequests }
+    }
+
+    fn asks_for_fewest(&self) -> bool {
+        true
     }
 }

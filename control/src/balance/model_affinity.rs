@@ -11,7 +11,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     name: "model-affinity",
     summary: "where the model is loaded, else where it is on disk; then fewest requests under way",
     source: "locality-aware request distribution (Pai et al. 1998), with Ollama's /api/ps",
-    cost: "O(n)",
+    cost: "O(levels × n / 64)",
     needs: "models loaded on each host (/api/ps), requests under way",
     parameters: &[],
 };
@@ -22,8 +22,12 @@ pub(super) struct ModelAffinity;
 
 impl Balancer for ModelAffinity {
     fn pick(&mut self, candidates: &Candidates<'_>, _: &mut Draw) -> Pick {
-        let host = candidates.least(|host| (!candidates.is_loaded(host), candidates.load(host).in_flight));
+        let host = candidates.fewest_loaded_first();
         let reason = if candidates.is_loaded(host) { Reason::ModelLoaded } else { Reason::ModelOnDisk };
         Pick { host, reason }
+    }
+
+    fn asks_for_fewest(&self) -> bool {
+        true
     }
 }

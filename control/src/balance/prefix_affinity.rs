@@ -91,15 +91,16 @@ impl Balancer for PrefixAffinity {
         let model = mix(u64::from(candidates.request().model.0) + 1);
         let pick = match self.known(candidates, model, candidates.bound(self.load_percent)) {
             Some(host) => Pick { host, reason: Reason::PrefixHeld },
-            None => {
-                let load = |host| (!candidates.is_loaded(host), candidates.load(host).in_flight);
-                Pick { host: candidates.least(load), reason: Reason::FewestRequests }
-            }
+            None => Pick { host: candidates.fewest_loaded_first(), reason: Reason::FewestRequests },
         };
         for block in &candidates.request().prefix {
             self.remember(mix(block ^ model), pick.host);
         }
         pick
+    }
+
+    fn asks_for_fewest(&self) -> bool {
+        true
     }
 
     fn memory(&self) -> Vec<u64> {

@@ -123,6 +123,8 @@ impl Fleet {
             hosts: &self.hosts,
             loads: &self.loads,
             eligible: &self.eligible,
+            eligible_set: &self.loaded,
+            levels: None,
             loaded: &self.loaded,
             tried: &[],
             prompt_tokens: 100,

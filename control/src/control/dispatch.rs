@@ -81,7 +81,9 @@ impl Control {
             hosts: &self.facts.hosts,
             loads: &self.facts.loads,
             eligible: &self.indexes.models[model.index()].eligible,
+            eligible_set: &self.indexes.models[model.index()].eligible_set,
             loaded: &self.indexes.models[model.index()].loaded,
+            levels: self.indexes.levels.as_ref(),
             tried: entry.tried(),
             prompt_tokens: work.prompt,
         };

@@ -6,8 +6,10 @@ use super::Control;
 use crate::config::DispatchLimit;
 use crate::facts::ledger::{Entry, Slot, State};
 use crate::ids::{HostId, ModelId};
-use crate::index::heap::{Heap, Positions};
+use crate::index::Implementation;
+use crate::index::heap::{Ordered, Positions};
 use crate::index::host_set::HostSet;
+use crate::index::levels::Levels;
 use crate::index::queue::Queue;
 use crate::schedule::{Group, Key, Queued};
 use crate::units::Instant;
@@ -17,6 +19,8 @@ use crate::units::Instant;
 pub(super) struct ModelIndex {
     /// Hosts that have it on disk and answer, in order of id.
     pub(super) eligible: Vec<HostId>,
+    /// The same as a set.
+    pub(super) eligible_set: HostSet,
     /// Hosts that had it in memory when last heard, answering or not.
     pub(super) loaded: HostSet,
     /// Hosts that had it on disk when last heard, answering or not.
@@ -25,6 +29,12 @@ pub(super) struct ModelIndex {
     pub(super) open_len: u32,
     /// Its queued requests.
     pub(super) queue: Queue,
+}
+
+impl ModelIndex {
+    pub(super) fn new(implementation: Implementation) -> Self {
+        Self { queue: Queue::new(implementation), ..Self::default() }
+    }
 }
 
 /// When something happens to a queued request by itself.
@@ -37,21 +47,36 @@ pub(super) struct Times {
 }
 
 /// All indexes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Indexes {
     pub(super) models: Vec<ModelIndex>,
     /// Models with queued requests, in order of id.
     pub(super) waiting: Vec<ModelId>,
     queue_positions: Positions,
     /// Queued requests by the time at which they are given up.
-    expiry: Heap<(Instant, u64)>,
+    expiry: Ordered<(Instant, u64)>,
     expiry_positions: Positions,
     /// Queued requests by the time at which they go before all others.
-    aging: Heap<(Instant, u64)>,
+    aging: Ordered<(Instant, u64)>,
     aging_positions: Positions,
+    /// Hosts that can be chosen, by requests under way; kept where the balancer asks for it.
+    pub(super) levels: Option<Levels>,
 }
 
 impl Indexes {
+    pub(super) fn new(implementation: Implementation, levels: bool) -> Self {
+        Self {
+            models: Vec::new(),
+            waiting: Vec::new(),
+            queue_positions: Positions::default(),
+            expiry: Ordered::new(implementation),
+            expiry_positions: Positions::default(),
+            aging: Ordered::new(implementation),
+            aging_positions: Positions::default(),
+            levels: levels.then(Levels::default),
+        }
+    }
+
     pub(super) fn next_expiry(&self) -> Option<Instant> {
         self.expiry.peek().map(|((at, _), _)| at)
     }
@@ -95,8 +120,10 @@ impl Indexes {
 impl Control {
     /// Builds every index from the facts.
     pub(super) fn rebuild_indexes(&mut self) {
-        self.indexes = Indexes::default();
-        self.indexes.models.resize_with(self.facts.models.len(), ModelIndex::default);
+        let implementation = self.config.implementation;
+        let levels = implementation == Implementation::Optimised && self.balancer.asks_for_fewest();
+        self.indexes = Indexes::new(implementation, levels);
+        self.indexes.models.resize_with(self.facts.models.len(), || ModelIndex::new(implementation));
         for host in 0..self.facts.hosts.len() {
             let host = HostId(host as u32);
             self.facts.loads[host.index()].limit = self.limit(host);
@@ -150,6 +177,7 @@ impl Control {
 
     /// Adds a host to the indexes of its stored models, or takes it out of them.
     pub(super) fn index_stored(&mut self, host: HostId, add: bool) {
+        self.index_level(host);
         let facts = &self.facts.hosts[host.index()];
         let (up, open) = (facts.is_up(), self.facts.loads[host.index()].has_room());
         for stored in &facts.observation.stored {
@@ -165,11 +193,22 @@ impl Control {
             let place = index.eligible.partition_point(|eligible| *eligible < host);
             if add {
                 index.eligible.insert(place, host);
+                index.eligible_set.set(host, true);
                 index.open_len += u32::from(open);
             } else {
                 index.eligible.remove(place);
+                index.eligible_set.set(host, false);
                 index.open_len -= u32::from(open);
             }
+        }
+    }
+
+    /// Puts a host among those that can be chosen, or takes it out.
+    fn index_level(&mut self, host: HostId) {
+        if let Some(levels) = &mut self.indexes.levels {
+            let load = self.facts.loads[host.index()];
+            let chosen = load.has_room() && self.facts.hosts[host.index()].is_up();
+            levels.put(host, chosen.then_some(load.in_flight));
         }
     }
 
@@ -192,7 +231,11 @@ impl Control {
             load.in_flight -= 1;
             load.outstanding_tokens -= u64::from(tokens);
         }
-        let has_room = load.has_room();
+        let (has_room, requests) = (load.has_room(), load.in_flight);
+        if let Some(levels) = &mut self.indexes.levels {
+            let chosen = has_room && self.facts.hosts[host.index()].is_up();
+            levels.put(host, chosen.then_some(requests));
+        }
         if had_room != has_room {
             self.count_room(host, has_room);
         }

@@ -19,7 +19,7 @@ impl Control {
     pub(super) fn on_model_named(&mut self, model: ModelId, name: String) {
         assert_eq!(model.index(), self.facts.models.len(), "model ids rise without gaps");
         self.facts.models.push(ModelFacts::named(name));
-        self.indexes.models.push(ModelIndex::default());
+        self.indexes.models.push(ModelIndex::new(self.config.implementation));
     }
 
     pub(super) fn on_tenant_named(&mut self, tenant: TenantId, name: String) {

@@ -4,10 +4,12 @@
 //! [`Positions`] as long as a slot stands in one of them at most.
 
 mod fast;
-#[cfg(test)]
 mod naive;
+mod ordered;
 
 pub use fast::Heap;
+pub use naive::Sorted;
+pub use ordered::Ordered;
 
 /// Where each slot stands in its heap.
 #[derive(Clone, Debug, Default)]

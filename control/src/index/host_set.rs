@@ -19,6 +19,19 @@ impl HostSet {
         word >> (host.index() % 64) & 1 == 1
     }
 
+    /// The hosts that are in this set and in all of `others`, by id.
+    pub fn common<'a>(&'a self, others: &'a [&HostSet]) -> impl Iterator<Item = HostId> + 'a {
+        self.words.iter().enumerate().flat_map(move |(at, &word)| {
+            let mut left =
+                others.iter().fold(word, |word, other| word & other.words.get(at).copied().unwrap_or(0));
+            core::iter::from_fn(move || {
+                let bit = (left != 0).then(|| left.trailing_zeros())?;
+                left &= left - 1;
+                Some(HostId(at as u32 * 64 + bit))
+            })
+        })
+    }
+
     /// Adds a host, or takes it out; nothing happens where it already is so.
     pub fn set(&mut self, host: HostId, member: bool) {
         let (word, bit) = (host.index() / 64, 1 << (host.index() % 64));

@@ -2,17 +2,25 @@
 
 use alloc::vec::Vec;
 
-use super::heap::{Heap, Positions};
+use super::Implementation;
+use super::heap::{Ordered, Positions};
 use crate::schedule::{Group, Key};
 
 /// Queued requests by group. A group stays once it was made; there are as many as tenants at the most.
 #[derive(Debug, Default)]
 pub struct Queue {
-    groups: Vec<(Group, Heap<Key>)>,
+    groups: Vec<(Group, Ordered<Key>)>,
     len: usize,
+    implementation: Implementation,
 }
 
 impl Queue {
+    /// An empty queue.
+    #[must_use]
+    pub fn new(implementation: Implementation) -> Self {
+        Self { implementation, ..Self::default() }
+    }
+
     /// Whether no request is queued.
     #[must_use]
     #[inline]
@@ -25,7 +33,7 @@ impl Queue {
         let at = match self.groups.binary_search_by_key(&group, |entry| entry.0) {
             Ok(at) => at,
             Err(at) => {
-                self.groups.insert(at, (group, Heap::default()));
+                self.groups.insert(at, (group, Ordered::new(self.implementation)));
                 at
             }
         };
@@ -43,7 +51,7 @@ impl Queue {
 
     /// The first request of each group that has any, in order of groups.
     pub fn heads(&self) -> impl Iterator<Item = (Group, Key, u32)> + '_ {
-        let head = |(group, heap): &(Group, Heap<Key>)| heap.peek().map(|(key, slot)| (*group, key, slot));
+        let head = |(group, heap): &(Group, Ordered<Key>)| heap.peek().map(|(key, slot)| (*group, key, slot));
         self.groups.iter().filter_map(head)
     }
 }

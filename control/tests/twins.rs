@@ -1,0 +1,178 @@
+//! The twins of every data structure decide alike: for each pair of scheduler and balancer, control with the baseline and
+//! control with the optimised structures give the same outputs on the same inputs, step by step.
+
+use control::config::{ControlFile, DispatchLimit};
+use control::door::{
+    Declaration, Env, Input, LoadedModel, NoMeter, Observation, Output, Outputs, StoredModel,
+};
+use control::draw::{Component, Draw};
+use control::ids::{HostId, ModelId, RequestId, SessionId, TenantId};
+use control::index::Implementation;
+use control::request::{Arrive, Failure, Usage};
+use control::units::{Bytes, Instant, Nanos};
+use control::{Control, balance, schedule};
+
+const MODELS: u32 = 3;
+const STEPS: u64 = 600;
+
+/// A fleet: hosts, slots of each, limit.
+const FLEETS: [(u32, u32, DispatchLimit); 3] =
+    [(3, 1, DispatchLimit::Slots), (70, 2, DispatchLimit::Slots), (9, 4, DispatchLimit::Unlimited)];
+
+fn observation(draw: &mut Draw) -> Observation {
+    let stored = (0..MODELS).filter(|_| draw.below(4) > 0).map(|model| (ModelId(model), Bytes(1)));
+    let stored: Vec<StoredModel> = stored.map(|(model, bytes)| StoredModel { model, bytes }).collect();
+    let loaded = stored.iter().filter(|_| draw.below(2) == 0);
+    let loaded =
+        loaded.map(|model| LoadedModel { model: model.model, bytes: Bytes(1), vram: Bytes(1) }).collect();
+    Observation { version: String::new(), loaded, stored }
+}
+
+/// What is under way, as a driver would know it.
+#[derive(Default)]
+struct World {
+    arrived: u64,
+    queued: Vec<RequestId>,
+    /// Request, attempt, whether its first byte came.
+    sent: Vec<(RequestId, u8, bool)>,
+}
+
+impl World {
+    fn next(&mut self, hosts: u32, now: Instant, draw: &mut Draw) -> Input {
+        let roll = draw.below(100);
+        if roll < 5 {
+            let host = HostId(draw.below(hosts));
+            return if roll == 0 {
+                Input::Silent { host }
+            } else {
+                Input::Observed { host, observation: observation(draw) }
+            };
+        }
+        if roll < 50 && !self.sent.is_empty() {
+            let at = draw.below(self.sent.len() as u32) as usize;
+            let (request, attempt, streaming) = self.sent[at];
+            if !streaming && roll < 25 {
+                self.sent[at].2 = true;
+                return Input::FirstByte { request, attempt };
+            }
+            self.sent.remove(at);
+            return match roll % 8 {
+                0 => Input::Gone { request },
+                1 => Input::Failed { request, attempt, failure: Failure::Busy },
+                _ => {
+                    let usage = Usage {
+                        prompt_tokens: 1 + draw.below(900),
+                        output_tokens: draw.below(300),
+                        prompt_eval: Nanos(u64::from(draw.below(1_000_000_000))),
+                        eval: Nanos(u64::from(draw.below(1_000_000_000))),
+                        ..Usage::default()
+                    };
+                    Input::Finished { request, attempt, usage }
+                }
+            };
+        }
+        if roll < 53 && !self.queued.is_empty() {
+            return Input::Gone { request: self.queued[draw.below(self.queued.len() as u32) as usize] };
+        }
+        let request = RequestId(self.arrived);
+        self.arrived += 1;
+        self.queued.push(request);
+        let session = u64::from(draw.below(5));
+        Input::Arrive(Arrive {
+            request,
+            model: ModelId(draw.below(MODELS)),
+            tenant: TenantId(draw.below(3)),
+            session: (session > 0).then_some(SessionId(session)),
+            priority: draw.below(3) as i8 - 1,
+            deadline: (draw.below(3) == 0)
+                .then(|| now.saturating_add(Nanos(u64::from(draw.below(2_000_000_000))))),
+            prompt_bytes: Bytes(1 + u64::from(draw.below(4_000))),
+            prefix: (0..draw.below(4)).map(|block| u64::from(block) + session * 10).collect(),
+            ..Arrive::default()
+        })
+    }
+
+    fn note(&mut self, input: &Input, outputs: &[Output]) {
+        if let Input::Gone { request } = input {
+            self.queued.retain(|queued| queued != request);
+        }
+        for output in outputs {
+            match output {
+                Output::Dispatch(dispatch) => {
+                    self.queued.retain(|queued| *queued != dispatch.request);
+                    self.sent.push((dispatch.request, dispatch.attempt, false));
+                }
+                Output::Reject { request, .. } | Output::Fail { request, .. } => {
+                    self.queued.retain(|queued| queued != request);
+                }
+                Output::Cancel { .. } => {}
+            }
+        }
+        if let Input::Failed { request, .. } = input
+            && !outputs.iter().any(|output| matches!(output, Output::Fail { .. }))
+            && !self.sent.iter().any(|sent| sent.0 == *request)
+        {
+            self.queued.push(*request);
+        }
+    }
+}
+
+#[test]
+fn baseline_and_optimised_decide_alike_for_every_scheduler_and_balancer() {
+    let mut dispatched = 0;
+    for (case, (_, balancer)) in balance::ALL.iter().enumerate() {
+        for (_, scheduler) in schedule::ALL {
+            let (hosts, slots, dispatch) = FLEETS[case % FLEETS.len()];
+            let pair = format!("{} and {}", scheduler.name, balancer.name);
+            let file = |implementation| ControlFile {
+                scheduler: scheduler.name.into(),
+                balancer: balancer.name.into(),
+                aging_millis: Some(400),
+                queue_timeout_millis: 900,
+                queue_requests_max: 40,
+                dispatch,
+                implementation,
+                ..ControlFile::default()
+            };
+            let build = |implementation| Control::new(file(implementation).check().expect("a valid file"));
+            let mut twins = [build(Implementation::Baseline), build(Implementation::Optimised)];
+            let mut world = World::default();
+            let mut inputs: Vec<Input> = Vec::new();
+            for model in 0..MODELS {
+                inputs.push(Input::ModelNamed { model: ModelId(model), name: format!("m{model}") });
+            }
+            let mut draw = Draw::new(9, Component::Network, case as u64, 0);
+            for host in 0..hosts {
+                let weight = 50 + draw.below(100);
+                let declaration =
+                    Declaration { slots, weight, tier: draw.below(2) as u8, ..Declaration::default() };
+                inputs.push(Input::HostDeclared { host: HostId(host), declaration });
+                inputs.push(Input::Observed { host: HostId(host), observation: observation(&mut draw) });
+            }
+            let mut now = Instant::ZERO;
+            let (mut inputs, mut step) = (inputs.into_iter(), 0);
+            while step < STEPS {
+                let input = inputs.next().unwrap_or_else(|| {
+                    step += 1;
+                    now = now.saturating_add(Nanos(u64::from(draw.below(20_000_000))));
+                    world.next(hosts, now, &mut draw)
+                });
+                let outputs = twins.each_mut().map(|twin| {
+                    let mut out = Outputs::new();
+                    twin.step(now, input.clone(), &mut out, &mut Env { seed: 4, meter: &mut NoMeter });
+                    assert!(twin.facts().counters.conserve());
+                    out.drain().collect::<Vec<_>>()
+                });
+                assert_eq!(outputs[0], outputs[1], "{pair}, step {step}: {input:?}");
+                assert_eq!(twins[0].next_wake(), twins[1].next_wake(), "{pair}, step {step}");
+                world.note(&input, &outputs[1]);
+                dispatched += world.sent.len();
+                if step % 150 == 149 {
+                    // Built anew from its facts on the way, each goes on as it was.
+                    twins = twins.map(|twin| Control::restore(twin.snapshot()));
+                }
+            }
+        }
+    }
+    assert!(dispatched > 100_000, "the inputs keep hosts busy: {dispatched}");
+}
