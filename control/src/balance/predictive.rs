@@ -42,7 +42,7 @@ impl Predictive {
 
     fn expected(&self, candidates: &Candidates<'_>, host: HostId) -> u64 {
         let pace = candidates.history(host).pace(candidates.request().model).copied().unwrap_or_default();
-        let Pace { output_token, prompt_token_picos, cold_ttft } = pace;
+        let Pace { output_token, prompt_token_picos, cold_ttft, .. } = pace;
         let load = if candidates.is_loaded(host) { 0 } else { cold_ttft.get().unwrap_or(self.load_nanos) };
         let prompt = u64::from(candidates.prompt_tokens());
         let evaluation =

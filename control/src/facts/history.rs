@@ -15,47 +15,55 @@ use crate::units::{Instant, Nanos};
 const DECAY: Nanos = Nanos::from_secs(10);
 /// Weights are counted in parts of this: a power of two, so that nothing is divided by it.
 const WEIGHT_ONE: u64 = 1 << 10;
+/// What a load weighs: loads are rare, and how long ago the last one was says nothing.
+const WEIGHT_LOAD: u64 = WEIGHT_ONE / 4;
 /// A value weighs at least so much (a twentieth): answers that come together must count, too.
 const WEIGHT_MIN: u64 = WEIGHT_ONE / 20;
 
-/// A mean that forgets: `value += (sample − value) × dt / (dt + 10 s)`, the first-order form of an exponential decay, in
-/// integers.
+/// Since when a mean has stood, and so what the next value weighs: `dt / (dt + 10 s)`, the first-order form of an
+/// exponential decay, in integers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Mean {
-    value: u64,
-    at: Option<Instant>,
+struct Age(Option<Instant>);
+
+impl Age {
+    /// What a value weighs that comes now.
+    #[inline]
+    fn weight(&mut self, now: Instant) -> u64 {
+        let Some(at) = self.0.replace(now) else { return WEIGHT_ONE };
+        let span = now.since(at).0;
+        (span / (span.saturating_add(DECAY.0) / WEIGHT_ONE)).clamp(WEIGHT_MIN, WEIGHT_ONE)
+    }
 }
+
+/// A mean that forgets; none before the first value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Mean(Option<u64>);
 
 impl Mean {
     /// The mean; `None` before the first value.
     #[must_use]
     #[inline]
     pub fn get(&self) -> Option<u64> {
-        self.at.map(|_| self.value)
+        self.0
     }
 
-    /// Takes a value in.
-    pub fn add(&mut self, now: Instant, sample: u64) {
-        self.value = match self.at {
-            None => sample,
-            Some(at) => {
-                let span = now.since(at).0;
-                let weight = span / (span.saturating_add(DECAY.0) / WEIGHT_ONE);
-                let weight = weight.clamp(WEIGHT_MIN, WEIGHT_ONE);
-                let (old, new) = (u128::from(self.value), u128::from(sample));
-                ((old * u128::from(WEIGHT_ONE - weight) + new * u128::from(weight)) >> 10) as u64
-            }
+    #[inline]
+    fn add(&mut self, weight: u64, sample: u64) {
+        let Some(value) = self.0 else {
+            self.0 = Some(sample);
+            return;
         };
-        self.at = Some(now);
+        let (old, new) = (u128::from(value), u128::from(sample));
+        self.0 = Some(((old * u128::from(WEIGHT_ONE - weight) + new * u128::from(weight)) >> 10) as u64);
     }
 
     /// Takes a value in that counts at once where it is above the mean.
-    pub fn add_peak(&mut self, now: Instant, sample: u64) {
-        if self.get().is_some_and(|value| sample > value) {
-            self.value = sample;
-            self.at = Some(now);
+    #[inline]
+    fn add_peak(&mut self, weight: u64, sample: u64) {
+        if self.0.is_some_and(|value| sample > value) {
+            self.0 = Some(sample);
         } else {
-            self.add(now, sample);
+            self.add(weight, sample);
         }
     }
 }
@@ -69,6 +77,7 @@ pub struct Pace {
     pub prompt_token_picos: Mean,
     /// First token where the model had to be loaded, in nanoseconds.
     pub cold_ttft: Mean,
+    age: Age,
 }
 
 /// One host.
@@ -78,6 +87,7 @@ pub struct HostHistory {
     pub ttft: Mean,
     /// The same, with rises counted at once.
     pub ttft_peak: Mean,
+    age: Age,
     /// Answers finished there.
     pub finished: u64,
     /// Attempts that failed there.
@@ -88,10 +98,11 @@ pub struct HostHistory {
 impl HostHistory {
     /// A first byte came after `ttft`; `cold`: the model was not loaded when the request was sent.
     pub fn on_first_byte(&mut self, now: Instant, model: ModelId, ttft: Nanos, cold: bool) {
-        self.ttft.add(now, ttft.0);
-        self.ttft_peak.add_peak(now, ttft.0);
+        let weight = self.age.weight(now);
+        self.ttft.add(weight, ttft.0);
+        self.ttft_peak.add_peak(weight, ttft.0);
         if cold {
-            self.pace_mut(model).cold_ttft.add(now, ttft.0);
+            self.pace_mut(model).cold_ttft.add(WEIGHT_LOAD, ttft.0);
         }
     }
 
@@ -99,13 +110,14 @@ impl HostHistory {
     pub fn on_finished(&mut self, now: Instant, model: ModelId, usage: &Usage) {
         self.finished += 1;
         let pace = self.pace_mut(model);
+        let weight = pace.age.weight(now);
         let gaps = u64::from(usage.output_tokens).saturating_sub(1);
         if let Some(nanos) = usage.eval.0.checked_div(gaps).filter(|nanos| *nanos > 0) {
-            pace.output_token.add(now, nanos);
+            pace.output_token.add(weight, nanos);
         }
         let picos = usage.prompt_eval.0.saturating_mul(1_000);
         if let Some(picos) = picos.checked_div(usage.prompt_tokens.into()).filter(|picos| *picos > 0) {
-            pace.prompt_token_picos.add(now, picos);
+            pace.prompt_token_picos.add(weight, picos);
         }
     }
 
@@ -144,32 +156,32 @@ mod tests {
 
     #[test]
     fn a_mean_moves_half_way_in_its_time_constant() {
-        let mut mean = Mean::default();
+        let (mut age, mut mean) = (Age::default(), Mean::default());
         assert_eq!(mean.get(), None);
-        mean.add(at(0), 1_000);
-        mean.add(at(10_000), 2_000);
+        mean.add(age.weight(at(0)), 1_000);
+        mean.add(age.weight(at(10_000)), 2_000);
         assert_eq!(mean.get(), Some(1_500));
-        mean.add(at(10_000), 2_500);
+        mean.add(age.weight(at(10_000)), 2_500);
         assert_eq!(mean.get(), Some(1_549), "what comes at once counts a twentieth");
     }
 
     #[test]
     fn a_peak_counts_at_once_and_is_forgotten_slowly() {
-        let mut mean = Mean::default();
-        mean.add_peak(at(0), 100);
-        mean.add_peak(at(1), 900);
-        assert_eq!(mean.get(), Some(900));
-        mean.add_peak(at(2), 100);
+        let (mut age, mut mean) = (Age::default(), Mean::default());
+        for (millis, sample) in [(0, 100), (1, 900), (2, 100)] {
+            mean.add_peak(age.weight(at(millis)), sample);
+        }
         assert_eq!(mean.get(), Some(860), "a twentieth of the way back");
     }
 
     #[test]
     fn times_at_their_limit_do_not_overflow() {
-        let mut mean = Mean::default();
-        mean.add(Instant::ZERO, u64::MAX);
-        mean.add(Instant::MAX, u64::MAX);
-        mean.add_peak(Instant::MAX, 0);
-        assert!(mean.get().is_some());
+        let (mut age, mut mean) = (Age::default(), Mean::default());
+        mean.add(age.weight(Instant::ZERO), u64::MAX);
+        mean.add(age.weight(Instant::MAX), u64::MAX);
+        assert_eq!(mean.get(), Some(u64::MAX));
+        mean.add_peak(age.weight(Instant::MAX), 0);
+        assert!(mean.get().is_some_and(|value| value < u64::MAX));
     }
 
     #[test]
