@@ -15,8 +15,8 @@ use crate::units::{Instant, Nanos};
 const DECAY: Nanos = Nanos::from_secs(10);
 /// Weights are counted in parts of this: a power of two, so that nothing is divided by it.
 const WEIGHT_ONE: u64 = 1 << 10;
-/// What a load weighs: loads are rare, and how long ago the last one was says nothing.
-const WEIGHT_LOAD: u64 = WEIGHT_ONE / 4;
+/// What a load weighs: loads are rare, and the last one says most, since it left the file in the page cache.
+const WEIGHT_LOAD: u64 = WEIGHT_ONE / 2;
 /// A value weighs at least so much (a twentieth): answers that come together must count, too.
 const WEIGHT_MIN: u64 = WEIGHT_ONE / 20;
 
