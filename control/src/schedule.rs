@@ -68,14 +68,14 @@ pub struct Head {
     pub slot: u32,
     /// Expected tokens of prompt and answer; 0 where the scheduler has no use for them.
     pub tokens: u32,
-    /// How long it has waited.
+    /// How long it has waited; 0 where the scheduler has no use for it.
     pub waited: Nanos,
     /// A host with room has its model loaded; false where the scheduler has no use for it.
     pub loaded: bool,
 }
 
 /// Work of a request, in tokens.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct Work {
     /// Of the prompt.
     pub prompt: u32,
@@ -101,8 +101,13 @@ pub trait Scheduler: Send {
         least(heads)
     }
 
-    /// Whether heads need `tokens` and `loaded`.
-    fn looks_at_heads(&self) -> bool {
+    /// Whether heads need `tokens` and `waited`.
+    fn asks_for_work(&self) -> bool {
+        false
+    }
+
+    /// Whether heads need `loaded`, which is a walk through the hosts for each.
+    fn asks_for_loaded(&self) -> bool {
         false
     }
 

@@ -45,15 +45,6 @@ pub struct Parameter {
 /// One line of a list `ALL`: the variant and what it says of itself.
 pub type Line<Kind> = (Kind, Strategy);
 
-/// The name of a kind, for output.
-///
-/// # Panics
-/// Where a variant has no line in `ALL`.
-#[must_use]
-pub fn name_of<Kind: Copy + PartialEq>(kind: Kind, all: &'static [Line<Kind>]) -> &'static str {
-    all.iter().find(|line| line.0 == kind).expect("every variant has a line in ALL").1.name
-}
-
 /// All names as one text.
 #[must_use]
 pub fn names<Kind>(all: &[Line<Kind>]) -> String {

@@ -71,7 +71,7 @@ impl Checker {
             running += 1;
             let host = entry.host().ok_or("a running request without a host")?;
             in_flight[host.index()] += 1;
-            tokens[host.index()] += u64::from(entry.charged_tokens);
+            tokens[host.index()] += u64::from(entry.charged.total());
         }
         if (queued, running) != (counters.queued, counters.running) {
             return Err(format!(

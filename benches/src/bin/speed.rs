@@ -1,7 +1,8 @@
 //! How fast whole runs are, by one command: `cargo build --release && cargo run --release -p benches --bin speed`.
 //!
 //! Each line is a run of the program as a process of its own, so that its peak memory is its own. Figures are CPU time
-//! of the process, start-up included (some 10 ms, which short rows show). `--quick` leaves out the long rows; `--json` prints one object a line.
+//! of the process, start-up included (some 10 ms, which short rows show). `--quick` leaves out the long rows; `--json`
+//! prints one object a line.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};

@@ -39,6 +39,13 @@ impl Candidates<'_> {
         self.eligible
     }
 
+    /// Whether a host is one of them.
+    #[must_use]
+    #[inline]
+    pub fn is_eligible(&self, host: HostId) -> bool {
+        self.eligible_set.contains(host)
+    }
+
     /// Whether a host has room for another request and was not tried yet.
     #[must_use]
     #[inline]

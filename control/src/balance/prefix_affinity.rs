@@ -77,7 +77,7 @@ impl PrefixAffinity {
 
     fn known(&self, candidates: &Candidates<'_>, model: u64, bound: u64) -> Option<HostId> {
         let fits = |host: &HostId| {
-            candidates.eligible().binary_search(host).is_ok()
+            candidates.is_eligible(*host)
                 && candidates.is_open(*host)
                 && u64::from(candidates.load(*host).in_flight) < bound
         };

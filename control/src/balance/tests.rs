@@ -17,15 +17,17 @@ struct Fleet {
     hosts: Vec<HostFacts>,
     loads: Vec<HostLoad>,
     eligible: Vec<HostId>,
+    eligible_set: HostSet,
     loaded: HostSet,
     history: Vec<HostHistory>,
 }
 
 fn fleet(hosts: &[(u32, u32, u64, bool)]) -> Fleet {
     let facts = hosts.iter().map(|_| HostFacts::declared(Declaration::default(), Instant::ZERO));
-    let mut loaded = HostSet::default();
+    let (mut loaded, mut eligible_set) = (HostSet::default(), HostSet::default());
     for (host, &(_, _, _, has_model)) in hosts.iter().enumerate() {
         loaded.set(HostId(host as u32), has_model);
+        eligible_set.set(HostId(host as u32), true);
     }
     let loads = hosts.iter().map(|&(in_flight, limit, outstanding_tokens, _)| HostLoad {
         in_flight,
@@ -36,6 +38,7 @@ fn fleet(hosts: &[(u32, u32, u64, bool)]) -> Fleet {
         hosts: facts.collect(),
         loads: loads.collect(),
         eligible: (0..hosts.len() as u32).map(HostId).collect(),
+        eligible_set,
         loaded,
         history: vec![HostHistory::default(); hosts.len()],
     }
@@ -123,7 +126,7 @@ impl Fleet {
             hosts: &self.hosts,
             loads: &self.loads,
             eligible: &self.eligible,
-            eligible_set: &self.loaded,
+            eligible_set: &self.eligible_set,
             levels: None,
             loaded: &self.loaded,
             tried: &[],
@@ -233,6 +236,7 @@ fn conversations_hash_to_one_host_until_it_carries_too_much() {
     // A host that goes moves only what was its own.
     let mut fewer = fleet(&[(0, 99, 0, false); 8]);
     fewer.eligible.remove(3);
+    fewer.eligible_set.set(HostId(3), false);
     for session in (0..800).filter(|session| home(*session, &idle) != 3) {
         assert_eq!(home(session, &fewer), home(session, &idle));
     }

@@ -5,7 +5,7 @@ use crate::door::{Env, Output, Outputs, Stage};
 use crate::facts::ledger::{ATTEMPTS_MAX, Entry, State};
 use crate::ids::HostId;
 use crate::request::{Arrive, Reject};
-use crate::schedule::Group;
+use crate::schedule::{Group, Work};
 use crate::units::Instant;
 
 impl Control {
@@ -23,8 +23,7 @@ impl Control {
             attempts: 0,
             tried: [HostId(0); ATTEMPTS_MAX],
             cold: false,
-            charged_tokens: 0,
-            charged_prompt_tokens: 0,
+            charged: Work::default(),
             progress_tokens: 0,
         });
         self.facts.counters.queued += 1;

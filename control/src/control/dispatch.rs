@@ -40,7 +40,7 @@ impl Control {
     /// The queued request that goes next, of those whose model has an open host: one that has waited for too long, else
     /// the scheduler's choice.
     fn next_head(&mut self, now: Instant) -> Option<Head> {
-        let looks = self.scheduler.looks_at_heads();
+        let (work, loaded) = (self.scheduler.asks_for_work(), self.scheduler.asks_for_loaded());
         self.heads.clear();
         for &model in &self.indexes.waiting {
             let index = &self.indexes.models[model.index()];
@@ -50,10 +50,12 @@ impl Control {
             for (group, key, slot) in index.queue.heads() {
                 let mut head =
                     Head { model, group, key, slot, tokens: 0, waited: Nanos::ZERO, loaded: false };
-                if looks {
+                if work {
                     let entry = self.facts.ledger.get(slot);
                     head.tokens = self.facts.models[model.index()].expected(&entry.arrive).total();
                     head.waited = now.since(entry.arrived_at);
+                }
+                if loaded {
                     let mut open =
                         index.eligible.iter().filter(|host| self.facts.loads[host.index()].has_room());
                     head.loaded = open.any(|host| index.loaded.contains(*host));
@@ -100,7 +102,6 @@ impl Control {
         assert!(candidates.is_open(pick.host), "a balancer picks an open host");
 
         let warm = candidates.is_loaded(pick.host);
-        let charged_tokens = work.total();
 
         let entry = self.facts.ledger.get_mut(slot);
         entry.state = State::Sent;
@@ -108,12 +109,11 @@ impl Control {
         entry.tried[attempt as usize] = pick.host;
         entry.attempts = attempt + 1;
         entry.cold = !warm;
-        entry.charged_tokens = charged_tokens;
-        entry.charged_prompt_tokens = work.prompt;
+        entry.charged = work;
         self.scheduler.charge(&entry.arrive, work);
         self.facts.counters.queued -= 1;
         self.facts.counters.running += 1;
-        self.charge(pick.host, true, charged_tokens);
+        self.charge(pick.host, true, work.total());
         let first_byte_timeout =
             if warm { self.config.first_byte_timeout_warm } else { self.config.first_byte_timeout_cold };
         out.push(Output::Dispatch(Dispatch {

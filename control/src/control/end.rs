@@ -16,7 +16,7 @@ impl Control {
         entry.state = State::Streaming;
         let (model, cold) = (entry.arrive.model, entry.cold);
         let ttft = now.since(entry.dispatched_at);
-        let host = entry.host().expect("a running request has a host");
+        let host = self.host_of(slot);
         self.facts.history[host.index()].on_first_byte(now, model, ttft, cold);
     }
 
@@ -39,7 +39,7 @@ impl Control {
         let entry = self.facts.ledger.get(slot);
         let (arrive, model) = (&entry.arrive, entry.arrive.model);
         let took = Work { prompt: usage.prompt_tokens, output: usage.output_tokens };
-        self.scheduler.settle(arrive, entry.charged(), took);
+        self.scheduler.settle(arrive, entry.charged, took);
         self.facts.models[model.index()].learn(arrive.prompt_bytes, usage);
         let host = self.host_of(slot);
         self.facts.history[host.index()].on_finished(now, model, usage);
@@ -59,8 +59,6 @@ impl Control {
         env: &mut Env<'_>,
     ) {
         let Some(slot) = self.running(request, attempt) else { return };
-        let host = self.host_of(slot);
-        self.facts.history[host.index()].failed += 1;
         self.unserved(slot);
         self.release(slot);
         if self.may_retry(now, slot, failure) {
@@ -130,10 +128,9 @@ impl Control {
     /// An attempt ended before its answer: what was relayed counts as served, the rest is given back.
     fn unserved(&mut self, slot: Slot) {
         let entry = self.facts.ledger.get(slot);
-        let charged = entry.charged();
-        let prompt = if entry.state == State::Streaming { charged.prompt } else { 0 };
+        let prompt = if entry.state == State::Streaming { entry.charged.prompt } else { 0 };
         let took = Work { prompt, output: entry.progress_tokens };
-        self.scheduler.settle(&entry.arrive, charged, took);
+        self.scheduler.settle(&entry.arrive, entry.charged, took);
     }
 
     fn host_of(&self, slot: Slot) -> HostId {
@@ -143,7 +140,7 @@ impl Control {
     /// A running request no longer takes room on its host.
     #[inline]
     fn release(&mut self, slot: Slot) {
-        let charged_tokens = self.facts.ledger.get(slot).charged_tokens;
+        let charged_tokens = self.facts.ledger.get(slot).charged.total();
         self.facts.counters.running -= 1;
         self.charge(self.host_of(slot), false, charged_tokens);
     }

@@ -37,6 +37,12 @@ impl ModelIndex {
     }
 }
 
+/// The first slot whose time has come.
+#[inline]
+fn due(times: &Ordered<(Instant, u64)>, now: Instant) -> Option<Slot> {
+    times.peek().filter(|((at, _), _)| *at <= now).map(|(_, slot)| slot)
+}
+
 /// When something happens to a queued request by itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Times {
@@ -83,12 +89,12 @@ impl Indexes {
 
     /// The slot that expires first, if it does by `now`.
     pub(super) fn expired(&self, now: Instant) -> Option<Slot> {
-        self.expiry.peek().filter(|((at, _), _)| *at <= now).map(|(_, slot)| slot)
+        due(&self.expiry, now)
     }
 
     /// The slot that has waited for too long, if there is one.
     pub(super) fn aged(&self, now: Instant) -> Option<Slot> {
-        self.aging.peek().filter(|((at, _), _)| *at <= now).map(|(_, slot)| slot)
+        due(&self.aging, now)
     }
 
     /// Puts a request into its model's queue; `ages` is when it goes before all others.
@@ -204,6 +210,7 @@ impl Control {
     }
 
     /// Puts a host among those that can be chosen, or takes it out.
+    #[inline]
     fn index_level(&mut self, host: HostId) {
         if let Some(levels) = &mut self.indexes.levels {
             let load = self.facts.loads[host.index()];
@@ -231,11 +238,8 @@ impl Control {
             load.in_flight -= 1;
             load.outstanding_tokens -= u64::from(tokens);
         }
-        let (has_room, requests) = (load.has_room(), load.in_flight);
-        if let Some(levels) = &mut self.indexes.levels {
-            let chosen = has_room && self.facts.hosts[host.index()].is_up();
-            levels.put(host, chosen.then_some(requests));
-        }
+        let has_room = load.has_room();
+        self.index_level(host);
         if had_room != has_room {
             self.count_room(host, has_room);
         }

@@ -88,10 +88,6 @@ pub struct HostHistory {
     /// The same, with rises counted at once.
     pub ttft_peak: Mean,
     age: Age,
-    /// Answers finished there.
-    pub finished: u64,
-    /// Attempts that failed there.
-    pub failed: u64,
     paces: Vec<(ModelId, Pace)>,
 }
 
@@ -108,7 +104,6 @@ impl HostHistory {
 
     /// An answer is complete.
     pub fn on_finished(&mut self, now: Instant, model: ModelId, usage: &Usage) {
-        self.finished += 1;
         let pace = self.pace_mut(model);
         let weight = pace.age.weight(now);
         let gaps = u64::from(usage.output_tokens).saturating_sub(1);

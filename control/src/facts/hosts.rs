@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::door::{Declaration, Observation};
-use crate::ids::ModelId;
 use crate::units::Instant;
 
 /// One host.
@@ -58,11 +57,5 @@ impl HostFacts {
     #[must_use]
     pub const fn is_up(&self) -> bool {
         self.heard && self.silent_since.is_none()
-    }
-
-    /// Whether the model was in its memory when last heard.
-    #[must_use]
-    pub fn has_loaded(&self, model: ModelId) -> bool {
-        self.observation.loaded.binary_search_by_key(&model, |loaded| loaded.model).is_ok()
     }
 }

@@ -47,9 +47,7 @@ pub struct Entry {
     /// Whether the last attempt was sent to a host that had to load the model first.
     pub cold: bool,
     /// Estimated tokens of prompt and answer, as charged to the host.
-    pub charged_tokens: u32,
-    /// The part of them that is the prompt's.
-    pub charged_prompt_tokens: u32,
+    pub charged: Work,
     /// Tokens relayed, as last told.
     pub progress_tokens: u32,
 }
@@ -59,13 +57,6 @@ impl Entry {
     #[must_use]
     pub fn tried(&self) -> &[HostId] {
         &self.tried[..self.attempts as usize]
-    }
-
-    /// The work that was expected of it when it was let out.
-    #[must_use]
-    pub const fn charged(&self) -> Work {
-        let prompt = self.charged_prompt_tokens;
-        Work { prompt, output: self.charged_tokens - prompt }
     }
 
     /// The host of the last attempt.

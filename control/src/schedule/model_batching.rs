@@ -10,7 +10,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     name: "model-batching",
     summary: "requests for loaded models first, until others have waited for too long",
     source: "Clockwork (Gujarati et al. 2020), loads as planned actions; the limit is our own",
-    cost: "O(m n / 64)",
+    cost: "O(m n)",
     needs: "models loaded on each host",
     parameters: &[Parameter {
         name: "starvation_millis",
@@ -47,7 +47,11 @@ impl Scheduler for ModelBatching {
         loaded.unwrap_or(first)
     }
 
-    fn looks_at_heads(&self) -> bool {
+    fn asks_for_work(&self) -> bool {
+        true
+    }
+
+    fn asks_for_loaded(&self) -> bool {
         true
     }
 }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::fair::Tenants;
 use super::{Group, Head, Queued, Scheduler, Work, group_of};
+use crate::ids::TenantId;
 use crate::request::Arrive;
 use crate::strategy::{Parameter, Parameters, Strategy};
 
@@ -66,21 +67,20 @@ impl Scheduler for DeficitRoundRobin {
         // The ring after it; itself comes last. A tenant gets its quantum at the begin of each turn.
         let from = firsts.partition_point(|at| heads[*at].group.0 <= self.turn);
         firsts.rotate_left(from);
-        let turns = |at: usize| self.turns(&heads[at]).max(1);
-        let (place, most) = (0..firsts.len())
-            .map(|place| (turns(firsts[place]), place))
+        let turns = |place: usize| self.turns(&heads[firsts[place]]).max(1);
+        let (most, place) = (0..firsts.len())
+            .map(|place| (turns(place), place))
             .min()
-            .map(|(turns, place)| (place, turns))
             .expect("a scheduler is asked only where a request can go");
         for (at, first) in firsts.iter().enumerate() {
             let turns = if at <= place { most } else { most - 1 };
-            self.tenants.of(crate::ids::TenantId(heads[*first].group.0)).value += turns * self.quantum;
+            self.tenants.of(TenantId(heads[*first].group.0)).value += turns * self.quantum;
         }
         self.turn = heads[firsts[place]].group.0;
         firsts[place]
     }
 
-    fn looks_at_heads(&self) -> bool {
+    fn asks_for_work(&self) -> bool {
         true
     }
 

@@ -24,9 +24,9 @@ pub(super) struct ShortestJob;
 
 impl Scheduler for ShortestJob {
     fn place(&self, queued: Queued<'_>) -> (Group, u128) {
-        let prompt = u64::from(queued.model.expected_prompt_tokens(queued.arrive.prompt_bytes));
-        let output = u64::from(queued.model.expected_output_tokens(queued.arrive.num_predict));
-        (Group::default(), u128::from(prompt + output * PROMPT_TOKENS_PER_OUTPUT_TOKEN))
+        let work = queued.model.expected(queued.arrive);
+        let tokens = u64::from(work.prompt) + u64::from(work.output) * PROMPT_TOKENS_PER_OUTPUT_TOKEN;
+        (Group::default(), tokens.into())
     }
 }
 

@@ -4,8 +4,6 @@
 //! random variates from an empirical distribution) tells for each 256th part of the unit interval where to begin; from
 //! there it is a step or none.
 
-use std::ops::Range;
-
 /// Parts into which the guide cuts the unit interval; a power of two, so that the cut is exact.
 const PARTS: usize = 256;
 
@@ -40,7 +38,7 @@ impl Quantiles {
         while upper + 1 < self.rows.len() && self.rows[upper].at <= share {
             upper += 1;
         }
-        between(&self.rows, upper - 1..upper, share)
+        between(&self.rows, upper, share)
     }
 }
 
@@ -49,9 +47,10 @@ fn upper(rows: &[Quantile], share: f64) -> usize {
     rows.partition_point(|row| row.at <= share).clamp(1, rows.len() - 1)
 }
 
+/// The value at a share on the piece that ends at row `upper`.
 #[inline]
-fn between(rows: &[Quantile], ends: Range<usize>, share: f64) -> u32 {
-    let (below, above) = (rows[ends.start], rows[ends.end]);
+fn between(rows: &[Quantile], upper: usize, share: f64) -> u32 {
+    let (below, above) = (rows[upper - 1], rows[upper]);
     let part = (share - below.at) / (above.at - below.at);
     (below.tokens + part * (above.tokens - below.tokens) + 0.5) as u32
 }
@@ -76,7 +75,7 @@ mod tests {
             let quantiles = Quantiles::new(rows.clone());
             for share in shares.into_iter().map(|share| f64::from(share) / 4_096.0) {
                 let end = upper(&rows, share);
-                prop_assert_eq!(quantiles.at(share), between(&rows, end - 1..end, share), "at {}", share);
+                prop_assert_eq!(quantiles.at(share), between(&rows, end, share), "at {}", share);
             }
         }
     }

@@ -84,7 +84,7 @@ impl<S: Sink> Simulation<'_, S> {
             |request| Some(&facts.history[facts.ledger.get(facts.ledger.find(request)?).host()?.index()]);
         for history in requests().filter_map(learned) {
             prefetch_index(std::slice::from_ref(&history.ttft), 0);
-            prefetch_index(std::slice::from_ref(&history.finished), 0);
+            prefetch_index(std::slice::from_ref(&history.ttft_peak), 0);
         }
         for history in requests().filter_map(learned) {
             prefetch_index(history.paces(), 0);
