@@ -101,6 +101,9 @@ impl Control {
             Input::Gone { request } => self.on_gone(now, request, out, env),
             Input::Observed { host, observation } => self.on_observed(now, host, observation, out, env),
             Input::Silent { host } => self.on_silent(now, host),
+            Input::Measured { host, utilisation } => {
+                self.facts.hosts[host.index()].utilisation = Some(utilisation);
+            }
             Input::Wake => {}
             Input::ModelNamed { model, name } => self.on_model_named(model, name),
             Input::TenantNamed { tenant, name } => self.on_tenant_named(tenant, name),

@@ -90,6 +90,13 @@ pub enum Input {
         /// The host.
         host: HostId,
     },
+    /// What a declared source of metrics says of a host, where it differs from before.
+    Measured {
+        /// The host.
+        host: HostId,
+        /// What it says.
+        utilisation: Utilisation,
+    },
     /// The operator installs another config: a new epoch.
     Policy(Box<Config>),
     /// The time that `next_wake` asked for has come.
@@ -113,6 +120,29 @@ pub struct Declaration {
     pub tier: u8,
     /// Where it stands, empty where it does not matter.
     pub zone: String,
+    /// Memory of the host itself; 0 where unknown.
+    pub ram: Bytes,
+    /// The longest context it serves, in tokens; 0 where unknown.
+    pub context_tokens: u32,
+    /// What an hour of it costs, in hundredths of the operator's currency; 0 where unknown.
+    pub cost_cents_per_hour: u32,
+    /// What else can be asked of it (`vision`, `eu`, `a100-pool`), in any order.
+    pub capabilities: Vec<String>,
+    /// Whether something tells how busy it is ([`Input::Measured`]): Ollama itself does not.
+    pub metrics: bool,
+}
+
+/// How busy a host is, by a source that the operator declared; each in parts of a thousand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Utilisation {
+    /// Of its processors.
+    pub cpu: u16,
+    /// Of its memory for weights and caches.
+    pub memory: u16,
+    /// Of its GPUs' time.
+    pub gpu: u16,
+    /// Of its network.
+    pub network: u16,
 }
 
 /// A model in a host's memory, from `/api/ps`. Expiry times are left out: they change with every request.

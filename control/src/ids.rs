@@ -33,6 +33,10 @@ id! {
     TenantId(u32)
 }
 id! {
+    /// A set of demands on hosts, in the order in which sets became known; 0 demands nothing.
+    DemandsId(u32)
+}
+id! {
     /// A session: requests that continue one conversation.
     SessionId(u64)
 }

@@ -92,6 +92,15 @@ pub struct GroupFile {
     /// Where they stand.
     #[serde(default)]
     pub zone: String,
+    /// What else can be asked of them by constraints (`vision`, `eu`).
+    #[serde(default)]
+    pub capabilities: Vec<String>,
+    /// What an hour of one costs, in hundredths of a currency; 0: not known.
+    #[serde(default)]
+    pub cost_cents_per_hour: u32,
+    /// Whether a source of metrics tells control how busy they are, at each poll.
+    #[serde(default)]
+    pub metrics: bool,
 }
 
 /// A paged batching server.
@@ -237,6 +246,11 @@ fn declaration(group: &GroupFile, spec: &HostSpec, number: u32) -> Declaration {
         weight: group.weight,
         tier: group.tier,
         zone: group.zone.clone(),
+        ram: spec.ram,
+        context_tokens: spec.num_ctx_default.unwrap_or(0),
+        cost_cents_per_hour: group.cost_cents_per_hour,
+        capabilities: group.capabilities.clone(),
+        metrics: group.metrics,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::door::{Declaration, Observation};
+use crate::door::{Declaration, Observation, Utilisation};
 use crate::units::Instant;
 
 /// One host.
@@ -14,6 +14,8 @@ pub struct HostFacts {
     pub observation: Observation,
     /// When that changed last.
     pub changed_at: Instant,
+    /// How busy it is, where a source of metrics is declared and has spoken.
+    pub utilisation: Option<Utilisation>,
     /// Whether it has answered a poll yet.
     pub heard: bool,
     /// Since when it has not answered its polls.
@@ -48,6 +50,7 @@ impl HostFacts {
             declaration,
             observation: Observation::default(),
             changed_at: now,
+            utilisation: None,
             heard: false,
             silent_since: None,
         }

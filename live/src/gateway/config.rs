@@ -65,7 +65,7 @@ struct HostFile {
     url: Spanned<String>,
     #[serde(default = "default_slots")]
     slots: Spanned<u64>,
-    #[serde(default = "default_memory_gib")]
+    #[serde(default = "unknown")]
     memory_gib: Spanned<u64>,
     #[serde(default)]
     gpu: String,
@@ -75,6 +75,14 @@ struct HostFile {
     tier: u8,
     #[serde(default)]
     zone: String,
+    #[serde(default = "unknown")]
+    ram_gib: Spanned<u64>,
+    #[serde(default = "unknown")]
+    context_tokens: Spanned<u64>,
+    #[serde(default)]
+    cost_cents_per_hour: u32,
+    #[serde(default)]
+    capabilities: Vec<String>,
 }
 
 fn unwritten<T>(value: T) -> Spanned<T> {
@@ -113,7 +121,7 @@ fn default_drain_seconds() -> Spanned<u64> {
 fn default_slots() -> Spanned<u64> {
     unwritten(1)
 }
-fn default_memory_gib() -> Spanned<u64> {
+fn unknown() -> Spanned<u64> {
     unwritten(0)
 }
 fn default_weight() -> Spanned<u64> {
@@ -328,6 +336,11 @@ fn check_host(
         weight: source.within("serve.hosts.weight", &host.weight, 1..1_000_001)? as u32,
         tier: host.tier,
         zone: host.zone,
+        ram: Bytes::from_gib(source.within("serve.hosts.ram_gib", &host.ram_gib, 0..1 << 20)?),
+        context_tokens: source.within("serve.hosts.context_tokens", &host.context_tokens, 0..1 << 24)? as u32,
+        cost_cents_per_hour: host.cost_cents_per_hour,
+        capabilities: host.capabilities,
+        metrics: false,
     };
     Ok(HostEntry { authority, declaration })
 }

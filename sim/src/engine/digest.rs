@@ -76,6 +76,7 @@ impl Digest {
             // These are rare, so their whole content goes in.
             Input::Silent { .. }
             | Input::Observed { .. }
+            | Input::Measured { .. }
             | Input::HostDeclared { .. }
             | Input::ModelNamed { .. }
             | Input::TenantNamed { .. }
