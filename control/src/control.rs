@@ -4,6 +4,7 @@ mod arrive;
 mod dispatch;
 mod end;
 mod indexes;
+mod lanes;
 mod observe;
 mod operate;
 
@@ -22,6 +23,7 @@ use crate::schedule::{self, Head, Scheduler};
 use crate::units::Instant;
 
 use indexes::Indexes;
+pub(crate) use lanes::LaneId;
 
 /// The control plane.
 pub struct Control {

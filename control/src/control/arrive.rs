@@ -10,7 +10,8 @@ use crate::units::Instant;
 
 impl Control {
     pub(super) fn on_arrive(&mut self, now: Instant, arrive: Arrive, out: &mut Outputs, env: &mut Env<'_>) {
-        let (request, model) = (arrive.request, arrive.model);
+        let request = arrive.request;
+        let lane = self.lane_of(&arrive);
         self.facts.counters.arrived += 1;
         self.facts.retry.on_arrival(self.config.retry_budget_percent);
         let slot = self.facts.ledger.insert(Entry {
@@ -19,6 +20,7 @@ impl Control {
             dispatched_at: now,
             epoch: self.epoch,
             state: State::Queued,
+            lane,
             group: Group::default(),
             attempts: 0,
             tried: [HostId(0); ATTEMPTS_MAX],
@@ -29,9 +31,9 @@ impl Control {
         self.facts.counters.queued += 1;
 
         env.meter.enter(Stage::Admission);
-        let index = &self.indexes.models[model.index()];
-        let goes_out = index.queue.is_empty() && index.open_len > 0;
-        let rejected = if index.stored_len == 0 {
+        let lane = &self.indexes.lanes[lane.index()];
+        let goes_out = lane.queue.is_empty() && lane.open_len > 0;
+        let rejected = if lane.reachable_len == 0 {
             Some(Reject::NoHostHasModel)
         } else if !goes_out && self.facts.counters.queued > u64::from(self.config.queue_requests_max) {
             Some(Reject::QueueFull)

@@ -17,8 +17,8 @@ impl Control {
         while let Some(slot) = self.indexes.aged(now) {
             self.requeue(slot, Group::AGED);
         }
-        while let Some(Head { model, group, slot, .. }) = self.next_head(now) {
-            self.indexes.dequeue(model, group, slot);
+        while let Some(Head { slot, .. }) = self.next_head(now) {
+            self.indexes.dequeue(self.facts.ledger.get(slot), slot);
             if self.send(now, slot, out, env) {
                 self.scheduler.leave(&self.facts.ledger.get(slot).arrive);
             } else {
@@ -32,7 +32,7 @@ impl Control {
 
     fn requeue(&mut self, slot: Slot, group: Group) {
         let entry = self.facts.ledger.get_mut(slot);
-        self.indexes.dequeue(entry.arrive.model, entry.group, slot);
+        self.indexes.dequeue(entry, slot);
         entry.group = group;
         self.enqueue(slot);
     }
@@ -42,12 +42,13 @@ impl Control {
     fn next_head(&mut self, now: Instant) -> Option<Head> {
         let (work, loaded) = (self.scheduler.asks_for_work(), self.scheduler.asks_for_loaded());
         self.heads.clear();
-        for &model in &self.indexes.waiting {
-            let index = &self.indexes.models[model.index()];
-            if index.open_len == 0 {
+        for lane in &self.indexes.waiting {
+            let lane = &self.indexes.lanes[lane.index()];
+            let model = lane.model;
+            if lane.open_len == 0 {
                 continue;
             }
-            for (group, key, slot) in index.queue.heads() {
+            for (group, key, slot) in lane.queue.heads() {
                 let mut head =
                     Head { model, group, key, slot, tokens: 0, waited: Nanos::ZERO, loaded: false };
                 if work {
@@ -56,9 +57,10 @@ impl Control {
                     head.waited = now.since(entry.arrived_at);
                 }
                 if loaded {
+                    let loaded = &self.indexes.models[model.index()].loaded;
                     let mut open =
-                        index.eligible.iter().filter(|host| self.facts.loads[host.index()].has_room());
-                    head.loaded = open.any(|host| index.loaded.contains(*host));
+                        lane.eligible.iter().filter(|host| self.facts.loads[host.index()].has_room());
+                    head.loaded = open.any(|host| loaded.contains(*host));
                 }
                 self.heads.push(head);
             }
@@ -76,14 +78,15 @@ impl Control {
         let entry = self.facts.ledger.get(slot);
         let (request, model, attempt) = (entry.arrive.request, entry.arrive.model, entry.attempts);
         let work = self.facts.models[model.index()].expected(&entry.arrive);
+        let lane = &self.indexes.lanes[entry.lane.index()];
         let candidates = Candidates {
             now,
             request: &entry.arrive,
             history: &self.facts.history,
             hosts: &self.facts.hosts,
             loads: &self.facts.loads,
-            eligible: &self.indexes.models[model.index()].eligible,
-            eligible_set: &self.indexes.models[model.index()].eligible_set,
+            eligible: &lane.eligible,
+            eligible_set: &lane.eligible_set,
             loaded: &self.indexes.models[model.index()].loaded,
             levels: self.indexes.levels.as_ref(),
             tried: entry.tried(),

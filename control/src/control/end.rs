@@ -81,7 +81,7 @@ impl Control {
         };
         let entry = self.facts.ledger.get(slot);
         if entry.state == State::Queued {
-            self.indexes.dequeue(entry.arrive.model, entry.group, slot);
+            self.indexes.dequeue(entry, slot);
             self.scheduler.leave(&entry.arrive);
             self.facts.counters.queued -= 1;
         } else {
@@ -102,7 +102,7 @@ impl Control {
             let entry = self.facts.ledger.get(slot);
             let request = entry.arrive.request;
             let late = entry.arrive.deadline.is_some_and(|deadline| deadline <= now);
-            self.indexes.dequeue(entry.arrive.model, entry.group, slot);
+            self.indexes.dequeue(entry, slot);
             self.scheduler.leave(&entry.arrive);
             self.facts.ledger.remove(slot);
             self.facts.counters.queued -= 1;
@@ -160,7 +160,7 @@ impl Control {
             Failure::FirstByteTimeout => !entry.cold,
             Failure::IdleTimeout | Failure::BadRequest => false,
         };
-        let eligible = &self.indexes.models[entry.arrive.model.index()].eligible;
+        let eligible = &self.indexes.lanes[entry.lane.index()].eligible;
         repeatable
             && entry.state == State::Sent
             && entry.attempts < self.config.attempts_max

@@ -3,39 +3,15 @@
 use alloc::vec::Vec;
 
 use super::Control;
+use super::lanes::{Lane, LaneId, ModelIndex};
 use crate::config::DispatchLimit;
 use crate::facts::ledger::{Entry, Slot, State};
 use crate::ids::{HostId, ModelId};
 use crate::index::Implementation;
 use crate::index::heap::{Ordered, Positions};
-use crate::index::host_set::HostSet;
 use crate::index::levels::Levels;
-use crate::index::queue::Queue;
 use crate::schedule::{Group, Key, Queued};
 use crate::units::Instant;
-
-/// What is derived of one model.
-#[derive(Debug, Default)]
-pub(super) struct ModelIndex {
-    /// Hosts that have it on disk and answer, in order of id.
-    pub(super) eligible: Vec<HostId>,
-    /// The same as a set.
-    pub(super) eligible_set: HostSet,
-    /// Hosts that had it in memory when last heard, answering or not.
-    pub(super) loaded: HostSet,
-    /// Hosts that had it on disk when last heard, answering or not.
-    pub(super) stored_len: u32,
-    /// How many of the eligible have room.
-    pub(super) open_len: u32,
-    /// Its queued requests.
-    pub(super) queue: Queue,
-}
-
-impl ModelIndex {
-    pub(super) fn new(implementation: Implementation) -> Self {
-        Self { queue: Queue::new(implementation), ..Self::default() }
-    }
-}
 
 /// The first slot whose time has come.
 #[inline]
@@ -56,8 +32,9 @@ pub(super) struct Times {
 #[derive(Debug)]
 pub(super) struct Indexes {
     pub(super) models: Vec<ModelIndex>,
-    /// Models with queued requests, in order of id.
-    pub(super) waiting: Vec<ModelId>,
+    pub(super) lanes: Vec<Lane>,
+    /// Lanes with queued requests, in order of id.
+    pub(super) waiting: Vec<LaneId>,
     queue_positions: Positions,
     /// Queued requests by the time at which they are given up.
     expiry: Ordered<(Instant, u64)>,
@@ -73,6 +50,7 @@ impl Indexes {
     pub(super) fn new(implementation: Implementation, levels: bool) -> Self {
         Self {
             models: Vec::new(),
+            lanes: Vec::new(),
             waiting: Vec::new(),
             queue_positions: Positions::default(),
             expiry: Ordered::new(implementation),
@@ -97,12 +75,12 @@ impl Indexes {
         due(&self.aging, now)
     }
 
-    /// Puts a request into its model's queue; `ages` is when it goes before all others.
-    pub(super) fn enqueue(&mut self, model: ModelId, (group, key): (Group, Key), times: Times, slot: Slot) {
-        let queue = &mut self.models[model.index()].queue;
+    /// Puts a request into its lane's queue; `ages` is when it goes before all others.
+    pub(super) fn enqueue(&mut self, lane: LaneId, (group, key): (Group, Key), times: Times, slot: Slot) {
+        let queue = &mut self.lanes[lane.index()].queue;
         if queue.is_empty() {
-            let place = self.waiting.partition_point(|waiting| *waiting < model);
-            self.waiting.insert(place, model);
+            let place = self.waiting.partition_point(|waiting| *waiting < lane);
+            self.waiting.insert(place, lane);
         }
         queue.push(&mut self.queue_positions, group, key, slot);
         self.expiry.push(&mut self.expiry_positions, (times.expires, key.request.0), slot);
@@ -111,12 +89,13 @@ impl Indexes {
         }
     }
 
-    pub(super) fn dequeue(&mut self, model: ModelId, group: Group, slot: Slot) {
-        let queue = &mut self.models[model.index()].queue;
-        let removed = queue.remove(&mut self.queue_positions, group, slot);
-        assert!(removed, "a queued request stands in its model's queue");
+    /// Takes a request out of its lane's queue.
+    pub(super) fn dequeue(&mut self, entry: &Entry, slot: Slot) {
+        let queue = &mut self.lanes[entry.lane.index()].queue;
+        let removed = queue.remove(&mut self.queue_positions, entry.group, slot);
+        assert!(removed, "a queued request stands in its lane's queue");
         if queue.is_empty() {
-            self.waiting.retain(|waiting| *waiting != model);
+            self.waiting.retain(|waiting| *waiting != entry.lane);
         }
         self.expiry.remove(&mut self.expiry_positions, slot);
         self.aging.remove(&mut self.aging_positions, slot);
@@ -129,22 +108,23 @@ impl Control {
         let implementation = self.config.implementation;
         let levels = implementation == Implementation::Optimised && self.balancer.asks_for_fewest();
         self.indexes = Indexes::new(implementation, levels);
-        self.indexes.models.resize_with(self.facts.models.len(), || ModelIndex::new(implementation));
+        for model in 0..self.facts.models.len() {
+            self.index_model(ModelId(model as u32));
+        }
         for host in 0..self.facts.hosts.len() {
             let host = HostId(host as u32);
             self.facts.loads[host.index()].limit = self.limit(host);
-            self.index_stored(host, true);
             self.index_loaded(host, true);
+            self.index_stored(host, &[]);
         }
-        let queued: Vec<Slot> = self
-            .facts
-            .ledger
-            .iter()
-            .filter(|(_, entry)| entry.state == State::Queued)
-            .map(|(slot, _)| slot)
-            .collect();
-        for slot in queued {
-            self.enqueue(slot);
+        let slots: Vec<Slot> = self.facts.ledger.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            let lane = self.lane_of(&self.facts.ledger.get(slot).arrive);
+            let entry = self.facts.ledger.get_mut(slot);
+            entry.lane = lane;
+            if entry.state == State::Queued {
+                self.enqueue(slot);
+            }
         }
     }
 
@@ -157,106 +137,27 @@ impl Control {
         }
     }
 
-    /// Puts a request into the queue of its model, under its key.
+    /// Puts a request into the queue of its lane, under its key.
     pub(super) fn enqueue(&mut self, slot: Slot) {
         let entry = self.facts.ledger.get(slot);
-        let model = entry.arrive.model;
         let queued = Queued {
             arrive: &entry.arrive,
             arrived_at: entry.arrived_at,
-            model: &self.facts.models[model.index()],
+            model: &self.facts.models[entry.arrive.model.index()],
         };
         let aged = entry.group == Group::AGED;
         let (group, rank) = if aged { (Group::AGED, 0) } else { self.scheduler.place(queued) };
         let key = Key { rank, request: entry.arrive.request };
         let ages = self.config.aging.filter(|_| !aged).map(|aging| entry.arrived_at.saturating_add(aging));
         let times = Times { expires: self.expires(entry), ages };
+        let lane = entry.lane;
         self.facts.ledger.get_mut(slot).group = group;
-        self.indexes.enqueue(model, (group, key), times, slot);
+        self.indexes.enqueue(lane, (group, key), times, slot);
     }
 
     /// When a queued request is given up: its deadline, or the longest wait.
     pub(super) fn expires(&self, entry: &Entry) -> Instant {
         let timeout = entry.arrived_at.saturating_add(self.config.queue_timeout);
         entry.arrive.deadline.map_or(timeout, |deadline| deadline.min(timeout))
-    }
-
-    /// Adds a host to the indexes of its stored models, or takes it out of them.
-    pub(super) fn index_stored(&mut self, host: HostId, add: bool) {
-        self.index_level(host);
-        let facts = &self.facts.hosts[host.index()];
-        let (up, open) = (facts.is_up(), self.facts.loads[host.index()].has_room());
-        for stored in &facts.observation.stored {
-            let index = &mut self.indexes.models[stored.model.index()];
-            if add {
-                index.stored_len += 1;
-            } else {
-                index.stored_len -= 1;
-            }
-            if !up {
-                continue;
-            }
-            let place = index.eligible.partition_point(|eligible| *eligible < host);
-            if add {
-                index.eligible.insert(place, host);
-                index.eligible_set.set(host, true);
-                index.open_len += u32::from(open);
-            } else {
-                index.eligible.remove(place);
-                index.eligible_set.set(host, false);
-                index.open_len -= u32::from(open);
-            }
-        }
-    }
-
-    /// Puts a host among those that can be chosen, or takes it out.
-    #[inline]
-    fn index_level(&mut self, host: HostId) {
-        if let Some(levels) = &mut self.indexes.levels {
-            let load = self.facts.loads[host.index()];
-            let chosen = load.has_room() && self.facts.hosts[host.index()].is_up();
-            levels.put(host, chosen.then_some(load.in_flight));
-        }
-    }
-
-    /// Adds a host to the sets of its loaded models, or takes it out of them.
-    pub(super) fn index_loaded(&mut self, host: HostId, add: bool) {
-        for loaded in &self.facts.hosts[host.index()].observation.loaded {
-            self.indexes.models[loaded.model.index()].loaded.set(host, add);
-        }
-    }
-
-    /// Changes what is under way on a host, and with it who has room.
-    #[inline]
-    pub(super) fn charge(&mut self, host: HostId, begins: bool, tokens: u32) {
-        let load = &mut self.facts.loads[host.index()];
-        let had_room = load.has_room();
-        if begins {
-            load.in_flight += 1;
-            load.outstanding_tokens += u64::from(tokens);
-        } else {
-            load.in_flight -= 1;
-            load.outstanding_tokens -= u64::from(tokens);
-        }
-        let has_room = load.has_room();
-        self.index_level(host);
-        if had_room != has_room {
-            self.count_room(host, has_room);
-        }
-    }
-
-    fn count_room(&mut self, host: HostId, has_room: bool) {
-        let facts = &self.facts.hosts[host.index()];
-        if !facts.is_up() {
-            return;
-        }
-        for stored in &facts.observation.stored {
-            let open_len = &mut self.indexes.models[stored.model.index()].open_len;
-            if has_room {
-                *open_len += 1;
-            } else {
-                *open_len -= 1;
-            }
-        }
     }
 }

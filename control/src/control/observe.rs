@@ -16,27 +16,23 @@ impl Control {
     ) {
         let known = &self.facts.hosts[host.index()];
         let moves = !known.is_up() || known.observation.stored != observation.stored;
-        if moves {
-            self.index_stored(host, false);
-        }
         self.index_loaded(host, false);
         let facts = &mut self.facts.hosts[host.index()];
-        facts.observation = observation;
+        let before = core::mem::replace(&mut facts.observation, observation);
         facts.changed_at = now;
         facts.heard = true;
         facts.silent_since = None;
         self.index_loaded(host, true);
         if moves {
-            self.index_stored(host, true);
+            self.index_stored(host, &before.stored);
             self.pump(now, out, env);
         }
     }
 
     pub(super) fn on_silent(&mut self, now: Instant, host: HostId) {
         if self.facts.hosts[host.index()].silent_since.is_none() {
-            self.index_stored(host, false);
             self.facts.hosts[host.index()].silent_since = Some(now);
-            self.index_stored(host, true);
+            self.place_host(host);
         }
     }
 }

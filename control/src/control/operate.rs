@@ -3,7 +3,6 @@
 use alloc::string::String;
 
 use super::Control;
-use super::indexes::ModelIndex;
 use crate::balance;
 use crate::config::Config;
 use crate::door::{Declaration, Env, Outputs};
@@ -19,7 +18,7 @@ impl Control {
     pub(super) fn on_model_named(&mut self, model: ModelId, name: String) {
         assert_eq!(model.index(), self.facts.models.len(), "model ids rise without gaps");
         self.facts.models.push(ModelFacts::named(name));
-        self.indexes.models.push(ModelIndex::new(self.config.implementation));
+        self.index_model(model);
     }
 
     pub(super) fn on_tenant_named(&mut self, tenant: TenantId, name: String) {
@@ -41,11 +40,10 @@ impl Control {
             self.facts.history.push(HostHistory::default());
         } else {
             assert!(host.index() < self.facts.hosts.len(), "host ids rise without gaps");
-            self.index_stored(host, false);
             self.facts.hosts[host.index()].declaration = declaration;
         }
-        self.facts.loads[host.index()].limit = self.limit(host);
-        self.index_stored(host, true);
+        self.set_limit(host, self.limit(host));
+        self.place_host(host);
         self.pump(now, out, env);
     }
 

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::control::LaneId;
 use crate::ids::{Epoch, HostId, RequestId};
 use crate::request::Arrive;
 use crate::schedule::{Group, Work};
@@ -38,6 +39,9 @@ pub struct Entry {
     pub epoch: Epoch,
     /// Where it is now.
     pub state: State,
+    /// Its lane: derived, so not written down.
+    #[serde(skip)]
+    pub(crate) lane: LaneId,
     /// Its group in the queue.
     pub group: Group,
     /// Attempts begun.

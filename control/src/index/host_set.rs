@@ -32,19 +32,17 @@ impl HostSet {
         })
     }
 
-    /// Adds a host, or takes it out; nothing happens where it already is so.
-    pub fn set(&mut self, host: HostId, member: bool) {
-        let (word, bit) = (host.index() / 64, 1 << (host.index() % 64));
-        if !member {
-            if let Some(word) = self.words.get_mut(word) {
-                *word &= !bit;
-            }
-            return;
+    /// Adds a host, or takes it out; whether that changed anything.
+    pub fn set(&mut self, host: HostId, member: bool) -> bool {
+        if self.contains(host) == member {
+            return false;
         }
+        let word = host.index() / 64;
         if word >= self.words.len() {
             self.words.resize(word + 1, 0);
         }
-        self.words[word] |= bit;
+        self.words[word] ^= 1 << (host.index() % 64);
+        true
     }
 }
 

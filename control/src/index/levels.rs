@@ -96,7 +96,9 @@ mod tests {
         ) {
             let set = |bits: &[bool]| {
                 let mut set = HostSet::default();
-                bits.iter().enumerate().for_each(|(host, member)| set.set(HostId(host as u32), *member));
+                bits.iter().enumerate().for_each(|(host, member)| {
+                    set.set(HostId(host as u32), *member);
+                });
                 set
             };
             let sets = [set(&members), set(&others)];

@@ -1,0 +1,180 @@
+//! Lanes: requests that can go to the same hosts. A lane knows these hosts and how many have room, so that a request
+//! whose lane has none waits without a look at any host, and what is checked for one request is checked for all of its lane.
+
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::Control;
+use crate::door::StoredModel;
+use crate::ids::{HostId, ModelId};
+use crate::index::Implementation;
+use crate::index::host_set::HostSet;
+use crate::index::queue::Queue;
+use crate::request::Arrive;
+
+/// A lane, in the order in which they were first needed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct LaneId(u32);
+
+impl LaneId {
+    #[inline]
+    pub(super) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What is derived of one model.
+#[derive(Debug, Default)]
+pub(super) struct ModelIndex {
+    /// Hosts that had it in memory when last heard, answering or not.
+    pub(super) loaded: HostSet,
+    /// Hosts that had it on disk when last heard, answering or not.
+    pub(super) stored: HostSet,
+    /// Its lanes.
+    pub(super) lanes: Vec<LaneId>,
+}
+
+/// Requests for one model that can go to the same hosts.
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    /// Their model.
+    pub(super) model: ModelId,
+    /// Hosts that can be chosen for them, whether they have room or not, in order of id.
+    pub(super) eligible: Vec<HostId>,
+    /// The same as a set.
+    pub(super) eligible_set: HostSet,
+    /// How many of the eligible have room.
+    pub(super) open_len: u32,
+    /// How many hosts could ever take them: those that have the model, answering or not.
+    pub(super) reachable_len: u32,
+    reachable: HostSet,
+    /// Those that are queued.
+    pub(super) queue: Queue,
+}
+
+impl Lane {
+    fn new(model: ModelId, implementation: Implementation) -> Self {
+        Self { model, queue: Queue::new(implementation), ..Self::default() }
+    }
+
+    fn place(&mut self, host: HostId, reachable: bool, member: bool, open: bool) {
+        if self.reachable.set(host, reachable) {
+            self.reachable_len = self.reachable_len.wrapping_add_signed(if reachable { 1 } else { -1 });
+        }
+        if self.eligible_set.set(host, member) {
+            let place = self.eligible.partition_point(|eligible| *eligible < host);
+            if member {
+                self.eligible.insert(place, host);
+                self.open_len += u32::from(open);
+            } else {
+                self.eligible.remove(place);
+                self.open_len -= u32::from(open);
+            }
+        }
+    }
+}
+
+impl Control {
+    /// Makes room for a model that became known, with a lane for requests that demand nothing.
+    pub(super) fn index_model(&mut self, model: ModelId) {
+        let lane = LaneId(self.indexes.lanes.len() as u32);
+        self.indexes.lanes.push(Lane::new(model, self.config.implementation));
+        self.indexes.models.push(ModelIndex { lanes: alloc::vec![lane], ..ModelIndex::default() });
+    }
+
+    /// The lane of a request.
+    pub(super) fn lane_of(&self, arrive: &Arrive) -> LaneId {
+        self.indexes.models[arrive.model.index()].lanes[0]
+    }
+
+    /// Enters which models a host has in memory, or takes them out.
+    pub(super) fn index_loaded(&mut self, host: HostId, add: bool) {
+        for loaded in &self.facts.hosts[host.index()].observation.loaded {
+            self.indexes.models[loaded.model.index()].loaded.set(host, add);
+        }
+    }
+
+    /// Enters which models a host has on disk; `before` is what it had.
+    pub(super) fn index_stored(&mut self, host: HostId, before: &[StoredModel]) {
+        for stored in before {
+            self.indexes.models[stored.model.index()].stored.set(host, false);
+        }
+        for stored in &self.facts.hosts[host.index()].observation.stored {
+            self.indexes.models[stored.model.index()].stored.set(host, true);
+        }
+        for stored in before {
+            self.place(host, stored.model);
+        }
+        self.place_host(host);
+    }
+
+    /// Brings a host's place in every lane of its models up to date.
+    pub(super) fn place_host(&mut self, host: HostId) {
+        self.index_level(host);
+        for at in 0..self.facts.hosts[host.index()].observation.stored.len() {
+            self.place(host, self.facts.hosts[host.index()].observation.stored[at].model);
+        }
+    }
+
+    /// Brings a host's place in every lane of a model up to date.
+    fn place(&mut self, host: HostId, model: ModelId) {
+        let chosen = self.facts.hosts[host.index()].is_up();
+        let open = self.facts.loads[host.index()].has_room();
+        let index = &self.indexes.models[model.index()];
+        let has = index.stored.contains(host);
+        for lane in &index.lanes {
+            self.indexes.lanes[lane.index()].place(host, has, has && chosen, open);
+        }
+    }
+
+    /// Puts a host among those that can be chosen, or takes it out.
+    #[inline]
+    fn index_level(&mut self, host: HostId) {
+        if let Some(levels) = &mut self.indexes.levels {
+            let load = self.facts.loads[host.index()];
+            let chosen = load.has_room() && self.facts.hosts[host.index()].is_up();
+            levels.put(host, chosen.then_some(load.in_flight));
+        }
+    }
+
+    /// Changes what is under way on a host, and with it who has room.
+    #[inline]
+    pub(super) fn charge(&mut self, host: HostId, begins: bool, tokens: u32) {
+        let load = &mut self.facts.loads[host.index()];
+        let had_room = load.has_room();
+        if begins {
+            load.in_flight += 1;
+            load.outstanding_tokens += u64::from(tokens);
+        } else {
+            load.in_flight -= 1;
+            load.outstanding_tokens -= u64::from(tokens);
+        }
+        self.count_room(host, had_room);
+    }
+
+    /// Sets how many requests may be let out to a host, and with it whether it has room.
+    pub(super) fn set_limit(&mut self, host: HostId, limit: u32) {
+        let load = &mut self.facts.loads[host.index()];
+        let had_room = load.has_room();
+        load.limit = limit;
+        self.count_room(host, had_room);
+    }
+
+    #[inline]
+    fn count_room(&mut self, host: HostId, had_room: bool) {
+        self.index_level(host);
+        let has_room = self.facts.loads[host.index()].has_room();
+        if had_room == has_room {
+            return;
+        }
+        for stored in &self.facts.hosts[host.index()].observation.stored {
+            for lane in &self.indexes.models[stored.model.index()].lanes {
+                let lane = &mut self.indexes.lanes[lane.index()];
+                if lane.eligible_set.contains(host) {
+                    lane.open_len = lane.open_len.wrapping_add_signed(if has_room { 1 } else { -1 });
+                }
+            }
+        }
+    }
+}
