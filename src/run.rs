@@ -84,10 +84,11 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
         seed,
         control: scenario.control.clone(),
         fleet,
+        changes: scenario.changes.clone(),
         sample_every: plan.out.is_some().then_some(sample_every),
     };
     let ended = Simulation::new(setup, &mut *source, &mut recorder).run();
-    let (metrics, timeline, kept) = recorder.finish();
+    let (metrics, timeline, _notes, kept) = recorder.finish();
     let end = ended.with_context(|| repeat(plan))?;
     kept?;
 

@@ -7,6 +7,7 @@
 pub mod builtin;
 pub mod document;
 pub mod error;
+mod operator;
 mod reader;
 mod report;
 mod trace;
@@ -15,6 +16,8 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use control::config::{Config, ControlFile};
+use control::door::Input;
+use control::units::Instant;
 use serde::{Deserialize, Serialize};
 use sim::config::{Fleet, FleetError, FleetFile, FleetSource, NetworkFile};
 use sim_host::api::Engine;
@@ -24,6 +27,7 @@ use workloads::config::WorkloadFile;
 
 use self::document::Document;
 use self::error::{ScenarioError, nearest};
+pub use self::operator::OperatorFile;
 pub use self::report::ReportFile;
 pub use self::trace::TraceOverride;
 
@@ -57,6 +61,9 @@ pub struct ScenarioFile {
     /// What is measured.
     #[serde(default)]
     pub report: ReportFile,
+    /// What the operator does while it runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operator: Vec<OperatorFile>,
 }
 
 fn first_seed() -> u64 {
@@ -72,6 +79,8 @@ pub struct Scenario {
     pub control: Config,
     /// `[workload]`, checked.
     pub workload: Workload,
+    /// What the operator does and when.
+    pub changes: Vec<(Instant, Input)>,
     /// GPUs, models and profiles.
     pub catalogue: Cow<'static, Catalogue>,
 }
@@ -176,8 +185,12 @@ fn check(file: ScenarioFile, document: &Document) -> Result<Scenario, ScenarioEr
             .label(error.to_string()),
     })?;
     let catalogue = catalogue(&file, document)?;
-    let scenario = Scenario { file, control, workload, catalogue };
-    scenario.fleet(&[], Engine::default()).map_err(|error| wrong(error.key, error.found, error.expected))?;
+    let mut scenario = Scenario { file, control, workload, changes: Vec::new(), catalogue };
+    let fleet = scenario
+        .fleet(&[], Engine::default())
+        .map_err(|error| wrong(error.key, error.found, error.expected))?;
+    let hosts: Vec<&str> = fleet.hosts.iter().map(|host| host.declaration.name.as_str()).collect();
+    scenario.changes = operator::check(&scenario.file, &hosts, document)?;
     Ok(scenario)
 }
 

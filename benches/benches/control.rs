@@ -20,7 +20,11 @@ const BUSY: usize = 4;
 /// CPU nanoseconds per request, with `hosts` of 64 slots.
 fn per_request(balancer: &str, hosts: u32, implementation: Implementation) -> f64 {
     let requests = u64::from(hosts) * 8 + 60_000;
-    let file = ControlFile { balancer: balancer.into(), implementation, ..ControlFile::default() };
+    let file = ControlFile {
+        balancer: balancer.into(),
+        implementation: implementation.into(),
+        ..ControlFile::default()
+    };
     let mut control = Control::new(file.check().expect("a valid file"));
     let mut out = Outputs::new();
     let mut meter = NoMeter;

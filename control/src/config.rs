@@ -2,15 +2,20 @@
 //!
 //! [`ControlFile`] is what stands in the file; [`Config`] is what was checked and cannot be wrong.
 
+pub mod arms;
+mod implementations;
+
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::fmt;
+
+use self::arms::ArmSpec;
+pub use self::implementations::Implementations;
 
 use serde::{Deserialize, Serialize};
 
-use crate::balance::BalancerKind;
 use crate::facts::ledger::ATTEMPTS_MAX;
-use crate::index::Implementation;
 use crate::schedule::SchedulerKind;
 use crate::strategy::{self, Chosen, StrategyFile};
 use crate::units::Nanos;
@@ -23,6 +28,11 @@ pub struct ControlFile {
     pub scheduler: StrategyFile,
     /// Choice of host: a name from `herder strategies`, or a table of the name with parameters.
     pub balancer: StrategyFile,
+    /// Balancers that decide beside the one that acts, for the log and the report.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shadows: Vec<StrategyFile>,
+    /// Whether nothing changes by itself (selection, roll-backs, prefetch, learned limits).
+    pub frozen: bool,
     /// A request that has waited for so long goes before all others, in order of arrival; never where absent.
     pub aging_millis: Option<u64>,
     /// Most requests that wait in the queue; more are rejected.
@@ -31,8 +41,9 @@ pub struct ControlFile {
     pub queue_timeout_millis: u64,
     /// Requests let out to a host at once: its declared slots, or no limit.
     pub dispatch: DispatchLimit,
-    /// Which of the twins of each data structure decides: `optimised` or `baseline`. Decisions are the same.
-    pub implementation: Implementation,
+    /// Which of the twins of each data structure decides: `optimised` or `baseline`, for all or in a table by part.
+    /// Decisions are the same.
+    pub implementation: Implementations,
     /// Most hosts that one request may try, the first included: 1 to 4.
     pub attempts_max: u8,
     /// Retries allowed as a share of the arrivals, in percent.
@@ -65,11 +76,13 @@ impl Default for ControlFile {
         Self {
             scheduler: "fifo".into(),
             balancer: "power-of-two".into(),
+            shadows: Vec::new(),
+            frozen: false,
             aging_millis: None,
             queue_requests_max: 10_000,
             queue_timeout_millis: 600_000,
             dispatch: DispatchLimit::Slots,
-            implementation: Implementation::Optimised,
+            implementation: Implementations::default(),
             attempts_max: 2,
             retry_budget_percent: 20,
             retry_budget_per_second: 10,
@@ -85,8 +98,10 @@ impl Default for ControlFile {
 pub struct Config {
     /// Order of the queue.
     pub scheduler: Chosen<SchedulerKind>,
-    /// Choice of host.
-    pub balancer: Chosen<BalancerKind>,
+    /// Choices of host: the base first.
+    pub arms: Vec<ArmSpec>,
+    /// Whether nothing changes by itself.
+    pub frozen: bool,
     /// From what wait on a request goes before all others.
     pub aging: Option<Nanos>,
     /// Most requests that wait in the queue.
@@ -96,7 +111,7 @@ pub struct Config {
     /// Requests let out to a host at once.
     pub dispatch: DispatchLimit,
     /// Which of the twins of each data structure decides.
-    pub implementation: Implementation,
+    pub implementation: Implementations,
     /// Most hosts that one request may try: 1 to 4.
     pub attempts_max: u8,
     /// Retries allowed as a share of the arrivals, in percent.
@@ -168,7 +183,8 @@ impl ControlFile {
         }
         Ok(Config {
             scheduler: strategy::choose("scheduler", &self.scheduler, crate::schedule::ALL)?,
-            balancer: strategy::choose("balancer", &self.balancer, crate::balance::ALL)?,
+            arms: arms::check(self)?,
+            frozen: self.frozen,
             aging: self.aging_millis.map(|aging| millis("aging_millis", aging)).transpose()?,
             queue_requests_max: within("queue_requests_max", self.queue_requests_max, 0, 10_000_000)?,
             queue_timeout: millis("queue_timeout_millis", self.queue_timeout_millis)?,

@@ -1,5 +1,6 @@
 //! The state machine: one match here, one file for each kind of input.
 
+mod arms;
 mod arrive;
 mod dispatch;
 mod end;
@@ -13,17 +14,18 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::balance::{self, Balancer};
 use crate::config::Config;
 use crate::door::{Env, Input, Outputs};
 use crate::facts::Facts;
 use crate::ids::Epoch;
 use crate::index::Implementation;
-use crate::schedule::{self, Head, Scheduler};
+use crate::schedule::{self, Head, Scheduler, SchedulerKind};
 use crate::units::Instant;
 
+use arms::Arms;
 use indexes::Indexes;
 pub(crate) use lanes::LaneId;
+use operate::{memory_of, scheduler_in_force};
 
 /// The control plane.
 pub struct Control {
@@ -31,7 +33,9 @@ pub struct Control {
     epoch: Epoch,
     facts: Facts,
     scheduler: Box<dyn Scheduler>,
-    balancer: Box<dyn Balancer>,
+    /// Which kind that is.
+    scheduler_kind: SchedulerKind,
+    arms: Arms,
     indexes: Indexes,
     /// Scratch of `dispatch`: requests whose open hosts they have all tried.
     parked: Vec<u32>,
@@ -61,9 +65,11 @@ impl Control {
     #[must_use]
     pub fn restore(snapshot: Snapshot) -> Self {
         let Snapshot { config, epoch, facts } = snapshot;
+        let scheduler = scheduler_in_force(&config, &facts);
         let mut control = Self {
-            scheduler: schedule::build(&config.scheduler, &facts.scheduler_memory),
-            balancer: balance::build(&config.balancer, &facts.balancer_memory),
+            scheduler: schedule::build(&scheduler, memory_of(&facts.schedulers, scheduler.kind)),
+            scheduler_kind: scheduler.kind,
+            arms: Arms::default(),
             config,
             epoch,
             facts,
@@ -71,6 +77,7 @@ impl Control {
             parked: Vec::new(),
             heads: Vec::new(),
         };
+        control.build_arms();
         control.rebuild_indexes();
         control
     }
@@ -79,8 +86,7 @@ impl Control {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let mut facts = self.facts.clone();
-        facts.balancer_memory = self.balancer.memory();
-        facts.scheduler_memory = self.scheduler.memory();
+        self.keep(&mut facts);
         Snapshot { config: self.config.clone(), epoch: self.epoch, facts }
     }
 
@@ -113,6 +119,9 @@ impl Control {
                 self.on_host_declared(now, host, declaration, out, env)
             }
             Input::Policy(config) => self.on_policy(now, *config, out, env),
+            Input::Operator(change) => self.on_operator(now, change, out, env),
+            Input::Verdict(part) => self.on_verdict(now, part, out, env),
+            Input::Acted { .. } => {}
         }
         self.expire(now, out);
     }

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::ids::{HostId, ModelId, RequestId, TenantId};
+use crate::ids::{ActionId, ArmId, HostId, ModelId, RequestId, TenantId};
 use crate::request::{Arrive, Failure, Reject, Usage};
 use crate::units::{Bytes, Nanos};
 
@@ -99,8 +99,133 @@ pub enum Input {
     },
     /// The operator installs another config: a new epoch.
     Policy(Box<Config>),
+    /// The operator changes something else.
+    Operator(Change),
+    /// The driver found a part of control at fault (it panicked, or was far too slow): from now on its plain twin decides,
+    /// until another config is installed.
+    Verdict(Part),
+    /// What became of an action.
+    Acted {
+        /// Which.
+        action: ActionId,
+        /// How it ended.
+        outcome: ActionOutcome,
+    },
     /// The time that `next_wake` asked for has come.
     Wake,
+}
+
+/// What an operator may change besides the config.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Change {
+    /// A host gets no new requests, or gets them again.
+    Drain {
+        /// The host.
+        host: HostId,
+        /// Whether it is drained.
+        drained: bool,
+    },
+    /// Nothing changes by itself any more (selection, roll-backs, prefetch, learned limits), or again. Breakers go on:
+    /// they protect, and end by themselves.
+    Freeze(bool),
+    /// Back to the config before the last.
+    Rollback,
+}
+
+/// A part of control that has a plain form to fall back to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// The queue and its times.
+    Queue,
+    /// Hosts by load, and by weight.
+    Hosts,
+    /// Matching of demands to hosts.
+    Constraints,
+    /// What is remembered of the last answers.
+    History,
+    /// The scheduler; first in, first out takes its place.
+    Scheduler,
+    /// A balancer; fewest requests under way takes its place.
+    Balancer(ArmId),
+}
+
+/// What an action was to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    /// Load a model from disk, by a request without a prompt.
+    Load,
+}
+
+/// Something to do on a host besides serving.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Action {
+    /// Its number; they rise without gaps.
+    pub id: ActionId,
+    /// Where.
+    pub host: HostId,
+    /// What.
+    pub deed: Deed,
+    /// With which model.
+    pub model: ModelId,
+}
+
+/// How an action ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionOutcome {
+    /// Done.
+    Done,
+    /// It failed, for the reason a request would have failed.
+    Failed(Failure),
+}
+
+/// Something that control changed by itself, or could not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Note {
+    /// A breaker changed its state.
+    Breaker {
+        /// Of this host.
+        host: HostId,
+        /// For this model alone, or for all.
+        model: Option<ModelId>,
+        /// What it is now.
+        state: BreakerState,
+    },
+    /// Another balancer was selected.
+    Selected {
+        /// Which decides now.
+        arm: ArmId,
+    },
+    /// An arm did worse than its guard allows; it gets no more requests.
+    RolledBack {
+        /// Which.
+        arm: ArmId,
+    },
+    /// The same, but nothing may change by itself now.
+    Breached {
+        /// Which.
+        arm: ArmId,
+    },
+    /// The config before the last is in force again, as asked.
+    Restored,
+    /// There was no config to go back to.
+    NothingToRestore,
+    /// The plain form of a part decides from now on.
+    FellBack(Part),
+}
+
+/// What a circuit breaker does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BreakerState {
+    /// Lets all through.
+    Closed,
+    /// Lets nothing through.
+    Open,
+    /// Lets a few through, to see.
+    HalfOpen,
 }
 
 /// What the operator declares of a host, since Ollama's API does not tell it.
@@ -204,6 +329,29 @@ pub enum Output {
         /// What the last attempt met.
         failure: Failure,
     },
+    /// Where a shadow arm would have sent a request. Nothing is done.
+    Shadow(Shadow),
+    /// Do something on a host besides serving.
+    Act(Action),
+    /// Give up an action: whoever asks for the host goes first.
+    Abandon(Action),
+    /// Nothing to do: something changed, and an operator wants to know.
+    Note(Note),
+}
+
+/// What a shadow arm decided beside the one that acted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Shadow {
+    /// The request.
+    pub request: RequestId,
+    /// Which attempt, from 0.
+    pub attempt: u8,
+    /// The arm.
+    pub arm: ArmId,
+    /// Where it would have sent it.
+    pub host: HostId,
+    /// Whether that is where it went.
+    pub agrees: bool,
 }
 
 /// A lease: the driver relays one attempt and keeps its time-outs.
@@ -221,6 +369,8 @@ pub struct Dispatch {
     pub idle_timeout: Nanos,
     /// Why this host.
     pub reason: Reason,
+    /// Which arm decided.
+    pub arm: ArmId,
 }
 
 /// Why a host was chosen; reports and dashboards print it.

@@ -1,16 +1,22 @@
 //! What control knows: plain, cloneable, serialisable. Indexes that can be derived from it are derived.
 
+pub mod arms;
 pub mod history;
 pub mod hosts;
 pub mod ledger;
 pub mod models;
 pub mod retry;
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Config;
+use crate::door::Part;
+use crate::schedule::SchedulerKind;
+use arms::ArmFacts;
 use history::HostHistory;
 use hosts::{HostFacts, HostLoad};
 use ledger::Ledger;
@@ -36,10 +42,16 @@ pub struct Facts {
     pub retry: RetryBudget,
     /// What has passed the door.
     pub counters: Counters,
-    /// What the scheduler keeps between decisions.
-    pub scheduler_memory: Vec<u64>,
-    /// What the balancer keeps between decisions.
-    pub balancer_memory: Vec<u64>,
+    /// What each scheduler kept that was in force, as of the last snapshot or change of the config.
+    pub schedulers: Vec<(SchedulerKind, Vec<u64>)>,
+    /// What is known of each arm, by id.
+    pub arms: Vec<ArmFacts>,
+    /// The config before the last, to go back to.
+    pub previous: Option<Box<Config>>,
+    /// Parts whose plain form decides, since the driver found the other at fault.
+    pub fallen_back: Vec<Part>,
+    /// Whether the operator has stopped all that changes by itself.
+    pub frozen: bool,
 }
 
 /// Counts of requests; they conserve: arrived = queued + running + the ended.

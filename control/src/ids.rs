@@ -45,6 +45,14 @@ id! {
     RequestId(u64)
 }
 id! {
+    /// An arm: a balancer with its name and what it learned, in the order in which they were first needed.
+    ArmId(u16)
+}
+id! {
+    /// An action on a host, numbered from 0 without gaps.
+    ActionId(u64)
+}
+id! {
     /// The config that was in force: 0 at the start, one more with each change.
     Epoch(u32)
 }

@@ -1,7 +1,7 @@
 //! The twins of every data structure decide alike: for each pair of scheduler and balancer, control with the baseline and
 //! control with the optimised structures give the same outputs on the same inputs, step by step.
 
-use control::config::{ControlFile, DispatchLimit};
+use control::config::{ControlFile, DispatchLimit, Implementations};
 use control::door::{
     Declaration, Env, Input, LoadedModel, NoMeter, Observation, Output, Outputs, StoredModel,
 };
@@ -105,7 +105,11 @@ impl World {
                 Output::Reject { request, .. } | Output::Fail { request, .. } => {
                     self.queued.retain(|queued| queued != request);
                 }
-                Output::Cancel { .. } => {}
+                Output::Cancel { .. }
+                | Output::Shadow(_)
+                | Output::Act(_)
+                | Output::Abandon(_)
+                | Output::Note(_) => {}
             }
         }
         if let Input::Failed { request, .. } = input
@@ -131,7 +135,7 @@ fn baseline_and_optimised_decide_alike_for_every_scheduler_and_balancer() {
                 queue_timeout_millis: 900,
                 queue_requests_max: 40,
                 dispatch,
-                implementation,
+                implementation: Implementations::from(implementation),
                 ..ControlFile::default()
             };
             let build = |implementation| Control::new(file(implementation).check().expect("a valid file"));

@@ -125,6 +125,7 @@ fn record(random: &mut ChaCha8Rng, demo: &Demo, request: u64) -> Record {
         first_token: Some(first),
         ended: first + Nanos(gap.0 * u64::from(output - 1)),
         host: Some(HostId(random.next_u32() % demo.hosts)),
+        arm: control::ids::ArmId(0),
         attempts: 1,
         prompt_tokens: 900,
         cached_tokens: 300,

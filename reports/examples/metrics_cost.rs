@@ -39,6 +39,7 @@ fn cost(hosts: u32, models: u32, mut take: impl FnMut(&Record)) -> f64 {
         first_token: None,
         ended: Instant(0),
         host: None,
+        arm: control::ids::ArmId(0),
         attempts: 1,
         prompt_tokens: 900,
         cached_tokens: 0,

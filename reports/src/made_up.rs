@@ -25,6 +25,7 @@ pub(crate) fn finished(request: u64, ttft: u64, rest: u64, output_tokens: u32) -
         first_token: Some(first),
         ended: first + Nanos(rest * MILLI),
         host: Some(HostId((request % 3) as u32)),
+        arm: control::ids::ArmId(0),
         attempts: 1,
         prompt_tokens: 100,
         cached_tokens: 25,

@@ -9,6 +9,8 @@ mod ports;
 mod run;
 
 use control::config::Config;
+use control::door::{Input, Note};
+use control::facts::arms::ArmFacts;
 use control::units::{Instant, Nanos};
 use traces::record::{Record, Sample};
 
@@ -27,6 +29,8 @@ pub struct Setup {
     pub fleet: Fleet,
     /// How often the fleet is sampled; `None`: never.
     pub sample_every: Option<Nanos>,
+    /// What the operator does and when, in order of time.
+    pub changes: Vec<(Instant, Input)>,
 }
 
 /// Where a run's results go.
@@ -35,6 +39,8 @@ pub trait Sink {
     fn record(&mut self, record: &Record);
     /// The fleet at a sampling time.
     fn sample(&mut self, sample: &Sample);
+    /// Control changed something by itself.
+    fn note(&mut self, at: Instant, note: Note);
     /// A sign of life, every few thousand events. False stops the run at this event boundary.
     fn progress(&mut self, progress: &Progress) -> bool;
     /// Takes a record of the decision log; called only where [`Sink::wants_log`].
@@ -76,6 +82,8 @@ pub struct RunEnd {
     pub boundaries: u64,
     /// The fleet at the end.
     pub last_sample: Sample,
+    /// What was learned of each arm, by id.
+    pub arms: Vec<ArmFacts>,
 }
 
 /// A run that cannot go on.

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result};
+use control::door::Note;
 use control::log::Record as LogRecord;
+use control::units::Instant;
 use reports::files::{RequestsCsv, TimelineCsv};
 use reports::metrics::{Metrics, MetricsSpec};
 use reports::timeline::Timeline;
@@ -83,6 +85,7 @@ pub(super) struct Recorder<'a> {
     timeline: Timeline,
     expected: u64,
     keep: Keep,
+    notes: Vec<(Instant, Note)>,
     failed: Option<Error>,
     watch: &'a mut dyn FnMut(&Progress) -> bool,
 }
@@ -96,13 +99,13 @@ impl<'a> Recorder<'a> {
         watch: &'a mut dyn FnMut(&Progress) -> bool,
     ) -> Self {
         let (metrics, timeline) = (Metrics::new(spec), Timeline::new(hosts_len));
-        Self { metrics, timeline, expected, keep, failed: None, watch }
+        Self { metrics, timeline, expected, keep, notes: Vec::new(), failed: None, watch }
     }
 
     /// Ends the files that grew; what was written is whole even where the run broke off.
-    pub(super) fn finish(self) -> (Metrics, Timeline, Result<()>) {
+    pub(super) fn finish(self) -> (Metrics, Timeline, Vec<(Instant, Note)>, Result<()>) {
         let kept = self.keep.finish();
-        (self.metrics, self.timeline, self.failed.map_or(kept, Err))
+        (self.metrics, self.timeline, self.notes, self.failed.map_or(kept, Err))
     }
 
     fn note(&mut self, outcome: Result<(), impl Into<Error>>) {
@@ -129,6 +132,10 @@ impl Sink for Recorder<'_> {
             let written = timeline.write(sample);
             self.note(written);
         }
+    }
+
+    fn note(&mut self, at: Instant, note: Note) {
+        self.notes.push((at, note));
     }
 
     fn progress(&mut self, progress: &Progress) -> bool {

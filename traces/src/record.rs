@@ -1,6 +1,6 @@
 //! What became of a job, as its client felt it; and samples of the fleet over time.
 
-use control::ids::{HostId, ModelId, RequestId, SessionId, TenantId};
+use control::ids::{ArmId, HostId, ModelId, RequestId, SessionId, TenantId};
 use control::request::{Outcome, Usage};
 use control::units::{Bytes, Instant};
 
@@ -27,6 +27,8 @@ pub struct Record {
     pub ended: Instant,
     /// The host of the last attempt.
     pub host: Option<HostId>,
+    /// Which arm of the config decided the last attempt; 0, the base, where none was made.
+    pub arm: ArmId,
     /// Attempts made on hosts.
     pub attempts: u8,
     /// Tokens of its prompt, before truncation.

@@ -3,7 +3,7 @@
 use super::Control;
 use crate::door::{Env, Output, Outputs, Stage};
 use crate::facts::ledger::{ATTEMPTS_MAX, Entry, State};
-use crate::ids::HostId;
+use crate::ids::{ArmId, HostId};
 use crate::request::{Arrive, Reject};
 use crate::schedule::{Group, Work};
 use crate::units::Instant;
@@ -18,6 +18,7 @@ impl Control {
             arrive,
             arrived_at: now,
             dispatched_at: now,
+            arm: ArmId::default(),
             epoch: self.epoch,
             state: State::Queued,
             lane,

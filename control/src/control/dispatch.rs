@@ -1,9 +1,9 @@
 //! Out of the queue: while some queued request has an open host, the first in order goes there.
 
 use super::Control;
+use super::arms::Arms;
 use crate::balance::Candidates;
 use crate::door::{Dispatch, Env, Output, Outputs, Reason, Stage};
-use crate::draw::{Component, Draw};
 use crate::facts::ledger::{Slot, State};
 use crate::schedule::{Group, Head};
 use crate::units::{Instant, Nanos};
@@ -96,8 +96,8 @@ impl Control {
             return false;
         }
         env.meter.enter(Stage::Balance);
-        let mut draw = Draw::new(env.seed, Component::Balancer, request.0, attempt.into());
-        let mut pick = self.balancer.pick(&candidates, &mut draw);
+        let at = Arms::BASE;
+        let mut pick = self.arms.pick(at, &candidates, env.seed, attempt);
         if candidates.eligible().len() == 1 {
             pick.reason = Reason::OnlyChoice;
         }
@@ -105,10 +105,12 @@ impl Control {
         assert!(candidates.is_open(pick.host), "a balancer picks an open host");
 
         let warm = candidates.is_loaded(pick.host);
-
+        let arm = self.arms.list[at].id;
+        self.arms.shadow(&candidates, (pick.host, attempt), out, env);
         let entry = self.facts.ledger.get_mut(slot);
         entry.state = State::Sent;
         entry.dispatched_at = now;
+        entry.arm = arm;
         entry.tried[attempt as usize] = pick.host;
         entry.attempts = attempt + 1;
         entry.cold = !warm;
@@ -117,6 +119,7 @@ impl Control {
         self.facts.counters.queued -= 1;
         self.facts.counters.running += 1;
         self.charge(pick.host, true, work.total());
+        self.facts.arms[arm.index()].counts.decided += 1;
         let first_byte_timeout =
             if warm { self.config.first_byte_timeout_warm } else { self.config.first_byte_timeout_cold };
         out.push(Output::Dispatch(Dispatch {
@@ -126,6 +129,7 @@ impl Control {
             first_byte_timeout,
             idle_timeout: self.config.idle_timeout,
             reason: pick.reason,
+            arm,
         }));
         true
     }

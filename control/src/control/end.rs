@@ -16,8 +16,12 @@ impl Control {
         entry.state = State::Streaming;
         let (model, cold) = (entry.arrive.model, entry.cold);
         let ttft = now.since(entry.dispatched_at);
+        let arm = entry.arm;
         let host = self.host_of(slot);
         self.facts.history[host.index()].on_first_byte(now, model, ttft, cold);
+        let counts = &mut self.facts.arms[arm.index()].counts;
+        counts.first_bytes += 1;
+        counts.ttft_nanos = counts.ttft_nanos.saturating_add(ttft.0);
     }
 
     pub(super) fn on_progress(&mut self, request: RequestId, attempt: u8, tokens: u32) {
@@ -38,6 +42,7 @@ impl Control {
         let Some(slot) = self.running(request, attempt) else { return };
         let entry = self.facts.ledger.get(slot);
         let (arrive, model) = (&entry.arrive, entry.arrive.model);
+        self.facts.arms[entry.arm.index()].counts.finished += 1;
         let took = Work { prompt: usage.prompt_tokens, output: usage.output_tokens };
         self.scheduler.settle(arrive, entry.charged, took);
         self.facts.models[model.index()].learn(arrive.prompt_bytes, usage);
@@ -59,6 +64,7 @@ impl Control {
         env: &mut Env<'_>,
     ) {
         let Some(slot) = self.running(request, attempt) else { return };
+        self.facts.arms[self.facts.ledger.get(slot).arm.index()].counts.failed += 1;
         self.unserved(slot);
         self.release(slot);
         if self.may_retry(now, slot, failure) {

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::Control;
 use super::lanes::{Lane, LaneId, ModelIndex};
 use crate::config::DispatchLimit;
+use crate::door::Part;
 use crate::facts::ledger::{Entry, Slot, State};
 use crate::ids::{HostId, ModelId};
 use crate::index::Implementation;
@@ -105,9 +106,9 @@ impl Indexes {
 impl Control {
     /// Builds every index from the facts.
     pub(super) fn rebuild_indexes(&mut self) {
-        let implementation = self.config.implementation;
-        let levels = implementation == Implementation::Optimised && self.balancer.asks_for_fewest();
-        self.indexes = Indexes::new(implementation, levels);
+        let hosts = self.implementation(Part::Hosts);
+        let levels = hosts == Implementation::Optimised && self.arms.ask_for_fewest();
+        self.indexes = Indexes::new(self.implementation(Part::Queue), levels);
         for model in 0..self.facts.models.len() {
             self.index_model(ModelId(model as u32));
         }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::Control;
-use crate::door::StoredModel;
+use crate::door::{Part, StoredModel};
 use crate::ids::{HostId, ModelId};
 use crate::index::Implementation;
 use crate::index::host_set::HostSet;
@@ -79,7 +79,7 @@ impl Control {
     /// Makes room for a model that became known, with a lane for requests that demand nothing.
     pub(super) fn index_model(&mut self, model: ModelId) {
         let lane = LaneId(self.indexes.lanes.len() as u32);
-        self.indexes.lanes.push(Lane::new(model, self.config.implementation));
+        self.indexes.lanes.push(Lane::new(model, self.implementation(Part::Queue)));
         self.indexes.models.push(ModelIndex { lanes: alloc::vec![lane], ..ModelIndex::default() });
     }
 
@@ -119,7 +119,7 @@ impl Control {
 
     /// Brings a host's place in every lane of a model up to date.
     fn place(&mut self, host: HostId, model: ModelId) {
-        let chosen = self.facts.hosts[host.index()].is_up();
+        let chosen = self.facts.hosts[host.index()].is_offered();
         let open = self.facts.loads[host.index()].has_room();
         let index = &self.indexes.models[model.index()];
         let has = index.stored.contains(host);
@@ -133,7 +133,7 @@ impl Control {
     fn index_level(&mut self, host: HostId) {
         if let Some(levels) = &mut self.indexes.levels {
             let load = self.facts.loads[host.index()];
-            let chosen = load.has_room() && self.facts.hosts[host.index()].is_up();
+            let chosen = load.has_room() && self.facts.hosts[host.index()].is_offered();
             levels.put(host, chosen.then_some(load.in_flight));
         }
     }

@@ -1,17 +1,21 @@
 //! The operator's side: names, hosts, and the config, which changes as a whole between two steps.
 
+use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::Control;
-use crate::balance;
 use crate::config::Config;
-use crate::door::{Declaration, Env, Outputs};
+use crate::door::{Change, Declaration, Env, Note, Output, Outputs, Part};
+use crate::facts::Facts;
 use crate::facts::history::HostHistory;
 use crate::facts::hosts::{HostFacts, HostLoad};
 use crate::facts::ledger::State;
 use crate::facts::models::ModelFacts;
 use crate::ids::{Epoch, HostId, ModelId, TenantId};
-use crate::schedule;
+use crate::index::Implementation;
+use crate::schedule::{self, SchedulerKind};
+use crate::strategy::{Chosen, Parameters};
 use crate::units::Instant;
 
 impl Control {
@@ -49,26 +53,118 @@ impl Control {
 
     /// Installs another config: requests that were let out keep the leases they have, the queue is ordered anew.
     pub(super) fn on_policy(&mut self, now: Instant, config: Config, out: &mut Outputs, env: &mut Env<'_>) {
-        if config.balancer.kind == self.config.balancer.kind {
-            self.facts.balancer_memory = self.balancer.memory();
-        } else {
-            self.facts.balancer_memory.clear();
+        let before = self.install(config);
+        self.facts.previous = Some(Box::new(before));
+        self.pump(now, out, env);
+    }
+
+    pub(super) fn on_operator(&mut self, now: Instant, change: Change, out: &mut Outputs, env: &mut Env<'_>) {
+        match change {
+            Change::Drain { host, drained } => {
+                self.facts.hosts[host.index()].drained = drained;
+                self.place_host(host);
+            }
+            Change::Freeze(frozen) => self.facts.frozen = frozen,
+            Change::Rollback => match self.facts.previous.take() {
+                None => out.push(Output::Note(Note::NothingToRestore)),
+                Some(config) => {
+                    self.install(*config);
+                    out.push(Output::Note(Note::Restored));
+                }
+            },
         }
-        if config.scheduler.kind == self.config.scheduler.kind {
-            self.facts.scheduler_memory = self.scheduler.memory();
-        } else {
-            self.facts.scheduler_memory.clear();
+        self.pump(now, out, env);
+    }
+
+    /// From now on the plain form of a part decides.
+    pub(super) fn on_verdict(&mut self, now: Instant, part: Part, out: &mut Outputs, env: &mut Env<'_>) {
+        if self.facts.fallen_back.contains(&part) {
+            return;
         }
-        let another = config.scheduler.kind != self.config.scheduler.kind;
-        self.scheduler = schedule::build(&config.scheduler, &self.facts.scheduler_memory);
+        self.keep_own_arms();
+        self.facts.fallen_back.push(part);
+        if let Part::Balancer(arm) = part
+            && let Some(arm) = self.facts.arms.get_mut(arm.index())
+        {
+            arm.broken = true;
+        }
+        self.renew_scheduler();
+        self.build_arms();
+        self.rebuild_indexes();
+        out.push(Output::Note(Note::FellBack(part)));
+        self.pump(now, out, env);
+    }
+
+    /// The twin that decides in a part.
+    pub(super) fn implementation(&self, part: Part) -> Implementation {
+        let written = self.config.implementation;
+        let chosen = match part {
+            Part::Queue => written.queue,
+            Part::Hosts => written.hosts,
+            Part::Constraints => written.constraints,
+            Part::History => written.history,
+            Part::Scheduler | Part::Balancer(_) => Implementation::Optimised,
+        };
+        if self.facts.fallen_back.contains(&part) { Implementation::Baseline } else { chosen }
+    }
+
+    /// Puts a config in force and returns the one before. What the driver found at fault gets another chance.
+    fn install(&mut self, config: Config) -> Config {
+        self.keep_own_arms();
+        self.facts.fallen_back.clear();
+        for arm in &mut self.facts.arms {
+            arm.broken = false;
+        }
+        let before = core::mem::replace(&mut self.config, config);
+        self.epoch = Epoch(self.epoch.0 + 1);
+        self.renew_scheduler();
+        self.build_arms();
+        self.rebuild_indexes();
+        before
+    }
+
+    /// Builds the scheduler in force. Where it is another than before, that one sees all requests leave, so that what it
+    /// keeps is what it learned of tenants and not who waits; the next sees them enter.
+    fn renew_scheduler(&mut self) {
+        let chosen = scheduler_in_force(&self.config, &self.facts);
+        let another = chosen.kind != self.scheduler_kind;
+        let queued = || self.facts.ledger.iter().filter(|(_, entry)| entry.state == State::Queued);
+        if another {
+            queued().for_each(|(_, entry)| self.scheduler.leave(&entry.arrive));
+        }
+        set_memory(&mut self.facts.schedulers, self.scheduler_kind, self.scheduler.memory());
+        self.scheduler = schedule::build(&chosen, memory_of(&self.facts.schedulers, chosen.kind));
+        self.scheduler_kind = chosen.kind;
         if another {
             let queued = self.facts.ledger.iter().filter(|(_, entry)| entry.state == State::Queued);
             queued.for_each(|(_, entry)| self.scheduler.enter(&entry.arrive));
         }
-        self.balancer = balance::build(&config.balancer, &self.facts.balancer_memory);
-        self.config = config;
-        self.epoch = Epoch(self.epoch.0 + 1);
-        self.rebuild_indexes();
-        self.pump(now, out, env);
+    }
+
+    /// Writes down what strategies keep.
+    pub(super) fn keep(&self, facts: &mut Facts) {
+        self.keep_arms(facts);
+        set_memory(&mut facts.schedulers, self.scheduler_kind, self.scheduler.memory());
+    }
+}
+
+/// What a scheduler of this kind kept; nothing where none was in force.
+pub(super) fn memory_of(schedulers: &[(SchedulerKind, Vec<u64>)], kind: SchedulerKind) -> &[u64] {
+    schedulers.iter().find(|kept| kept.0 == kind).map_or(&[], |kept| &kept.1)
+}
+
+fn set_memory(schedulers: &mut Vec<(SchedulerKind, Vec<u64>)>, kind: SchedulerKind, memory: Vec<u64>) {
+    match schedulers.iter_mut().find(|kept| kept.0 == kind) {
+        Some(kept) => kept.1 = memory,
+        None => schedulers.push((kind, memory)),
+    }
+}
+
+/// The scheduler that a config and the driver's verdicts leave in force: first in, first out where it was found at fault.
+pub(super) fn scheduler_in_force(config: &Config, facts: &Facts) -> Chosen<SchedulerKind> {
+    if facts.fallen_back.contains(&Part::Scheduler) {
+        Chosen { kind: SchedulerKind::Fifo, parameters: Parameters::default() }
+    } else {
+        config.scheduler.clone()
     }
 }

@@ -211,8 +211,9 @@ fn policy_change_reorders_the_queue_and_keeps_what_is_known() {
 
 #[test]
 fn restored_control_goes_on_as_the_original() {
-    let pairs =
-        balance::ALL.iter().flat_map(|balancer| schedule::ALL.iter().map(move |order| (balancer, order)));
+    let pairs = crate::balance::ALL
+        .iter()
+        .flat_map(|balancer| schedule::ALL.iter().map(move |order| (balancer, order)));
     for (balancer, scheduler) in pairs {
         let file = ControlFile {
             balancer: balancer.1.name.into(),

@@ -20,6 +20,8 @@ pub struct HostFacts {
     pub heard: bool,
     /// Since when it has not answered its polls.
     pub silent_since: Option<Instant>,
+    /// Whether the operator has drained it: what runs there ends, nothing new goes there.
+    pub drained: bool,
 }
 
 /// The part of a host that balancers read most.
@@ -53,12 +55,19 @@ impl HostFacts {
             utilisation: None,
             heard: false,
             silent_since: None,
+            drained: false,
         }
     }
 
-    /// Whether it can be chosen at all: heard, and not silent now.
+    /// Whether it answers: heard, and not silent now.
     #[must_use]
     pub const fn is_up(&self) -> bool {
         self.heard && self.silent_since.is_none()
+    }
+
+    /// Whether it may be chosen at all: it answers, and is not drained.
+    #[must_use]
+    pub const fn is_offered(&self) -> bool {
+        self.is_up() && !self.drained
     }
 }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::control::LaneId;
-use crate::ids::{Epoch, HostId, RequestId};
+use crate::ids::{ArmId, Epoch, HostId, RequestId};
 use crate::request::Arrive;
 use crate::schedule::{Group, Work};
 use crate::units::Instant;
@@ -35,6 +35,8 @@ pub struct Entry {
     pub arrived_at: Instant,
     /// When the last attempt was let out.
     pub dispatched_at: Instant,
+    /// Which arm decided the last attempt.
+    pub arm: ArmId,
     /// Under which config.
     pub epoch: Epoch,
     /// Where it is now.

@@ -108,7 +108,7 @@ impl Parameters {
 /// # Errors
 /// Where no strategy has that name, it has no such parameter, or a value is out of range.
 pub fn choose<Kind: Copy>(
-    key: &'static str,
+    key: &str,
     file: &StrategyFile,
     all: &[Line<Kind>],
 ) -> Result<Chosen<Kind>, ConfigError> {

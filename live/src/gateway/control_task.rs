@@ -297,6 +297,12 @@ impl ControlTask {
             Output::Cancel { request, attempt, .. } => (request, Decision::Cancel { attempt }, false),
             Output::Reject { request, reason } => (request, Decision::Reject(reason), true),
             Output::Fail { request, failure } => (request, Decision::Fail(failure), true),
+            Output::Note(note) => {
+                tracing::warn!(?note, "control changed something by itself");
+                return;
+            }
+            // Shadows act in the log alone. Actions come from prefetch, which this gateway's config refuses.
+            Output::Shadow(_) | Output::Act(_) | Output::Abandon(_) => return,
         };
         if let Some(flight) = self.tickets.get(&request).and_then(|ticket| self.flights.get(ticket)) {
             // A client that left reads nothing; its goodbye is on its way here.

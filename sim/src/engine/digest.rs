@@ -80,7 +80,10 @@ impl Digest {
             | Input::HostDeclared { .. }
             | Input::ModelNamed { .. }
             | Input::TenantNamed { .. }
-            | Input::Policy(_) => {
+            | Input::Policy(_)
+            | Input::Operator(_)
+            | Input::Verdict(_)
+            | Input::Acted { .. } => {
                 let bytes = postcard::to_allocvec(input).expect("inputs hold sized sequences only");
                 self.bytes(&bytes);
                 (8, 0, 0)
@@ -95,7 +98,10 @@ impl Digest {
         let words = match output {
             Output::Dispatch(dispatch) => [
                 32 << 56 | dispatch.request.0,
-                u64::from(dispatch.host.0) << 16 | u64::from(dispatch.attempt) << 8 | dispatch.reason as u64,
+                u64::from(dispatch.arm.0) << 48
+                    | u64::from(dispatch.host.0) << 16
+                    | u64::from(dispatch.attempt) << 8
+                    | dispatch.reason as u64,
                 dispatch.first_byte_timeout.0 ^ dispatch.idle_timeout.0.rotate_left(32),
             ],
             Output::Cancel { request, attempt, host } => {
@@ -103,6 +109,15 @@ impl Digest {
             }
             Output::Reject { request, reason } => [34 << 56 | request.0, *reason as u64, 0],
             Output::Fail { request, failure } => [35 << 56 | request.0, *failure as u64, 0],
+            Output::Shadow(shadow) => {
+                [36 << 56 | shadow.request.0, u64::from(shadow.host.0) << 16 | u64::from(shadow.arm.0), 0]
+            }
+            // These are rare, so their whole content goes in.
+            Output::Act(_) | Output::Abandon(_) | Output::Note(_) => {
+                let bytes = postcard::to_allocvec(output).expect("outputs hold sized sequences only");
+                self.bytes(&bytes);
+                [37 << 56, 0, 0]
+            }
         };
         self.words(words);
     }

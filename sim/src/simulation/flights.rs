@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use control::ids::{HostId, ModelId, RequestId};
+use control::ids::{ActionId, ArmId, HostId, ModelId, RequestId};
 use control::request::{Outcome, Usage};
 use control::units::Instant;
 use sim_host::api::RequestKey;
@@ -21,6 +21,8 @@ pub(super) struct Flight {
     pub(super) dispatched: Option<Instant>,
     pub(super) first_token: Option<Instant>,
     pub(super) host: Option<HostId>,
+    /// Which arm decided the last attempt.
+    pub(super) arm: ArmId,
     /// Attempts begun.
     pub(super) attempts: u8,
     pub(super) cached_tokens: u32,
@@ -45,6 +47,7 @@ impl Flight {
             first_token: self.first_token,
             ended,
             host: self.host,
+            arm: self.arm,
             attempts: self.attempts,
             prompt_tokens: self.job.prompt_tokens,
             cached_tokens: self.cached_tokens,
@@ -132,12 +135,30 @@ impl Flights {
     }
 }
 
+/// The handle of an action: no request has this bit.
+const ACTION: u64 = 1 << 63;
+
+/// What a host calls an attempt or an action.
+pub(super) enum Handle {
+    Attempt(RequestId, u8),
+    Action(ActionId),
+}
+
+/// The handle of an action on a host.
+pub(super) fn action_key(action: ActionId) -> RequestKey {
+    RequestKey(ACTION | action.0)
+}
+
 /// The handle of an attempt on a host: its request and the number of the attempt.
 pub(super) fn key(request: RequestId, attempt: u8) -> RequestKey {
     RequestKey(request.0 << 8 | u64::from(attempt))
 }
 
 /// The other way.
-pub(super) fn attempt_of(key: RequestKey) -> (RequestId, u8) {
-    (RequestId(key.0 >> 8), (key.0 & 0xff) as u8)
+pub(super) fn handle_of(key: RequestKey) -> Handle {
+    if key.0 & ACTION != 0 {
+        Handle::Action(ActionId(key.0 & !ACTION))
+    } else {
+        Handle::Attempt(RequestId(key.0 >> 8), (key.0 & 0xff) as u8)
+    }
 }

@@ -1,11 +1,12 @@
 //! What stands between the simulator's truth and control's view: a request without its hidden parts, host errors as a
 //! client sees them.
 
+use control::door::{Action, ActionOutcome, Deed};
 use control::draw::{Component, Draw};
 use control::ids::{ModelId, RequestId};
-use control::request::{Arrive, Failure};
+use control::request::{Arrive, Failure, HostOptions, Kind};
 use control::units::Bytes;
-use sim_host::api::{HostError, HostRequest};
+use sim_host::api::{HostError, HostEvent, HostRequest};
 use traces::job::Job;
 
 use super::flights;
@@ -51,6 +52,33 @@ pub(super) fn host_request(request: RequestId, attempt: u8, job: &Job) -> HostRe
         options: job.options,
         truncate: true,
         shift: true,
+    }
+}
+
+/// An action as a host gets it: a request without a prompt loads the model and answers when it is loaded.
+pub(super) fn action_request(action: &Action) -> HostRequest {
+    let Deed::Load = action.deed;
+    HostRequest {
+        key: flights::action_key(action.id),
+        model: action.model,
+        kind: Kind::Completion,
+        prompt_tokens: 0,
+        blocks: None,
+        answer_block: 0,
+        output_tokens: 0,
+        num_predict: None,
+        options: HostOptions::default(),
+        truncate: true,
+        shift: true,
+    }
+}
+
+/// How an action ended, where it did.
+pub(super) fn action_outcome(event: &HostEvent) -> Option<ActionOutcome> {
+    match event {
+        HostEvent::FirstToken { .. } => None,
+        HostEvent::Finished { .. } => Some(ActionOutcome::Done),
+        HostEvent::Error { error, .. } => Some(ActionOutcome::Failed(failure(*error))),
     }
 }
 

@@ -3,16 +3,18 @@
 pub(super) mod ahead;
 mod step;
 
+use std::collections::VecDeque;
+
 use control::Control;
-use control::door::{Input, Observation, Outputs};
-use control::ids::{HostId, ModelId, RequestId, TenantId};
+use control::door::{Action, ActionOutcome, Input, Observation, Outputs};
+use control::ids::{ActionId, ArmId, HostId, ModelId, RequestId, TenantId};
 use control::request::{Failure, Outcome, Usage};
 use control::units::Instant;
 use sim_host::api::{HostEvent, Message};
 use traces::record::Sample;
 use workloads::source::Source;
 
-use super::flights::{self, Flight, Flights};
+use super::flights::{self, Flight, Flights, Handle};
 use super::hosts::{Hosts, pack, unpack};
 use super::{Progress, RunEnd, RunError, Setup, Sink, ports};
 use crate::check::Checker;
@@ -26,6 +28,7 @@ pub(super) mod kind {
     pub(crate) const TO_HOST: u8 = 2;
     pub(crate) const TO_CONTROL: u8 = 3;
     pub(crate) const ARRIVE: u8 = 4;
+    pub(crate) const OPERATOR: u8 = 8;
     pub(crate) const TIMER: u8 = 5;
     pub(crate) const WAKE: u8 = 6;
     pub(crate) const SAMPLE: u8 = 7;
@@ -64,6 +67,7 @@ pub struct Simulation<'a, S: Sink> {
     to_control: Lane<ToControl>,
     timers: EventQueue<Timer>,
     sample_at: Option<Instant>,
+    changes: VecDeque<(Instant, Input)>,
     setup: Setup,
     digest: Digest,
     checker: Checker,
@@ -79,6 +83,8 @@ pub struct Simulation<'a, S: Sink> {
 enum ToHost {
     Request(RequestId, u8),
     Cancel(RequestId, u8),
+    Act(Action),
+    Abandon(ActionId),
 }
 
 /// A message on its way to control; small, since many are under way.
@@ -88,6 +94,7 @@ enum ToControl {
     Finished(RequestId, u8, Usage),
     Failed(RequestId, u8, Failure),
     Observed(HostId, Box<Observation>),
+    Acted(ActionId, ActionOutcome),
 }
 
 impl<'a, S: Sink> Simulation<'a, S> {
@@ -108,6 +115,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             to_control: Lane::new(setup.fleet.latency),
             timers: EventQueue::default(),
             sample_at: setup.sample_every.map(|_| Instant::ZERO),
+            changes: setup.changes.iter().cloned().collect(),
             setup,
             digest: Digest::default(),
             checker: Checker::default(),
@@ -171,6 +179,13 @@ impl<'a, S: Sink> Simulation<'a, S> {
                     }
                 }
                 kind::SAMPLE => self.sample(),
+                kind::OPERATOR => {
+                    let (_, input) = self.changes.pop_front().expect("its key was the least");
+                    self.step(input)?;
+                    if self.feedback {
+                        arrival = self.source.next_arrival()?;
+                    }
+                }
                 _ => {
                     let host = self.hosts.advance(&mut self.host_events);
                     self.after_host(host)?;
@@ -192,6 +207,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             .min(key(timer, kind::TIMER))
             .min(key(self.control.next_wake(), kind::WAKE))
             .min(key(self.sample_at, kind::SAMPLE))
+            .min(key(self.changes.front().map(|change| change.0), kind::OPERATOR))
     }
 
     /// Tells control of models, tenants and hosts, at the start.
@@ -231,6 +247,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             dispatched: None,
             first_token: None,
             host: None,
+            arm: ArmId::default(),
             attempts: 0,
             cached_tokens: 0,
             truncated: false,
@@ -246,6 +263,8 @@ impl<'a, S: Sink> Simulation<'a, S> {
         let (_, (host, message)) = self.to_host.pop().expect("its key was the least");
         let message = match message {
             ToHost::Cancel(request, attempt) => Message::Cancel(flights::key(request, attempt)),
+            ToHost::Act(action) => Message::Request(ports::action_request(&action)),
+            ToHost::Abandon(action) => Message::Cancel(flights::action_key(action)),
             ToHost::Request(request, attempt) => {
                 // Its client may have left while it was on its way; then the cancel follows right behind.
                 let Some((_, flight)) = self.flights.find(request) else { return Ok(()) };
@@ -269,23 +288,28 @@ impl<'a, S: Sink> Simulation<'a, S> {
     /// What hosts let their clients see goes back to control.
     fn send_host_events(&mut self) {
         for event in self.host_events.drain(..) {
-            let message = match event {
-                HostEvent::FirstToken { key } => {
-                    let (request, attempt) = flights::attempt_of(key);
-                    ToControl::FirstByte(request, attempt)
+            let (HostEvent::FirstToken { key }
+            | HostEvent::Finished { key, .. }
+            | HostEvent::Error { key, .. }) = event;
+            let (request, attempt) = match flights::handle_of(key) {
+                Handle::Attempt(request, attempt) => (request, attempt),
+                Handle::Action(action) => {
+                    if let Some(outcome) = ports::action_outcome(&event) {
+                        self.to_control.send(self.now, ToControl::Acted(action, outcome));
+                    }
+                    continue;
                 }
-                HostEvent::Finished { key, usage, cached_tokens, truncated } => {
-                    let (request, attempt) = flights::attempt_of(key);
+            };
+            let message = match event {
+                HostEvent::FirstToken { .. } => ToControl::FirstByte(request, attempt),
+                HostEvent::Finished { usage, cached_tokens, truncated, .. } => {
                     if let Some((_, flight)) = self.flights.find(request) {
                         flight.cached_tokens = cached_tokens;
                         flight.truncated = truncated;
                     }
                     ToControl::Finished(request, attempt, usage)
                 }
-                HostEvent::Error { key, error } => {
-                    let (request, attempt) = flights::attempt_of(key);
-                    ToControl::Failed(request, attempt, ports::failure(error))
-                }
+                HostEvent::Error { error, .. } => ToControl::Failed(request, attempt, ports::failure(error)),
             };
             self.to_control.send(self.now, message);
         }
@@ -319,6 +343,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
                 Ok(())
             }
             ToControl::Failed(request, attempt, failure) => self.fail(request, attempt, failure),
+            ToControl::Acted(action, outcome) => self.step(Input::Acted { action, outcome }),
             ToControl::Observed(host, observation) => {
                 self.step(Input::Observed { host, observation: *observation })
             }
@@ -406,6 +431,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             steps,
             boundaries,
             last_sample,
+            arms: self.control.snapshot().facts.arms,
         })
     }
 

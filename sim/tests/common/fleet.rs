@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use control::config::{ControlFile, DispatchLimit};
-use control::door::Declaration;
+use control::door::{Declaration, Note};
 use control::draw::{Component, Draw};
 use control::ids::ModelId;
 use control::request::{KeepAlive, Outcome};
@@ -175,6 +175,7 @@ impl Sink for Kept {
     fn sample(&mut self, sample: &Sample) {
         self.samples.push(sample.clone());
     }
+    fn note(&mut self, _: Instant, _: Note) {}
     fn progress(&mut self, _: &Progress) -> bool {
         self.signs += 1;
         self.stop_after == 0 || self.signs < self.stop_after
@@ -206,6 +207,12 @@ pub(crate) fn run(
         first_byte_timeout_cold_millis: year,
         ..ControlFile::default()
     };
-    let setup = Setup { seed: 11, control: file.check().expect("valid"), fleet, sample_every: None };
+    let setup = Setup {
+        seed: 11,
+        control: file.check().expect("valid"),
+        fleet,
+        sample_every: None,
+        changes: Vec::new(),
+    };
     Simulation::new(setup, source, sink).run().expect("a run without broken invariants")
 }

@@ -12,7 +12,7 @@ use sim_host::api::RequestKey;
 
 use super::{Simulation, ToControl, ToHost};
 use crate::simulation::Sink;
-use crate::simulation::flights;
+use crate::simulation::flights::{self, Handle};
 use crate::simulation::hosts::pack;
 
 /// Hosts from which on it pays.
@@ -75,7 +75,11 @@ impl<S: Sink> Simulation<'_, S> {
         }
         self.hosts.prefetch_events(hosts, attempts);
         let facts = self.control.facts();
-        let requests = || attempts.iter().map(|attempt| flights::attempt_of(*attempt).0);
+        let request_of = |key: &RequestKey| match flights::handle_of(*key) {
+            Handle::Attempt(request, _) => Some(request),
+            Handle::Action(_) => None,
+        };
+        let requests = || attempts.iter().filter_map(request_of);
         for request in requests() {
             self.flights.prefetch(request);
             entry(facts, request);

@@ -57,11 +57,18 @@ impl<S: Sink> Simulation<'_, S> {
             }
             Output::Reject { request, reason } => self.turn_away(request, Outcome::Rejected(reason)),
             Output::Fail { request, failure } => self.turn_away(request, Outcome::Failed(failure)),
+            Output::Act(action) => self.to_host.send(self.now, (action.host, ToHost::Act(action))),
+            Output::Abandon(action) => {
+                self.to_host.send(self.now, (action.host, ToHost::Abandon(action.id)));
+            }
+            Output::Note(note) => self.sink.note(self.now, note),
+            // Its arm counts it.
+            Output::Shadow(_) => {}
         }
     }
 
     fn dispatch(&mut self, dispatch: &Dispatch) {
-        let Dispatch { request, attempt, host, first_byte_timeout, .. } = *dispatch;
+        let Dispatch { request, attempt, host, arm, first_byte_timeout, .. } = *dispatch;
         let order = Order {
             at: self.now.saturating_add(first_byte_timeout),
             kind: 0,
@@ -73,6 +80,7 @@ impl<S: Sink> Simulation<'_, S> {
         let (_, flight) = self.flights.find(request).expect("control dispatches requests under way");
         flight.dispatched = Some(self.now);
         flight.host = Some(host);
+        flight.arm = arm;
         flight.attempts = attempt + 1;
         flight.timeout = Some(token);
         self.to_host.send(self.now, (host, ToHost::Request(request, attempt)));

@@ -1,0 +1,105 @@
+//! The `[[operator]]` sections: what the operator does while a run is under way.
+
+use std::collections::BTreeMap;
+
+use control::door::{Change, Input};
+use control::ids::HostId;
+use control::units::{Instant, Nanos};
+use serde::{Deserialize, Serialize};
+
+use super::ScenarioFile;
+use super::document::Document;
+use super::error::ScenarioError;
+
+/// One deed of the operator as written: a time, and exactly one thing to do.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperatorFile {
+    /// When, from the start of the run.
+    pub at_seconds: f64,
+    /// Keys of `[control]` with their new values: another config.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, toml::Value>,
+    /// A host by name that gets no new requests from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drain: Option<String>,
+    /// A drained host that gets requests again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undrain: Option<String>,
+    /// Whether nothing may change by itself from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freeze: Option<bool>,
+    /// Back to the config before the last.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rollback: bool,
+}
+
+/// Longest time into a run: a year.
+const SECONDS_MAX: f64 = 366.0 * 86_400.0;
+
+/// What the operator does, in order of time; `hosts` are the names of the fleet.
+///
+/// # Errors
+/// Where a time is out of range, not exactly one thing is to be done, a host is not there, or a config cannot be taken.
+pub(super) fn check(
+    file: &ScenarioFile,
+    hosts: &[&str],
+    document: &Document,
+) -> Result<Vec<(Instant, Input)>, ScenarioError> {
+    let mut changes = Vec::new();
+    let mut later = document.clone();
+    for (index, deed) in in_order(&file.operator) {
+        let key = format!("operator[{index}]");
+        let wrong =
+            |key: &str, label: String| document.report(key, format!("`{key}` cannot be taken")).label(label);
+        if !(0.0..=SECONDS_MAX).contains(&deed.at_seconds) {
+            let label = format!("found {}, expected 0 to {SECONDS_MAX} seconds", deed.at_seconds);
+            return Err(wrong(&format!("{key}.at_seconds"), label).into());
+        }
+        let host = |name: &str, key: String| {
+            let at = hosts.iter().position(|host| *host == name);
+            at.map(|at| HostId(at as u32)).ok_or_else(|| {
+                let near = control::strategy::nearest(name, hosts);
+                let near = near.map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
+                wrong(&key, format!("found {name:?}, expected the name of a host{near}"))
+            })
+        };
+        let mut deeds = Vec::new();
+        if !deed.set.is_empty() {
+            for (name, value) in &deed.set {
+                later.set(&format!("{key}.set"), &format!("control.{name}={value}"))?;
+            }
+            let file: ScenarioFile = later.read()?;
+            let config = file.control.check().map_err(|error| {
+                let label = format!("found {}, expected {}", error.found, error.expected);
+                later
+                    .report(&format!("control.{}", error.key), format!("`{key}.set` cannot be taken"))
+                    .label(label)
+            })?;
+            deeds.push(Input::Policy(Box::new(config)));
+        }
+        if let Some(name) = &deed.drain {
+            let host = host(name, format!("{key}.drain"))?;
+            deeds.push(Input::Operator(Change::Drain { host, drained: true }));
+        }
+        if let Some(name) = &deed.undrain {
+            let host = host(name, format!("{key}.undrain"))?;
+            deeds.push(Input::Operator(Change::Drain { host, drained: false }));
+        }
+        deeds.extend(deed.freeze.map(|frozen| Input::Operator(Change::Freeze(frozen))));
+        deeds.extend(deed.rollback.then_some(Input::Operator(Change::Rollback)));
+        let [input] = <[Input; 1]>::try_from(deeds).map_err(|deeds| {
+            let label = format!("found {} things to do", deeds.len());
+            wrong(&key, format!("{label}, expected one of set, drain, undrain, freeze, rollback"))
+        })?;
+        changes.push((Instant::ZERO + Nanos((deed.at_seconds * 1e9) as u64), input));
+    }
+    Ok(changes)
+}
+
+/// With their places in the file, in order of time.
+fn in_order(deeds: &[OperatorFile]) -> Vec<(usize, &OperatorFile)> {
+    let mut deeds: Vec<_> = deeds.iter().enumerate().collect();
+    deeds.sort_by(|a, b| a.1.at_seconds.total_cmp(&b.1.at_seconds));
+    deeds
+}
