@@ -1,9 +1,13 @@
 //! Data structures of the hot path, each with a plain twin that a property test holds equal to it.
 
+pub mod hash;
 pub mod heap;
 pub mod host_set;
 pub mod levels;
 pub mod queue;
+pub mod ring;
+pub mod table;
+mod twin;
 
 use serde::{Deserialize, Serialize};
 
