@@ -4,6 +4,7 @@ pub mod hash;
 pub mod heap;
 pub mod host_set;
 pub mod levels;
+pub mod lru;
 pub mod queue;
 pub mod ring;
 pub mod table;
