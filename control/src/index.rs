@@ -1,5 +1,6 @@
 //! Data structures of the hot path, each with a plain twin that a property test holds equal to it.
 
+pub mod bloom;
 pub mod hash;
 pub mod heap;
 pub mod host_set;
@@ -9,6 +10,7 @@ pub mod queue;
 pub mod ring;
 pub mod table;
 mod twin;
+pub mod vocabulary;
 
 use serde::{Deserialize, Serialize};
 
