@@ -6,11 +6,13 @@ pub mod heap;
 pub mod host_set;
 pub mod levels;
 pub mod lru;
+pub mod moments;
 pub mod queue;
 pub mod ring;
 pub mod table;
 mod twin;
 pub mod vocabulary;
+pub mod weights;
 
 use serde::{Deserialize, Serialize};
 
