@@ -1,5 +1,6 @@
 //! Data structures of the hot path, each with a plain twin that a property test holds equal to it.
 
+pub mod argmin;
 pub mod bloom;
 pub mod hash;
 pub mod heap;
@@ -9,6 +10,7 @@ pub mod lru;
 pub mod moments;
 pub mod queue;
 pub mod ring;
+pub mod stage_times;
 pub mod table;
 mod twin;
 pub mod vocabulary;
