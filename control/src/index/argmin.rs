@@ -101,6 +101,7 @@ pub fn least_k(
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "prop_oneof! shares its parts, in tests only")]
 mod tests {
     use proptest::prelude::*;
 

@@ -100,12 +100,13 @@ impl Bloom {
         let bits = self.words.len() as u128 * 64;
         (0..u64::from(self.probes)).map(move |probe| {
             let place = first.wrapping_add(probe.wrapping_mul(second));
-            (u128::from(place) * bits >> 64) as usize
+            ((u128::from(place) * bits) >> 64) as usize
         })
     }
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "prop_oneof! shares its parts, in tests only")]
 mod tests {
     use alloc::collections::BTreeSet;
 

@@ -186,4 +186,5 @@ impl<V> TryFrom<Content<(u64, Instant, V)>> for Lru<V> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "prop_oneof! shares its parts, in tests only")]
 mod tests;

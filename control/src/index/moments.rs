@@ -80,4 +80,5 @@ impl From<Sums> for Moments {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "prop_oneof! shares its parts, in tests only")]
 mod tests;

@@ -149,4 +149,5 @@ impl<T> TryFrom<Content<Record<T>>> for History<T> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "prop_oneof! shares its parts, in tests only")]
 mod tests;

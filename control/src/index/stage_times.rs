@@ -16,4 +16,5 @@ fn rank(count: u64, per_mille: u32) -> u64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "prop_oneof! shares its parts, in tests only")]
 mod tests;

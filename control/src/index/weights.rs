@@ -107,7 +107,7 @@ impl TryFrom<Vec<u64>> for Weights {
 
 /// Where a draw falls among weights with this sum.
 fn scaled(bits: u64, sum: u64) -> u64 {
-    (u128::from(bits) * u128::from(sum) >> 64) as u64
+    ((u128::from(bits) * u128::from(sum)) >> 64) as u64
 }
 
 /// The sum after a weight was changed.
@@ -119,4 +119,5 @@ fn changed(sum: u64, before: u64, after: u64) -> u64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "prop_oneof! shares its parts, in tests only")]
 mod tests;

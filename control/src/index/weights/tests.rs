@@ -32,7 +32,7 @@ proptest! {
                 prop_assert_eq!(picked, plain.pick(bits));
                 prop_assert_eq!(picked.is_some(), plain.sum() > 0);
                 if let Some(index) = picked {
-                    let x = (u128::from(bits) * u128::from(plain.sum()) >> 64) as u64;
+                    let x = ((u128::from(bits) * u128::from(plain.sum())) >> 64) as u64;
                     let below: u64 = plain.as_slice()[..index].iter().sum();
                     prop_assert!(below <= x && x - below < plain.get(index));
                 }
