@@ -1,9 +1,20 @@
 //! Data structures of the hot path, each with a plain twin that a property test holds equal to it.
 
+pub mod argmin;
+pub mod bloom;
+pub mod hash;
 pub mod heap;
 pub mod host_set;
 pub mod levels;
+pub mod lru;
+pub mod moments;
 pub mod queue;
+pub mod ring;
+pub mod stage_times;
+pub mod table;
+mod twin;
+pub mod vocabulary;
+pub mod weights;
 
 use serde::{Deserialize, Serialize};
 
