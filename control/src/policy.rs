@@ -8,3 +8,6 @@ mod bounds;
 pub mod breaker;
 mod fixed;
 pub mod guard;
+pub mod limit;
+pub mod markov;
+pub mod select;

@@ -24,18 +24,6 @@ pub(super) fn log2(value: u64) -> u32 {
     result
 }
 
-/// `value · 2^(−elapsed / half_life)`: halved for each whole half-life, and on a straight line between two halvings (at
-/// most 6.2 % above the curve).
-pub(super) fn decayed(value: u64, elapsed: u64, half_life: u64) -> u64 {
-    let halvings = elapsed / half_life;
-    if halvings >= 64 {
-        return 0;
-    }
-    let value = value >> halvings;
-    let lost = u128::from(value) * u128::from(elapsed % half_life) / (2 * u128::from(half_life));
-    value - lost as u64
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -49,13 +37,6 @@ mod tests {
             let off = exact - f64::from(log2(value));
             prop_assert!((-1e-3..1.001).contains(&off), "log2({}) is {} off", value, off);
         }
-
-        #[test]
-        fn decay_follows_the_exponential(value in 0u64..1 << 40, elapsed in 0u64..10_000, half_life in 1u64..1_000) {
-            let exact = value as f64 * (-(elapsed as f64) / half_life as f64).exp2();
-            let decayed = decayed(value, elapsed, half_life) as f64;
-            prop_assert!(decayed >= exact - 2.0 && decayed <= exact * 1.062 + 2.0, "{} is not {}", decayed, exact);
-        }
     }
 
     #[test]
@@ -63,8 +44,5 @@ mod tests {
         assert_eq!(log2(0), 0);
         assert_eq!(log2(1 << 40), 40 << 10);
         assert_eq!(log2(u64::MAX), (64 << 10) - 1);
-        assert_eq!(decayed(u64::MAX, 0, u64::MAX), u64::MAX);
-        assert_eq!(decayed(u64::MAX, u64::MAX, u64::MAX), u64::MAX >> 1);
-        assert_eq!(decayed(u64::MAX, u64::MAX, 1), 0);
     }
 }

@@ -157,9 +157,9 @@ const LOG2_E: u128 = 1_512_775;
 const TTFT_DEVIATION_MIN: u64 = ONE / 8;
 
 impl Metric {
-    const fn value(self, answer: Answer) -> Option<u64> {
+    fn value(self, answer: Answer) -> Option<u64> {
         match (self, answer) {
-            (Self::Ttft, Answer { ttft: Some(ttft), .. }) => Some(log2(ttft.0) as u64),
+            (Self::Ttft, Answer { ttft: Some(ttft), .. }) => Some(log2(ttft.0).into()),
             (Self::Ttft, _) => None,
             (Self::Failures, Answer { failed, .. }) => Some(if failed { ONE } else { 0 }),
         }
