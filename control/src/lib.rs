@@ -16,6 +16,7 @@ pub mod ids;
 pub mod index;
 pub mod log;
 pub mod observe;
+pub mod policy;
 pub mod replay;
 pub mod request;
 pub mod schedule;
