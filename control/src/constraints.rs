@@ -63,4 +63,5 @@ pub struct Record {
 pub type ModelNames<'a> = &'a dyn Fn(&str) -> Option<ModelId>;
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "prop_oneof! shares its branches in an Arc")]
 mod tests;

@@ -13,7 +13,7 @@ fn named(prefix: &'static str) -> impl Strategy<Value = Option<Vec<String>>> {
 }
 
 fn kind() -> impl Strategy<Value = Kind> {
-    prop_oneof![Just(Kind::Completion), Just(Kind::Embedding)]
+    prop::sample::select(vec![Kind::Completion, Kind::Embedding])
 }
 
 /// Each rule demands a capability of its own, so that the demands tell which rules applied.
