@@ -8,6 +8,7 @@ extern crate alloc;
 
 pub mod balance;
 pub mod config;
+pub mod constraints;
 mod control;
 pub mod door;
 pub mod draw;

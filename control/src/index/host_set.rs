@@ -44,6 +44,82 @@ impl HostSet {
         self.words[word] ^= 1 << (host.index() % 64);
         true
     }
+
+    /// How many hosts are in it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.words.iter().all(|&word| word == 0)
+    }
+
+    /// Its hosts, by id.
+    pub fn iter(&self) -> impl Iterator<Item = HostId> + '_ {
+        self.common(&[])
+    }
+
+    /// Keeps the hosts that are in `other` too.
+    pub fn and(&mut self, other: &Self) {
+        self.words.truncate(other.words.len());
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word &= other;
+        }
+    }
+
+    /// Takes out the hosts that are in `other`.
+    pub fn and_not(&mut self, other: &Self) {
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word &= !other;
+        }
+    }
+
+    /// Adds the hosts of `other`.
+    pub fn or(&mut self, other: &Self) {
+        if self.words.len() < other.words.len() {
+            self.words.resize(other.words.len(), 0);
+        }
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word |= other;
+        }
+    }
+
+    /// Keeps the hosts for which `keep` holds; asks for each that is in it, by id.
+    pub fn retain(&mut self, mut keep: impl FnMut(HostId) -> bool) {
+        for (at, word) in self.words.iter_mut().enumerate() {
+            let mut left = *word;
+            while left != 0 {
+                let bit = left.trailing_zeros();
+                left &= left - 1;
+                if !keep(HostId(at as u32 * 64 + bit)) {
+                    *word &= !(1 << bit);
+                }
+            }
+        }
+    }
+}
+
+/// Equal where the same hosts are in both, whatever was taken out before.
+impl PartialEq for HostSet {
+    fn eq(&self, other: &Self) -> bool {
+        let shared = self.words.len().min(other.words.len());
+        self.words[..shared] == other.words[..shared]
+            && self.words[shared..].iter().chain(&other.words[shared..]).all(|&word| word == 0)
+    }
+}
+
+impl Eq for HostSet {}
+
+impl FromIterator<HostId> for HostSet {
+    fn from_iter<I: IntoIterator<Item = HostId>>(hosts: I) -> Self {
+        let mut set = Self::default();
+        hosts.into_iter().for_each(|host| set.set(host, true));
+        set
+    }
 }
 
 #[cfg(test)]
@@ -64,7 +140,31 @@ mod tests {
                 if member { plain.insert(host); } else { plain.remove(&host); }
             }
             let held: Vec<u32> = (0..300).filter(|host| set.contains(HostId(*host))).collect();
-            prop_assert_eq!(held, plain.into_iter().collect::<Vec<_>>());
+            prop_assert_eq!(&held, &plain.iter().copied().collect::<Vec<_>>());
+            prop_assert_eq!(set.len(), plain.len());
+            prop_assert_eq!(set.is_empty(), plain.is_empty());
+            prop_assert_eq!(set, held.into_iter().map(HostId).collect());
+        }
+
+        #[test]
+        fn combines_as_plain_sets_do(
+            one in prop::collection::btree_set(0u32..200, 0..60),
+            other in prop::collection::btree_set(0u32..70, 0..60),
+        ) {
+            let set = |of: &BTreeSet<u32>| of.iter().copied().map(HostId).collect::<HostSet>();
+            for (one, other) in [(&one, &other), (&other, &one)] {
+                let (mut both, mut either, mut without, mut odd) = (set(one), set(one), set(one), set(one));
+                both.and(&set(other));
+                either.or(&set(other));
+                without.and_not(&set(other));
+                odd.retain(|host| host.0 % 2 == 1);
+                prop_assert_eq!(both, set(&(one & other)));
+                prop_assert_eq!(either, set(&(one | other)));
+                prop_assert_eq!(without, set(&(one - other)));
+                prop_assert_eq!(odd, set(&one.iter().copied().filter(|host| host % 2 == 1).collect()));
+            }
+            prop_assert_eq!(set(&one) == set(&other), one == other);
+            prop_assert_eq!(set(&one).iter().map(|host| host.0).collect::<BTreeSet<_>>(), one);
         }
     }
 }
