@@ -5,17 +5,24 @@
 pub mod arms;
 mod implementations;
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-use self::arms::ArmSpec;
+use self::arms::{ArmSpec, Trial};
 pub use self::implementations::Implementations;
 
 use serde::{Deserialize, Serialize};
 
+use crate::constraints::{Rule, RuleFile};
 use crate::facts::ledger::ATTEMPTS_MAX;
+use crate::policy::assign::{ExperimentFile, FlagFile};
+use crate::policy::breaker::{BreakerConfig, BreakerFile};
+use crate::policy::limit::{LimitConfig, LimitFile};
+use crate::policy::prefetch::{PrefetchConfig, PrefetchFile};
+use crate::policy::select::{SelectConfig, SelectFile};
 use crate::schedule::SchedulerKind;
 use crate::strategy::{self, Chosen, StrategyFile};
 use crate::units::Nanos;
@@ -28,6 +35,27 @@ pub struct ControlFile {
     pub scheduler: StrategyFile,
     /// Choice of host: a name from `herder strategies`, or a table of the name with parameters.
     pub balancer: StrategyFile,
+    /// Balancers for a share of the requests, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub flags: BTreeMap<String, FlagFile>,
+    /// Balancers side by side, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub experiments: BTreeMap<String, ExperimentFile>,
+    /// Balancers that are chosen among by what the fleet is like; the one of `balancer` where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub select: Option<SelectFile>,
+    /// When a host, or a model on a host, is left alone; never where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<BreakerFile>,
+    /// How `dispatch = "learned"` learns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<LimitFile>,
+    /// Which requests demand what of hosts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RuleFile>,
+    /// Loads of models ahead of demand; none where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefetch: Option<PrefetchFile>,
     /// Balancers that decide beside the one that acts, for the log and the report.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shadows: Vec<StrategyFile>,
@@ -67,6 +95,8 @@ pub enum DispatchLimit {
     Slots,
     /// All: the queueing is left to Ollama.
     Unlimited,
+    /// As many as first bytes say it works on, see `limit`.
+    Learned,
     /// This many.
     Requests(u32),
 }
@@ -76,6 +106,13 @@ impl Default for ControlFile {
         Self {
             scheduler: "fifo".into(),
             balancer: "power-of-two".into(),
+            flags: BTreeMap::new(),
+            experiments: BTreeMap::new(),
+            select: None,
+            breaker: None,
+            limit: None,
+            rules: Vec::new(),
+            prefetch: None,
             shadows: Vec::new(),
             frozen: false,
             aging_millis: None,
@@ -100,6 +137,18 @@ pub struct Config {
     pub scheduler: Chosen<SchedulerKind>,
     /// Choices of host: the base first.
     pub arms: Vec<ArmSpec>,
+    /// Flags and experiments in order of name, flags first: the first that has an arm for a request decides which.
+    pub trials: Vec<Trial>,
+    /// How the base is chosen.
+    pub select: Option<SelectConfig>,
+    /// When a host is left alone.
+    pub breaker: Option<BreakerConfig>,
+    /// How limits are learned.
+    pub limit: LimitConfig,
+    /// Which requests demand what of hosts.
+    pub rules: Vec<Rule>,
+    /// Loads ahead of demand.
+    pub prefetch: Option<PrefetchConfig>,
     /// Whether nothing changes by itself.
     pub frozen: bool,
     /// From what wait on a request goes before all others.
@@ -181,9 +230,16 @@ impl ControlFile {
         if let DispatchLimit::Requests(requests) = self.dispatch {
             within("dispatch", requests, 1, u32::MAX)?;
         }
+        let (arms, trials) = arms::check(self)?;
         Ok(Config {
             scheduler: strategy::choose("scheduler", &self.scheduler, crate::schedule::ALL)?,
-            arms: arms::check(self)?,
+            arms,
+            trials,
+            select: self.select.as_ref().map(SelectFile::check).transpose()?,
+            breaker: self.breaker.as_ref().map(BreakerFile::check).transpose()?,
+            limit: self.limit.clone().unwrap_or_default().check()?,
+            rules: RuleFile::check_all(&self.rules, "rules")?,
+            prefetch: self.prefetch.as_ref().map(PrefetchFile::check).transpose()?,
             frozen: self.frozen,
             aging: self.aging_millis.map(|aging| millis("aging_millis", aging)).transpose()?,
             queue_requests_max: within("queue_requests_max", self.queue_requests_max, 0, 10_000_000)?,

@@ -1,13 +1,17 @@
 //! The state machine: one match here, one file for each kind of input.
 
+mod ahead;
 mod arms;
 mod arrive;
+mod breakers;
+mod demands;
 mod dispatch;
 mod end;
 mod indexes;
 mod lanes;
 mod observe;
 mod operate;
+mod select;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -25,6 +29,7 @@ use crate::units::Instant;
 use arms::Arms;
 use indexes::Indexes;
 pub(crate) use lanes::LaneId;
+use lanes::Preferred;
 use operate::{memory_of, scheduler_in_force};
 
 /// The control plane.
@@ -39,6 +44,8 @@ pub struct Control {
     indexes: Indexes,
     /// Scratch of `dispatch`: requests whose open hosts they have all tried.
     parked: Vec<u32>,
+    /// Scratch of `dispatch`: hosts that are taken before others.
+    preferred: Preferred,
     /// Scratch of `dispatch`: requests of which one goes next.
     heads: Vec<Head>,
 }
@@ -75,9 +82,11 @@ impl Control {
             facts,
             indexes: Indexes::new(Implementation::default(), false),
             parked: Vec::new(),
+            preferred: Preferred::default(),
             heads: Vec::new(),
         };
         control.build_arms();
+        control.prepare_selection(false);
         control.rebuild_indexes();
         control
     }
@@ -98,7 +107,7 @@ impl Control {
     pub fn step(&mut self, now: Instant, input: Input, out: &mut Outputs, env: &mut Env<'_>) {
         match input {
             Input::Arrive(arrive) => self.on_arrive(now, arrive, out, env),
-            Input::FirstByte { request, attempt } => self.on_first_byte(now, request, attempt),
+            Input::FirstByte { request, attempt } => self.on_first_byte(now, request, attempt, out, env),
             Input::Progress { request, attempt, tokens } => self.on_progress(request, attempt, tokens),
             Input::Finished { request, attempt, usage } => {
                 self.on_finished(now, request, attempt, &usage, out, env)
@@ -121,16 +130,22 @@ impl Control {
             Input::Policy(config) => self.on_policy(now, *config, out, env),
             Input::Operator(change) => self.on_operator(now, change, out, env),
             Input::Verdict(part) => self.on_verdict(now, part, out, env),
-            Input::Acted { .. } => {}
+            Input::Acted { action, outcome } => self.on_acted(action, outcome),
         }
         self.expire(now, out);
+        if self.indexes.next_wake().is_some_and(|wake| wake <= now) {
+            let started = self.start_deferred(now, env);
+            if self.breakers_on_time(now, out) || started {
+                self.pump(now, out, env);
+            }
+        }
     }
 
     /// When control wants to be woken at the latest, whatever else happens.
     #[must_use]
     #[inline]
     pub fn next_wake(&self) -> Option<Instant> {
-        self.indexes.next_expiry()
+        self.indexes.next_wake()
     }
 
     /// What control knows.

@@ -1,10 +1,12 @@
 //! What control knows: plain, cloneable, serialisable. Indexes that can be derived from it are derived.
 
 pub mod arms;
+pub mod breakers;
 pub mod history;
 pub mod hosts;
 pub mod ledger;
 pub mod models;
+pub mod recent;
 pub mod retry;
 
 use alloc::boxed::Box;
@@ -15,12 +17,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::door::Part;
+use crate::policy::limit::Limit;
+use crate::policy::prefetch::PrefetchFacts;
 use crate::schedule::SchedulerKind;
 use arms::ArmFacts;
+use breakers::Breakers;
 use history::HostHistory;
 use hosts::{HostFacts, HostLoad};
 use ledger::Ledger;
 use models::ModelFacts;
+use recent::Recent;
 use retry::RetryBudget;
 
 /// Everything that control knows.
@@ -50,6 +56,14 @@ pub struct Facts {
     pub previous: Option<Box<Config>>,
     /// Parts whose plain form decides, since the driver found the other at fault.
     pub fallen_back: Vec<Part>,
+    /// Breakers; none has counted anything where the config has none.
+    pub breakers: Breakers,
+    /// What is learned of how many requests each host works on, by id; where the config asks for it.
+    pub limits: Vec<Limit>,
+    /// The last answers, and the selection that rests on them; where the config asks for it.
+    pub recent: Option<Recent>,
+    /// Loads ahead of demand.
+    pub prefetch: PrefetchFacts,
     /// Whether the operator has stopped all that changes by itself.
     pub frozen: bool,
 }

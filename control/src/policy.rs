@@ -10,4 +10,5 @@ mod fixed;
 pub mod guard;
 pub mod limit;
 pub mod markov;
+pub mod prefetch;
 pub mod select;

@@ -11,7 +11,7 @@ use crate::ids::{ModelId, RequestId, SessionId, TenantId};
 use crate::units::{Bytes, Instant, Nanos};
 
 /// What a request asks for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// `/api/chat`, `/api/generate`: tokens are generated, one at a time.
@@ -151,6 +151,8 @@ pub enum Reject {
     QueueTimeout,
     /// Its deadline passed while it was queued.
     DeadlinePassed,
+    /// Hosts have the model, but none meets what rules demand for the request.
+    DemandsUnmet,
 }
 
 /// How a request ended.

@@ -91,7 +91,9 @@ impl Matcher {
                 | Constraint::RequireZones(_)
                 | Constraint::RequireCapabilities(_) => {}
                 Constraint::ExcludeHosts(names) => {
-                    self.named(names).for_each(|host| allowed.set(host, false));
+                    self.named(names).for_each(|host| {
+                        allowed.set(host, false);
+                    });
                 }
                 Constraint::ExcludeZones(zones) => without(&mut allowed, self.zones.postings(zones)),
                 Constraint::ExcludeCapabilities(names) => {
@@ -125,7 +127,9 @@ impl Matcher {
     pub fn preferred(&self, demands: &Demands) -> Option<HostSet> {
         demands.prefers().then(|| {
             let mut preferred = self.zones.any_of(demands.prefer_zones()).1.into_owned();
-            self.named(demands.prefer_hosts()).for_each(|host| preferred.set(host, true));
+            self.named(demands.prefer_hosts()).for_each(|host| {
+                preferred.set(host, true);
+            });
             preferred
         })
     }

@@ -5,12 +5,14 @@ use alloc::vec::Vec;
 
 use super::Control;
 use crate::balance::{self, Balancer, BalancerKind, Candidates, Pick};
-use crate::config::arms::Part;
-use crate::door::{Env, Output, Outputs, Shadow};
+use crate::config::arms::Role;
+use crate::door::{Env, Note, Output, Outputs, Shadow};
 use crate::draw::{Component, Draw};
 use crate::facts::Facts;
 use crate::facts::arms::{self, ArmFacts};
-use crate::ids::{ArmId, HostId};
+use crate::ids::{ArmId, Epoch, HostId};
+use crate::policy::guard::{Answer, GuardState, Metric, Side};
+use crate::request::Arrive;
 use crate::strategy::{Chosen, Parameters};
 
 /// An arm of the config in force.
@@ -23,6 +25,8 @@ pub(super) struct Arm {
 #[derive(Default)]
 pub(super) struct Arms {
     pub(super) list: Vec<Arm>,
+    /// Place of the first that can be selected; they follow one another.
+    pub(super) choices_from: usize,
     /// Places of shadows in the list.
     shadows: Vec<usize>,
 }
@@ -68,10 +72,11 @@ impl Arms {
 impl Control {
     /// Builds the arms of the config, each from what it kept before.
     pub(super) fn build_arms(&mut self) {
-        let mut built = Arms::default();
+        let mut built = Arms { choices_from: usize::MAX, ..Arms::default() };
         for (at, spec) in self.config.arms.iter().enumerate() {
             let id = arms::find_or_add(&mut self.facts.arms, &spec.name, spec.balancer.kind);
-            let facts = &self.facts.arms[id.index()];
+            let facts = &mut self.facts.arms[id.index()];
+            facts.of_base = matches!(spec.role, Role::Base | Role::Choice);
             let balancer = if facts.broken {
                 let plain =
                     Chosen { kind: BalancerKind::LeastConnections, parameters: Parameters::default() };
@@ -80,12 +85,59 @@ impl Control {
                 balance::build(&spec.balancer, &facts.memory)
             };
             built.list.push(Arm { id, balancer });
-            match spec.part {
-                Part::Base => {}
-                Part::Shadow => built.shadows.push(at),
+            match spec.role {
+                Role::Base | Role::Variant => {}
+                Role::Choice => built.choices_from = built.choices_from.min(at),
+                Role::Shadow => built.shadows.push(at),
             }
         }
         self.arms = built;
+    }
+
+    /// The place of the arm that decides for a request: of a trial that has one for it and was not taken back, else the
+    /// base, or what was selected in its place.
+    pub(super) fn arm_of(&self, arrive: &Arrive) -> usize {
+        for trial in &self.config.trials {
+            if let Some(variant) = trial.assignment.arm(arrive) {
+                let at = trial.arms_from + variant;
+                if !self.facts.arms[self.arms.list[at].id.index()].rolled_back {
+                    return at;
+                }
+            }
+        }
+        self.selected().map_or(Arms::BASE, |choice| self.arms.choices_from + choice)
+    }
+
+    /// An arm is told how a request went; where it is guarded and does worse than the base, it is taken back.
+    pub(super) fn guard(&mut self, arm: ArmId, metric: Metric, answer: Answer, out: &mut Outputs) {
+        for trial in &self.config.trials {
+            let Some(config) = trial.guard.as_ref().filter(|guard| guard.metric == metric) else { continue };
+            for variant in 0..trial.assignment.shares_permille.len() {
+                let id = self.arms.list[trial.arms_from + variant].id;
+                let of_base = self.facts.arms[arm.index()].of_base;
+                let side = match (id == arm, of_base) {
+                    (true, _) => Side::Treatment,
+                    (false, true) => Side::Control,
+                    (false, false) => continue,
+                };
+                let facts = &mut self.facts.arms[id.index()];
+                if facts.rolled_back {
+                    continue;
+                }
+                facts.guard.note(side, answer, config);
+                if facts.guard.verdict(config).is_none() {
+                    continue;
+                }
+                facts.guard = GuardState::default();
+                if self.config.frozen || self.facts.frozen {
+                    out.push(Output::Note(Note::Breached { arm: id }));
+                } else {
+                    facts.rolled_back = true;
+                    self.epoch = Epoch(self.epoch.0 + 1);
+                    out.push(Output::Note(Note::RolledBack { arm: id }));
+                }
+            }
+        }
     }
 
     /// Writes down what the balancers keep.

@@ -6,12 +6,22 @@ use crate::facts::ledger::{ATTEMPTS_MAX, Entry, State};
 use crate::ids::{ArmId, HostId};
 use crate::request::{Arrive, Reject};
 use crate::schedule::{Group, Work};
-use crate::units::Instant;
+use crate::units::{Instant, Nanos};
 
 impl Control {
-    pub(super) fn on_arrive(&mut self, now: Instant, arrive: Arrive, out: &mut Outputs, env: &mut Env<'_>) {
+    pub(super) fn on_arrive(
+        &mut self,
+        now: Instant,
+        mut arrive: Arrive,
+        out: &mut Outputs,
+        env: &mut Env<'_>,
+    ) {
         let request = arrive.request;
         let lane = self.lane_of(&arrive);
+        self.note_demand(now, &arrive);
+        if let Some(deadline) = self.deadline(lane, now) {
+            arrive.deadline = Some(arrive.deadline.map_or(deadline, |own| own.min(deadline)));
+        }
         self.facts.counters.arrived += 1;
         self.facts.retry.on_arrival(self.config.retry_budget_percent);
         let slot = self.facts.ledger.insert(Entry {
@@ -27,15 +37,18 @@ impl Control {
             tried: [HostId(0); ATTEMPTS_MAX],
             cold: false,
             charged: Work::default(),
+            first_byte_at: Instant::ZERO,
             progress_tokens: 0,
         });
         self.facts.counters.queued += 1;
 
         env.meter.enter(Stage::Admission);
+        let starts_later = self.start_after(lane) > Nanos::ZERO;
         let lane = &self.indexes.lanes[lane.index()];
-        let goes_out = lane.queue.is_empty() && lane.open_len > 0;
+        let goes_out = lane.queue.is_empty() && lane.open_len > 0 && !starts_later;
         let rejected = if lane.reachable_len == 0 {
-            Some(Reject::NoHostHasModel)
+            let stored = !self.indexes.models[lane.model.index()].stored.is_empty();
+            Some(if stored { Reject::DemandsUnmet } else { Reject::NoHostHasModel })
         } else if !goes_out && self.facts.counters.queued > u64::from(self.config.queue_requests_max) {
             Some(Reject::QueueFull)
         } else {
@@ -51,9 +64,25 @@ impl Control {
         } else if goes_out {
             let sent = self.send(now, slot, out, env);
             debug_assert!(sent, "a request that tried no host yet can go to any open one");
+        } else if starts_later {
+            self.facts.ledger.get_mut(slot).state = State::Deferred;
+            self.defer(slot);
         } else {
             self.enter(slot, env);
         }
+        self.load_ahead(now, out);
+    }
+
+    /// Lets requests into the queue that may start by now. Whether there was one.
+    pub(super) fn start_deferred(&mut self, now: Instant, env: &mut Env<'_>) -> bool {
+        let mut any = false;
+        while let Some(slot) = self.indexes.startable(now) {
+            self.indexes.undefer(slot);
+            self.facts.ledger.get_mut(slot).state = State::Queued;
+            self.enter(slot, env);
+            any = true;
+        }
+        any
     }
 
     /// Puts a request into the queue, and tells the scheduler of it.

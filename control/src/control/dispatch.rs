@@ -1,7 +1,6 @@
 //! Out of the queue: while some queued request has an open host, the first in order goes there.
 
 use super::Control;
-use super::arms::Arms;
 use crate::balance::Candidates;
 use crate::door::{Dispatch, Env, Output, Outputs, Reason, Stage};
 use crate::facts::ledger::{Slot, State};
@@ -75,18 +74,27 @@ impl Control {
 
     /// Sends a queued request (that is in no index) to a host. False where every open host was tried already.
     pub(super) fn send(&mut self, now: Instant, slot: Slot, out: &mut Outputs, env: &mut Env<'_>) -> bool {
+        self.reselect(now, out);
+        let arm_at = self.arm_of(&self.facts.ledger.get(slot).arrive);
         let entry = self.facts.ledger.get(slot);
         let (request, model, attempt) = (entry.arrive.request, entry.arrive.model, entry.attempts);
         let work = self.facts.models[model.index()].expected(&entry.arrive);
         let lane = &self.indexes.lanes[entry.lane.index()];
+        let preferred = self
+            .preferred
+            .gather(lane, |host| self.facts.loads[host.index()].has_room() && !entry.tried().contains(&host));
+        let (eligible, eligible_set) = match preferred {
+            true => (&self.preferred.hosts, &self.preferred.set),
+            false => (&lane.eligible, &lane.eligible_set),
+        };
         let candidates = Candidates {
             now,
             request: &entry.arrive,
             history: &self.facts.history,
             hosts: &self.facts.hosts,
             loads: &self.facts.loads,
-            eligible: &lane.eligible,
-            eligible_set: &lane.eligible_set,
+            eligible,
+            eligible_set,
             loaded: &self.indexes.models[model.index()].loaded,
             levels: self.indexes.levels.as_ref(),
             tried: entry.tried(),
@@ -96,8 +104,7 @@ impl Control {
             return false;
         }
         env.meter.enter(Stage::Balance);
-        let at = Arms::BASE;
-        let mut pick = self.arms.pick(at, &candidates, env.seed, attempt);
+        let mut pick = self.arms.pick(arm_at, &candidates, env.seed, attempt);
         if candidates.eligible().len() == 1 {
             pick.reason = Reason::OnlyChoice;
         }
@@ -105,7 +112,7 @@ impl Control {
         assert!(candidates.is_open(pick.host), "a balancer picks an open host");
 
         let warm = candidates.is_loaded(pick.host);
-        let arm = self.arms.list[at].id;
+        let arm = self.arms.list[arm_at].id;
         self.arms.shadow(&candidates, (pick.host, attempt), out, env);
         let entry = self.facts.ledger.get_mut(slot);
         entry.state = State::Sent;
@@ -120,6 +127,8 @@ impl Control {
         self.facts.counters.running += 1;
         self.charge(pick.host, true, work.total());
         self.facts.arms[arm.index()].counts.decided += 1;
+        self.breakers_sent(pick.host, model);
+        self.meet_demand(pick.host, model, out);
         let first_byte_timeout =
             if warm { self.config.first_byte_timeout_warm } else { self.config.first_byte_timeout_cold };
         out.push(Output::Dispatch(Dispatch {

@@ -1,19 +1,33 @@
 //! How attempts and requests end: answers, failures, retries, clients that leave, waits that took too long.
 
 use super::Control;
+use super::breakers::End;
+use crate::config::DispatchLimit;
 use crate::door::{Env, Output, Outputs};
+use crate::facts::hosts::HostLoad;
 use crate::facts::ledger::{Slot, State};
 use crate::ids::{HostId, RequestId};
+use crate::policy::breaker::{Scope, Verdict, verdict};
+use crate::policy::guard::{Answer, Metric};
+use crate::policy::limit::Limit;
 use crate::request::{Failure, Reject, Usage};
 use crate::schedule::Work;
-use crate::units::Instant;
+use crate::units::{Instant, Nanos};
 
 impl Control {
-    pub(super) fn on_first_byte(&mut self, now: Instant, request: RequestId, attempt: u8) {
+    pub(super) fn on_first_byte(
+        &mut self,
+        now: Instant,
+        request: RequestId,
+        attempt: u8,
+        out: &mut Outputs,
+        env: &mut Env<'_>,
+    ) {
         let Some(slot) = self.running(request, attempt) else { return };
         let entry = self.facts.ledger.get_mut(slot);
         assert!(entry.state == State::Sent, "one attempt at most is past its first byte, and once");
         entry.state = State::Streaming;
+        entry.first_byte_at = now;
         let (model, cold) = (entry.arrive.model, entry.cold);
         let ttft = now.since(entry.dispatched_at);
         let arm = entry.arm;
@@ -22,6 +36,11 @@ impl Control {
         let counts = &mut self.facts.arms[arm.index()].counts;
         counts.first_bytes += 1;
         counts.ttft_nanos = counts.ttft_nanos.saturating_add(ttft.0);
+        self.guard(arm, Metric::Ttft, Answer { ttft: Some(ttft), failed: false }, out);
+        let opened = !cold && self.learn_limit(now, host, ttft);
+        if self.match_record(host) || opened {
+            self.pump(now, out, env);
+        }
     }
 
     pub(super) fn on_progress(&mut self, request: RequestId, attempt: u8, tokens: u32) {
@@ -46,8 +65,14 @@ impl Control {
         let took = Work { prompt: usage.prompt_tokens, output: usage.output_tokens };
         self.scheduler.settle(arrive, entry.charged, took);
         self.facts.models[model.index()].learn(arrive.prompt_bytes, usage);
+        let (arm, ttft) = (entry.arm, entry.first_byte_at.since(entry.dispatched_at));
         let host = self.host_of(slot);
         self.facts.history[host.index()].on_finished(now, model, usage);
+        self.facts.history[host.index()].on_ended(true);
+        self.breakers_ended(now, slot, End::Answered { ttft }, out);
+        self.guard(arm, Metric::Failures, Answer { ttft: Some(ttft), failed: false }, out);
+        self.remember(now, slot, usage);
+        self.match_record(host);
         self.release(slot);
         self.facts.ledger.remove(slot);
         self.facts.counters.finished += 1;
@@ -64,7 +89,15 @@ impl Control {
         env: &mut Env<'_>,
     ) {
         let Some(slot) = self.running(request, attempt) else { return };
-        self.facts.arms[self.facts.ledger.get(slot).arm.index()].counts.failed += 1;
+        let arm = self.facts.ledger.get(slot).arm;
+        self.facts.arms[arm.index()].counts.failed += 1;
+        if verdict(Scope::Host, failure) == Verdict::Failure {
+            let host = self.host_of(slot);
+            self.facts.history[host.index()].on_ended(false);
+            self.match_record(host);
+        }
+        self.breakers_ended(now, slot, End::Failed(failure), out);
+        self.guard(arm, Metric::Failures, Answer { ttft: None, failed: true }, out);
         self.unserved(slot);
         self.release(slot);
         if self.may_retry(now, slot, failure) {
@@ -86,12 +119,16 @@ impl Control {
             return;
         };
         let entry = self.facts.ledger.get(slot);
-        if entry.state == State::Queued {
+        if entry.state == State::Deferred {
+            self.indexes.undefer(slot);
+            self.facts.counters.queued -= 1;
+        } else if entry.state == State::Queued {
             self.indexes.dequeue(entry, slot);
             self.scheduler.leave(&entry.arrive);
             self.facts.counters.queued -= 1;
         } else {
             let (attempt, host) = (entry.attempts - 1, self.host_of(slot));
+            self.breakers_ended(now, slot, End::Abandoned, out);
             self.unserved(slot);
             self.release(slot);
             out.push(Output::Cancel { request, attempt, host });
@@ -108,8 +145,12 @@ impl Control {
             let entry = self.facts.ledger.get(slot);
             let request = entry.arrive.request;
             let late = entry.arrive.deadline.is_some_and(|deadline| deadline <= now);
-            self.indexes.dequeue(entry, slot);
-            self.scheduler.leave(&entry.arrive);
+            if entry.state == State::Deferred {
+                self.indexes.undefer(slot);
+            } else {
+                self.indexes.dequeue(entry, slot);
+                self.scheduler.leave(&entry.arrive);
+            }
             self.facts.ledger.remove(slot);
             self.facts.counters.queued -= 1;
             self.facts.counters.rejected += 1;
@@ -123,7 +164,7 @@ impl Control {
     fn running(&mut self, request: RequestId, attempt: u8) -> Option<Slot> {
         let slot = self.facts.ledger.find(request).filter(|&slot| {
             let entry = self.facts.ledger.get(slot);
-            entry.state != State::Queued && entry.attempts == attempt + 1
+            matches!(entry.state, State::Sent | State::Streaming) && entry.attempts == attempt + 1
         });
         if slot.is_none() {
             self.facts.counters.late += 1;
@@ -137,6 +178,20 @@ impl Control {
         let prompt = if entry.state == State::Streaming { entry.charged.prompt } else { 0 };
         let took = Work { prompt, output: entry.progress_tokens };
         self.scheduler.settle(&entry.arrive, entry.charged, took);
+    }
+
+    /// What a first byte says of how many requests a host works on. Whether it may be given more.
+    fn learn_limit(&mut self, now: Instant, host: HostId, ttft: Nanos) -> bool {
+        if self.config.dispatch != DispatchLimit::Learned || self.config.frozen || self.facts.frozen {
+            return false;
+        }
+        if self.facts.limits.len() <= host.index() {
+            self.facts.limits.resize(host.index() + 1, Limit::default());
+        }
+        let HostLoad { in_flight, limit: before, .. } = self.facts.loads[host.index()];
+        let limit = self.facts.limits[host.index()].on_first_byte(now, ttft, in_flight, &self.config.limit);
+        self.set_limit(host, limit);
+        limit > before
     }
 
     fn host_of(&self, slot: Slot) -> HostId {

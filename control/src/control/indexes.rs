@@ -1,16 +1,21 @@
 //! Indexes over the facts: derived, never serialised, the same whether kept up or built again.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::Control;
+use super::demands::Demanding;
 use super::lanes::{Lane, LaneId, ModelIndex};
+use super::select::Loads;
 use crate::config::DispatchLimit;
 use crate::door::Part;
+use crate::facts::breakers::{Breakers, Place};
 use crate::facts::ledger::{Entry, Slot, State};
 use crate::ids::{HostId, ModelId};
 use crate::index::Implementation;
 use crate::index::heap::{Ordered, Positions};
 use crate::index::levels::Levels;
+use crate::index::vocabulary::Vocabulary;
 use crate::schedule::{Group, Key, Queued};
 use crate::units::Instant;
 
@@ -45,6 +50,17 @@ pub(super) struct Indexes {
     aging_positions: Positions,
     /// Hosts that can be chosen, by requests under way; kept where the balancer asks for it.
     pub(super) levels: Option<Levels>,
+    /// Loads of hosts; kept where the config selects among balancers.
+    pub(super) loads: Option<Loads>,
+    /// Names of models; the number of each is its id.
+    pub(super) names: Vocabulary,
+    /// Rules, where there are any.
+    pub(super) demanding: Option<Box<Demanding>>,
+    /// Requests that may not start yet, by the time at which they may.
+    deferred: Ordered<(Instant, u64)>,
+    deferred_positions: Positions,
+    /// When the next breaker wants to be told of the time.
+    pub(super) breaker_wake: Option<Instant>,
 }
 
 impl Indexes {
@@ -59,11 +75,45 @@ impl Indexes {
             aging: Ordered::new(implementation),
             aging_positions: Positions::default(),
             levels: levels.then(Levels::default),
+            loads: None,
+            names: Vocabulary::new(implementation),
+            demanding: None,
+            deferred: Ordered::new(implementation),
+            deferred_positions: Positions::default(),
+            breaker_wake: None,
         }
     }
 
-    pub(super) fn next_expiry(&self) -> Option<Instant> {
-        self.expiry.peek().map(|((at, _), _)| at)
+    /// When something happens without an input.
+    #[inline]
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        let expiry = self.expiry.peek().map(|((at, _), _)| at);
+        let deferred = self.deferred.peek().map(|((at, _), _)| at);
+        [expiry, deferred, self.breaker_wake].into_iter().flatten().min()
+    }
+
+    /// Whether a breaker keeps requests from a host, or from a model on it.
+    #[inline]
+    pub(super) fn ejected(&self, breakers: &Breakers, place: Place) -> bool {
+        !breakers.ejected.is_empty() && breakers.ejected.contains(&place)
+    }
+
+    /// The slot that may start now, if there is one.
+    pub(super) fn startable(&self, now: Instant) -> Option<Slot> {
+        due(&self.deferred, now)
+    }
+
+    /// Keeps a request out of the queue until it may start.
+    pub(super) fn defer(&mut self, entry: &Entry, starts: Instant, expires: Instant, slot: Slot) {
+        let request = entry.arrive.request.0;
+        self.deferred.push(&mut self.deferred_positions, (starts, request), slot);
+        self.expiry.push(&mut self.expiry_positions, (expires, request), slot);
+    }
+
+    /// A deferred request is no longer.
+    pub(super) fn undefer(&mut self, slot: Slot) {
+        self.deferred.remove(&mut self.deferred_positions, slot);
+        self.expiry.remove(&mut self.expiry_positions, slot);
     }
 
     /// The slot that expires first, if it does by `now`.
@@ -109,6 +159,10 @@ impl Control {
         let hosts = self.implementation(Part::Hosts);
         let levels = hosts == Implementation::Optimised && self.arms.ask_for_fewest();
         self.indexes = Indexes::new(self.implementation(Part::Queue), levels);
+        let hosts = self.implementation(Part::Hosts);
+        self.indexes.loads = self.config.select.is_some().then(|| Loads::new(hosts));
+        self.index_rules();
+        self.find_breaker_wake();
         for model in 0..self.facts.models.len() {
             self.index_model(ModelId(model as u32));
         }
@@ -116,15 +170,19 @@ impl Control {
             let host = HostId(host as u32);
             self.facts.loads[host.index()].limit = self.limit(host);
             self.index_loaded(host, true);
+            self.match_declared(host);
             self.index_stored(host, &[]);
         }
         let slots: Vec<Slot> = self.facts.ledger.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
-            let lane = self.lane_of(&self.facts.ledger.get(slot).arrive);
+            let arrive = self.facts.ledger.get(slot).arrive.clone();
+            let lane = self.lane_of(&arrive);
             let entry = self.facts.ledger.get_mut(slot);
             entry.lane = lane;
-            if entry.state == State::Queued {
-                self.enqueue(slot);
+            match entry.state {
+                State::Queued => self.enqueue(slot),
+                State::Deferred => self.defer(slot),
+                State::Sent | State::Streaming => {}
             }
         }
     }
@@ -135,7 +193,18 @@ impl Control {
             DispatchLimit::Slots => self.facts.hosts[host.index()].declaration.slots.max(1),
             DispatchLimit::Unlimited => u32::MAX,
             DispatchLimit::Requests(requests) => requests,
+            DispatchLimit::Learned => {
+                let limit = self.facts.limits.get(host.index()).cloned().unwrap_or_default();
+                limit.requests(&self.config.limit)
+            }
         }
+    }
+
+    /// Keeps a request out of the queue until it may start.
+    pub(super) fn defer(&mut self, slot: Slot) {
+        let entry = self.facts.ledger.get(slot);
+        let starts = entry.arrived_at.saturating_add(self.start_after(entry.lane));
+        self.indexes.defer(entry, starts, self.expires(entry), slot);
     }
 
     /// Puts a request into the queue of its lane, under its key.

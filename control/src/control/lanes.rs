@@ -1,23 +1,29 @@
 //! Lanes: requests that can go to the same hosts. A lane knows these hosts and how many have room, so that a request
 //! whose lane has none waits without a look at any host, and what is checked for one request is checked for all of its lane.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
 use super::Control;
+use super::indexes::Indexes;
+use crate::constraints::Demands;
 use crate::door::{Part, StoredModel};
 use crate::ids::{HostId, ModelId};
 use crate::index::Implementation;
 use crate::index::host_set::HostSet;
 use crate::index::queue::Queue;
-use crate::request::Arrive;
 
 /// A lane, in the order in which they were first needed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct LaneId(u32);
 
 impl LaneId {
+    pub(super) const fn new(index: usize) -> Self {
+        Self(index as u32)
+    }
+
     #[inline]
     pub(super) const fn index(self) -> usize {
         self.0 as usize
@@ -49,6 +55,10 @@ pub(super) struct Lane {
     /// How many hosts could ever take them: those that have the model, answering or not.
     pub(super) reachable_len: u32,
     reachable: HostSet,
+    /// What its requests demand of hosts; nothing where absent.
+    pub(super) demands: Option<Box<Demands>>,
+    /// Hosts that are taken before others while they have room.
+    pub(super) preferred: Option<HostSet>,
     /// Those that are queued.
     pub(super) queue: Queue,
 }
@@ -75,17 +85,41 @@ impl Lane {
     }
 }
 
+/// Hosts of a lane that are taken before others: scratch of a decision.
+#[derive(Debug, Default)]
+pub(super) struct Preferred {
+    /// In order of id.
+    pub(super) hosts: Vec<HostId>,
+    /// The same as a set.
+    pub(super) set: HostSet,
+}
+
+impl Preferred {
+    /// Gathers those of a lane's hosts that it prefers. Whether one of them is open.
+    pub(super) fn gather(&mut self, lane: &Lane, open: impl Fn(HostId) -> bool) -> bool {
+        let Some(preferred) = &lane.preferred else { return false };
+        self.set.clone_from(preferred);
+        self.set.and(&lane.eligible_set);
+        self.hosts.clear();
+        self.hosts.extend(self.set.iter());
+        self.hosts.iter().any(|host| open(*host))
+    }
+}
+
 impl Control {
     /// Makes room for a model that became known, with a lane for requests that demand nothing.
     pub(super) fn index_model(&mut self, model: ModelId) {
-        let lane = LaneId(self.indexes.lanes.len() as u32);
-        self.indexes.lanes.push(Lane::new(model, self.implementation(Part::Queue)));
-        self.indexes.models.push(ModelIndex { lanes: alloc::vec![lane], ..ModelIndex::default() });
+        self.indexes.models.push(ModelIndex::default());
+        self.indexes.names.intern(&self.facts.models[model.index()].name);
+        self.add_lane(model);
     }
 
-    /// The lane of a request.
-    pub(super) fn lane_of(&self, arrive: &Arrive) -> LaneId {
-        self.indexes.models[arrive.model.index()].lanes[0]
+    /// Another lane for a model.
+    pub(super) fn add_lane(&mut self, model: ModelId) -> LaneId {
+        let lane = LaneId::new(self.indexes.lanes.len());
+        self.indexes.lanes.push(Lane::new(model, self.implementation(Part::Queue)));
+        self.indexes.models[model.index()].lanes.push(lane);
+        lane
     }
 
     /// Enters which models a host has in memory, or takes them out.
@@ -118,13 +152,24 @@ impl Control {
     }
 
     /// Brings a host's place in every lane of a model up to date.
-    fn place(&mut self, host: HostId, model: ModelId) {
-        let chosen = self.facts.hosts[host.index()].is_offered();
+    pub(super) fn place(&mut self, host: HostId, model: ModelId) {
+        let chosen = self.facts.hosts[host.index()].is_offered()
+            && !self.indexes.ejected(&self.facts.breakers, (host, None))
+            && !self.indexes.ejected(&self.facts.breakers, (host, Some(model)));
         let open = self.facts.loads[host.index()].has_room();
-        let index = &self.indexes.models[model.index()];
+        let Indexes { models, lanes, demanding, names, .. } = &mut self.indexes;
+        let index = &models[model.index()];
         let has = index.stored.contains(host);
         for lane in &index.lanes {
-            self.indexes.lanes[lane.index()].place(host, has, has && chosen, open);
+            let lane = &mut lanes[lane.index()];
+            let will_do = match (&lane.demands, &*demanding) {
+                (Some(demands), Some(demanding)) => {
+                    demanding.matching.allows(demands, host, &|name| names.peek(name).map(ModelId))
+                }
+                _ => true,
+            };
+            let has = has && will_do;
+            lane.place(host, has, has && chosen, open);
         }
     }
 
@@ -135,6 +180,12 @@ impl Control {
             let load = self.facts.loads[host.index()];
             let chosen = load.has_room() && self.facts.hosts[host.index()].is_offered();
             levels.put(host, chosen.then_some(load.in_flight));
+        }
+        if let Some(loads) = &mut self.indexes.loads {
+            let facts = &self.facts.hosts[host.index()];
+            let slots = u64::from(facts.declaration.slots.max(1));
+            let load = u64::from(self.facts.loads[host.index()].in_flight) * 1_000 / slots;
+            loads.put(host, facts.is_offered().then_some(load.min(u32::MAX.into()) as u32));
         }
     }
 

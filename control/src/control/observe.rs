@@ -23,6 +23,8 @@ impl Control {
         facts.heard = true;
         facts.silent_since = None;
         self.index_loaded(host, true);
+        self.match_loaded(host);
+        self.find_wasted(host);
         if moves {
             self.index_stored(host, &before.stored);
             self.pump(now, out, env);

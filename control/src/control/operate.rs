@@ -14,6 +14,7 @@ use crate::facts::ledger::State;
 use crate::facts::models::ModelFacts;
 use crate::ids::{Epoch, HostId, ModelId, TenantId};
 use crate::index::Implementation;
+use crate::policy::guard::GuardState;
 use crate::schedule::{self, SchedulerKind};
 use crate::strategy::{Chosen, Parameters};
 use crate::units::Instant;
@@ -46,6 +47,7 @@ impl Control {
             assert!(host.index() < self.facts.hosts.len(), "host ids rise without gaps");
             self.facts.hosts[host.index()].declaration = declaration;
         }
+        self.match_declared(host);
         self.set_limit(host, self.limit(host));
         self.place_host(host);
         self.pump(now, out, env);
@@ -114,11 +116,15 @@ impl Control {
         self.facts.fallen_back.clear();
         for arm in &mut self.facts.arms {
             arm.broken = false;
+            arm.rolled_back = false;
+            arm.guard = GuardState::default();
         }
         let before = core::mem::replace(&mut self.config, config);
         self.epoch = Epoch(self.epoch.0 + 1);
         self.renew_scheduler();
         self.build_arms();
+        let select = |config: &Config| config.select.as_ref().map(|select| select.arms.clone());
+        self.prepare_selection(select(&before) != select(&self.config));
         self.rebuild_indexes();
         before
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::balance::BalancerKind;
 use crate::ids::ArmId;
+use crate::policy::guard::GuardState;
 
 /// One arm. It stays known when a config leaves it out, so that going back to it goes on from what it learned.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -19,8 +20,12 @@ pub struct ArmFacts {
     pub memory: Vec<u64>,
     /// The driver found it at fault: fewest requests under way decides in its place.
     pub broken: bool,
-    /// It did worse than its guard allows: it gets no requests.
+    /// It did worse than its guard allows: it gets no requests until another config is installed.
     pub rolled_back: bool,
+    /// Whether it is what trials are compared with.
+    pub of_base: bool,
+    /// How it does beside the base, where it is guarded.
+    pub guard: GuardState,
     /// What became of its requests.
     pub counts: ArmCounts,
 }
@@ -51,6 +56,8 @@ pub(crate) fn find_or_add(arms: &mut Vec<ArmFacts>, name: &str, kind: BalancerKi
             memory: Vec::new(),
             broken: false,
             rolled_back: false,
+            of_base: false,
+            guard: GuardState::default(),
             counts: ArmCounts::default(),
         });
         arms.len() - 1

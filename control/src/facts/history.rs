@@ -17,6 +17,8 @@ const DECAY: Nanos = Nanos::from_secs(10);
 const WEIGHT_ONE: u64 = 1 << 10;
 /// What a load weighs: loads are rare, and the last one says most, since it left the file in the page cache.
 const WEIGHT_LOAD: u64 = WEIGHT_ONE / 2;
+/// All attempts of late were answered.
+const ANSWERED_ALL: u32 = 1 << 16;
 /// A value weighs at least so much (a twentieth): answers that come together must count, too.
 const WEIGHT_MIN: u64 = WEIGHT_ONE / 20;
 
@@ -88,6 +90,8 @@ pub struct HostHistory {
     /// The same, with rises counted at once.
     pub ttft_peak: Mean,
     age: Age,
+    /// Share of the attempts of late that were answered, in parts of 2^16.
+    answered: Option<u32>,
     paces: Vec<(ModelId, Pace)>,
 }
 
@@ -114,6 +118,20 @@ impl HostHistory {
         if let Some(picos) = picos.checked_div(usage.prompt_tokens.into()).filter(|picos| *picos > 0) {
             pace.prompt_token_picos.add(weight, picos);
         }
+    }
+
+    /// An attempt was answered, or failed by the host's fault. Each counts a sixteenth, so that a host that comes back is
+    /// soon seen to.
+    #[inline]
+    pub fn on_ended(&mut self, answered: bool) {
+        let value = if answered { ANSWERED_ALL } else { 0 };
+        self.answered = Some(self.answered.map_or(value, |share| share - share / 16 + value / 16));
+    }
+
+    /// Share of the attempts of late that were answered, in thousandths; `None` before the first.
+    #[must_use]
+    pub fn answered_permille(&self) -> Option<u16> {
+        self.answered.map(|share| ((u64::from(share) * 1_000 + u64::from(ANSWERED_ALL) / 2) >> 16) as u16)
     }
 
     /// What is known of the models here, by id.

@@ -20,6 +20,8 @@ pub const ATTEMPTS_MAX: usize = 4;
 pub enum State {
     /// In the queue.
     Queued,
+    /// Not to start yet.
+    Deferred,
     /// Let out to a host; nothing came back yet.
     Sent,
     /// Its first byte came: it is never tried elsewhere.
@@ -54,6 +56,8 @@ pub struct Entry {
     pub cold: bool,
     /// Estimated tokens of prompt and answer, as charged to the host.
     pub charged: Work,
+    /// When the first byte of the last attempt came, if it did.
+    pub first_byte_at: Instant,
     /// Tokens relayed, as last told.
     pub progress_tokens: u32,
 }

@@ -117,7 +117,9 @@ impl Eq for HostSet {}
 impl FromIterator<HostId> for HostSet {
     fn from_iter<I: IntoIterator<Item = HostId>>(hosts: I) -> Self {
         let mut set = Self::default();
-        hosts.into_iter().for_each(|host| set.set(host, true));
+        for host in hosts {
+            set.set(host, true);
+        }
         set
     }
 }

@@ -16,17 +16,17 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::bounds::{error, within};
+use super::bounds::error;
+use super::guard::GuardFile;
 use crate::config::ConfigError;
 use crate::draw::mix;
 use crate::request::Arrive;
+use crate::strategy::StrategyFile;
 
 /// Points of a whole: shares are in thousandths.
 const WHOLE: u32 = 1_000;
 /// Most arms besides control.
 const ARMS_MAX: usize = 8;
-/// Largest integer of a TOML file.
-const SALT_MAX: u64 = i64::MAX as u64;
 /// Keeps a salt of 0 from being the fixed point of [`mix`].
 const OFFSET: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -55,78 +55,122 @@ impl Unit {
     }
 }
 
-/// `[control.experiment]` as written.
+/// `[control.flags.NAME]` as written: a balancer for a share of the units.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct AssignmentFile {
+#[serde(deny_unknown_fields)]
+pub struct FlagFile {
+    /// What decides for them.
+    pub balancer: StrategyFile,
+    /// Share of the units, in thousandths; 0 turns it off.
+    #[serde(default)]
+    pub share_permille: u16,
     /// What is assigned as a whole: `request`, `session` or `tenant`.
+    #[serde(default)]
     pub unit: Unit,
-    /// Another number deals all units anew; two experiments with different ones are independent.
+    /// Another number deals all units anew.
+    #[serde(default)]
+    pub salt: u64,
+    /// Takes the flag back where it does worse than this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<GuardFile>,
+}
+
+/// `[control.experiments.NAME]` as written: several balancers side by side.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExperimentFile {
+    /// What is assigned as a whole: `request`, `session` or `tenant`.
+    #[serde(default)]
+    pub unit: Unit,
+    /// Another number deals all units anew; experiments of different names are independent in any case.
+    #[serde(default)]
     pub salt: u64,
     /// The arms besides control, in an order that must stay while the experiment runs.
     pub arms: Vec<ArmFile>,
+    /// Takes an arm back where it does worse than this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<GuardFile>,
 }
 
 /// An arm as written.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct ArmFile {
     /// Unique name.
     pub name: String,
+    /// What decides.
+    pub balancer: StrategyFile,
     /// Share of the units, in thousandths.
     pub share_permille: u16,
 }
 
-/// A checked [`AssignmentFile`].
+/// A checked flag or experiment.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Assignment {
     /// What is assigned as a whole.
     pub unit: Unit,
-    /// Another number deals all units anew.
+    /// Its salt, its name folded in.
     pub salt: u64,
-    /// Names of the arms besides control.
-    pub names: Vec<String>,
-    /// Their shares in thousandths; together at most 1,000.
+    /// Shares of the arms besides control, in thousandths; together at most 1,000.
     pub shares_permille: Vec<u16>,
 }
 
-impl AssignmentFile {
-    /// Checks every key.
+impl FlagFile {
+    /// Checks the share.
     ///
     /// # Errors
-    /// The first key that cannot be taken, with what was expected of it.
-    pub fn check(&self) -> Result<Assignment, ConfigError> {
-        if self.arms.len() > ARMS_MAX {
-            return Err(error("experiment.arms", self.arms.len(), format!("at most {ARMS_MAX} arms")));
-        }
-        let mut names = BTreeSet::new();
-        let mut sum = 0;
-        for (at, arm) in self.arms.iter().enumerate() {
-            if arm.name.is_empty() || !names.insert(&arm.name) {
-                let key = format!("experiment.arms[{at}].name");
-                return Err(error(&key, format!("{:?}", arm.name), "a name of its own"));
-            }
-            sum += u32::from(arm.share_permille);
-            if sum > WHOLE {
-                let key = format!("experiment.arms[{at}].share_permille");
-                return Err(error(
-                    &key,
-                    arm.share_permille,
-                    format!("at most {WHOLE} for all arms together"),
-                ));
-            }
-        }
-        Ok(Assignment {
-            unit: self.unit,
-            salt: within("experiment.salt", self.salt, (0, SALT_MAX))?,
-            names: self.arms.iter().map(|arm| arm.name.clone()).collect(),
-            shares_permille: self.arms.iter().map(|arm| arm.share_permille).collect(),
-        })
+    /// Where it is no share.
+    pub fn check(&self, name: &str) -> Result<Assignment, ConfigError> {
+        let key = format!("flags.{name}");
+        check((self.unit, self.salt), name, &[self.share_permille], |_| format!("{key}.share_permille"))
     }
 }
 
+impl ExperimentFile {
+    /// Checks names and shares.
+    ///
+    /// # Errors
+    /// The first key that cannot be taken, with what was expected of it.
+    pub fn check(&self, name: &str) -> Result<Assignment, ConfigError> {
+        let key = format!("experiments.{name}.arms");
+        if !(1..=ARMS_MAX).contains(&self.arms.len()) {
+            return Err(error(&key, self.arms.len(), format!("1 to {ARMS_MAX} arms")));
+        }
+        let mut names = BTreeSet::new();
+        for (at, arm) in self.arms.iter().enumerate() {
+            if arm.name.is_empty() || !names.insert(&arm.name) {
+                return Err(error(
+                    &format!("{key}[{at}].name"),
+                    format!("{:?}", arm.name),
+                    "a name of its own",
+                ));
+            }
+        }
+        let shares: Vec<u16> = self.arms.iter().map(|arm| arm.share_permille).collect();
+        check((self.unit, self.salt), name, &shares, |at| format!("{key}[{at}].share_permille"))
+    }
+}
+
+fn check(
+    (unit, salt): (Unit, u64),
+    name: &str,
+    shares: &[u16],
+    key: impl Fn(usize) -> String,
+) -> Result<Assignment, ConfigError> {
+    let mut sum = 0;
+    for (at, share) in shares.iter().enumerate() {
+        sum += u32::from(*share);
+        if sum > WHOLE {
+            return Err(error(&key(at), share, format!("at most {WHOLE} for all arms together")));
+        }
+    }
+    // Of two flags with the same share, each takes its own units.
+    let salt = name.bytes().fold(mix(salt.wrapping_add(OFFSET)), |hash, byte| mix(hash ^ u64::from(byte)));
+    Ok(Assignment { unit, salt, shares_permille: shares.to_vec() })
+}
+
 impl Assignment {
-    /// The arm of a request: an index into `names`, or `None` for control.
+    /// The arm of a request: an index into the shares, or `None` for control.
     #[must_use]
     pub fn arm(&self, arrive: &Arrive) -> Option<usize> {
         assign(self.salt, self.unit.value(arrive), &self.shares_permille)
@@ -289,12 +333,8 @@ mod tests {
             options: crate::request::HostOptions::default(),
             prefix: [].into(),
         };
-        let file = AssignmentFile {
-            salt: 1,
-            arms: vec![ArmFile { name: "new".into(), share_permille: 500 }],
-            ..AssignmentFile::default()
-        };
-        let assignment = file.check().expect("valid");
+        let file = FlagFile { salt: 1, share_permille: 500, ..FlagFile::default() };
+        let assignment = file.check("new").expect("valid");
         for session in 0..50 {
             let arms: BTreeSet<Option<usize>> =
                 (0..20).map(|request| assignment.arm(&arrive(request, Some(session)))).collect();
@@ -309,17 +349,17 @@ mod tests {
 
     #[test]
     fn files_are_checked_and_name_the_key() {
-        let arm = |name: &str, share_permille| ArmFile { name: name.into(), share_permille };
-        let check = |arms| AssignmentFile { arms, ..AssignmentFile::default() }.check();
-        assert!(check(vec![]).is_ok());
+        let arm =
+            |name: &str, share_permille| ArmFile { name: name.into(), share_permille, ..ArmFile::default() };
+        let check = |arms| ExperimentFile { arms, ..ExperimentFile::default() }.check("x");
         assert!(check(vec![arm("a", 600), arm("b", 400)]).is_ok());
         assert_eq!(
             check(vec![arm("a", 600), arm("b", 401)]).unwrap_err().to_string(),
-            "control.experiment.arms[1].share_permille: found 401, expected at most 1000 for all arms together"
+            "control.experiments.x.arms[1].share_permille: found 401, expected at most 1000 for all arms together"
         );
         assert_eq!(
             check(vec![arm("a", 1), arm("a", 1)]).unwrap_err().to_string(),
-            "control.experiment.arms[1].name: found \"a\", expected a name of its own"
+            "control.experiments.x.arms[1].name: found \"a\", expected a name of its own"
         );
     }
 }

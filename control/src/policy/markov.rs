@@ -73,14 +73,14 @@ impl PredictorFile {
     pub fn check(&self) -> Result<PredictorConfig, ConfigError> {
         let history = (2, 4_096);
         Ok(PredictorConfig {
-            streams_max: within("predictor.streams_max", self.streams_max, (1, 65_536))?,
+            streams_max: within("prefetch.predictor.streams_max", self.streams_max, (1, 65_536))?,
             history_requests_max: within(
-                "predictor.history_requests_max",
+                "prefetch.predictor.history_requests_max",
                 self.history_requests_max,
                 history,
             )?,
-            models_max: within("predictor.models_max", self.models_max, (1, 65_536))?,
-            half_life: millis("predictor.half_life_millis", self.half_life_millis)?,
+            models_max: within("prefetch.predictor.models_max", self.models_max, (1, 65_536))?,
+            half_life: millis("prefetch.predictor.half_life_millis", self.half_life_millis)?,
         })
     }
 }

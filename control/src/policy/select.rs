@@ -9,7 +9,7 @@ mod rules;
 
 use serde::{Deserialize, Serialize};
 
-pub use features::{Bucket, Features, Moments, Thresholds};
+pub use features::{Bucket, Features, Thresholds};
 pub use rules::{
     Hosts, Load, Prediction, Residency, Rule, RuleFile, SelectConfig, SelectFile, Sensitivity, Spread, When,
 };

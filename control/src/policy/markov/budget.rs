@@ -47,10 +47,10 @@ impl BudgetFile {
     /// The first key that cannot be taken, with what was expected of it.
     pub fn check(&self) -> Result<BudgetConfig, ConfigError> {
         Ok(BudgetConfig {
-            loads_per_hour: within("prefetch.loads_per_hour", self.loads_per_hour, (0, 100_000))?,
-            loads_burst_max: within("prefetch.loads_burst_max", self.loads_burst_max, (1, 100_000))?,
+            loads_per_hour: within("prefetch.budget.loads_per_hour", self.loads_per_hour, (0, 100_000))?,
+            loads_burst_max: within("prefetch.budget.loads_burst_max", self.loads_burst_max, (1, 100_000))?,
             loads_under_way_max: within(
-                "prefetch.loads_under_way_max",
+                "prefetch.budget.loads_under_way_max",
                 self.loads_under_way_max,
                 (0, 10_000),
             )?,
@@ -67,11 +67,18 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// Whether it has a load.
+    #[must_use]
+    pub fn allows(&self, now: Instant, config: &BudgetConfig) -> bool {
+        let Some(price) = HOUR.0.checked_div(config.loads_per_hour.into()) else { return false };
+        let saved = Nanos(price * u64::from(config.loads_burst_max - 1));
+        self.under_way < config.loads_under_way_max && self.paid_at <= now.saturating_add(saved)
+    }
+
     /// Takes a load out, where the budget has one; [`Self::on_ended`] must follow.
     pub fn take(&mut self, now: Instant, config: &BudgetConfig) -> bool {
         let Some(price) = HOUR.0.checked_div(config.loads_per_hour.into()) else { return false };
-        let saved = Nanos(price * u64::from(config.loads_burst_max - 1));
-        if self.under_way >= config.loads_under_way_max || self.paid_at > now.saturating_add(saved) {
+        if !self.allows(now, config) {
             return false;
         }
         self.paid_at = self.paid_at.max(now).saturating_add(Nanos(price));

@@ -80,11 +80,14 @@ fn files_are_checked_and_name_the_key() {
     assert!(PredictorFile::default().check().is_ok());
     assert!(BudgetFile::default().check().is_ok());
     let none = PredictorFile { streams_max: 0, ..PredictorFile::default() }.check();
-    assert_eq!(none.unwrap_err().to_string(), "control.predictor.streams_max: found 0, expected 1 to 65536");
+    assert_eq!(
+        none.unwrap_err().to_string(),
+        "control.prefetch.predictor.streams_max: found 0, expected 1 to 65536"
+    );
     let none = BudgetFile { loads_burst_max: 0, ..BudgetFile::default() }.check();
     assert_eq!(
         none.unwrap_err().to_string(),
-        "control.prefetch.loads_burst_max: found 0, expected 1 to 100000"
+        "control.prefetch.budget.loads_burst_max: found 0, expected 1 to 100000"
     );
 }
 

@@ -2,53 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Count, sum and sum of squares of one value for each host: mean and variance without rounding, kept by adding and
-/// removing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Moments {
-    /// How many values.
-    pub count: u32,
-    /// Their sum.
-    pub sum: u64,
-    /// The sum of their squares.
-    pub squares: u128,
-}
-
-impl Moments {
-    /// Takes a value in.
-    #[inline]
-    pub fn add(&mut self, value: u32) {
-        self.count += 1;
-        self.sum += u64::from(value);
-        self.squares += u128::from(value) * u128::from(value);
-    }
-
-    /// Takes a value out that was taken in before.
-    #[inline]
-    pub fn remove(&mut self, value: u32) {
-        debug_assert!(self.count > 0 && self.sum >= u64::from(value), "only what was added is removed");
-        self.count -= 1;
-        self.sum -= u64::from(value);
-        self.squares -= u128::from(value) * u128::from(value);
-    }
-
-    /// Whether the mean is at least `least`; not without values.
-    #[must_use]
-    pub const fn mean_reaches(&self, least: u32) -> bool {
-        self.count > 0 && self.sum as u128 >= least as u128 * self.count as u128
-    }
-
-    /// Whether the standard deviation is at least `percent` of the mean; not where all are 0.
-    ///
-    /// `n²σ² = n·Σx² − (Σx)²`, so nothing is divided. Sums of a million hosts fit.
-    #[must_use]
-    pub const fn deviation_reaches(&self, percent: u32) -> bool {
-        let mean = self.sum as u128 * self.sum as u128;
-        let spread = (self.count as u128).saturating_mul(self.squares).saturating_sub(mean);
-        let percent = percent as u128 * percent as u128;
-        self.sum > 0 && spread.saturating_mul(10_000) >= mean.saturating_mul(percent)
-    }
-}
+use crate::index::moments::{Ratio, Sums};
 
 /// What the fleet and its requests are like. Shares are those of a recent window that the caller keeps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -56,7 +10,7 @@ pub struct Features {
     /// Hosts that can be chosen.
     pub hosts: u32,
     /// Load of each of them: requests under way, in thousandths of its slots.
-    pub load: Moments,
+    pub load: Sums,
     /// Share of requests with a deadline or a raised priority, in thousandths.
     pub sensitive_permille: u16,
     /// Mean error of predicted times, in thousandths of them.
@@ -102,11 +56,14 @@ pub struct Bucket {
 impl Features {
     /// The bucket that these fall into.
     #[must_use]
-    pub const fn bucket(&self, thresholds: &Thresholds) -> Bucket {
+    pub fn bucket(&self, thresholds: &Thresholds) -> Bucket {
+        let (hosts, load) = (u128::from(self.load.count()), u128::from(self.load.sum()));
+        let percent = u64::from(thresholds.load_uneven_percent_min);
+        let uneven = Ratio { numerator: percent * percent, denominator: 10_000 };
         Bucket {
             many: self.hosts >= thresholds.hosts_many_min,
-            high: self.load.mean_reaches(thresholds.load_high_permille_min),
-            uneven: self.load.deviation_reaches(thresholds.load_uneven_percent_min),
+            high: hosts > 0 && load >= hosts * u128::from(thresholds.load_high_permille_min),
+            uneven: self.load.cv_squared_at_least(uneven) == Some(true),
             sensitive: self.sensitive_permille >= thresholds.sensitive_permille_min,
             poor: self.prediction_error_permille >= thresholds.prediction_poor_permille_min,
             resident: self.loaded_permille >= thresholds.resident_permille_min,

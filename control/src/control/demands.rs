@@ -1,0 +1,159 @@
+//! Demands at work: the lane of a request by what rules demand for it, and who will do for a lane.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+
+use super::Control;
+use super::lanes::LaneId;
+use crate::constraints::{Demands, HostView, Matching, Record, RequestView, Rules};
+use crate::door::Part;
+use crate::ids::{HostId, ModelId, TenantId};
+use crate::index::Implementation;
+use crate::request::{Arrive, Kind};
+use crate::units::{Instant, Nanos};
+
+/// What rules look at in a request.
+type Looks = (ModelId, TenantId, Kind, i8);
+/// Looks whose lane is remembered at most; beyond that all are forgotten, and found again by the rules.
+const LOOKS_MAX: usize = 1 << 16;
+
+/// Rules, and the hosts as they see them; nothing is kept where there is no rule.
+#[derive(Debug)]
+pub(super) struct Demanding {
+    rules: Rules,
+    pub(super) matching: Matching,
+    lanes: BTreeMap<(ModelId, Demands), LaneId>,
+    looks: BTreeMap<Looks, LaneId>,
+    /// Whether some lane depends on what hosts are doing.
+    dynamic: bool,
+}
+
+impl Demanding {
+    fn new(implementation: Implementation) -> Self {
+        Self {
+            rules: Rules::new(implementation),
+            matching: Matching::new(implementation),
+            lanes: BTreeMap::new(),
+            looks: BTreeMap::new(),
+            dynamic: false,
+        }
+    }
+}
+
+impl Control {
+    /// Takes in the rules of the config.
+    pub(super) fn index_rules(&mut self) {
+        self.indexes.demanding = None;
+        if self.config.rules.is_empty() {
+            return;
+        }
+        let mut demanding = Demanding::new(self.implementation(Part::Constraints));
+        for rule in &self.config.rules {
+            demanding.rules.add(rule.clone());
+        }
+        self.indexes.demanding = Some(Box::new(demanding));
+    }
+
+    /// The lane of a request, made where it is the first of its kind.
+    pub(super) fn lane_of(&mut self, arrive: &Arrive) -> LaneId {
+        let plain = self.indexes.models[arrive.model.index()].lanes[0];
+        let Some(demanding) = &mut self.indexes.demanding else { return plain };
+        let looks = (arrive.model, arrive.tenant, arrive.kind, arrive.priority);
+        if let Some(lane) = demanding.looks.get(&looks) {
+            return *lane;
+        }
+        let request = RequestView {
+            tenant: self.facts.tenants.get(arrive.tenant.index()).map_or("", |name| name.as_str()),
+            model: &self.facts.models[arrive.model.index()].name,
+            kind: arrive.kind,
+            priority: arrive.priority,
+        };
+        let demands = demanding.rules.demands_for(&request);
+        let known = demanding.lanes.get(&(arrive.model, demands.clone())).copied();
+        let lane = match known {
+            Some(lane) => lane,
+            None if demands.is_empty() => plain,
+            None => self.make_lane(arrive.model, demands),
+        };
+        if let Some(demanding) = &mut self.indexes.demanding {
+            if demanding.looks.len() >= LOOKS_MAX {
+                demanding.looks.clear();
+            }
+            demanding.looks.insert(looks, lane);
+        }
+        lane
+    }
+
+    fn make_lane(&mut self, model: ModelId, demands: Demands) -> LaneId {
+        let lane = self.add_lane(model);
+        if let Some(demanding) = &mut self.indexes.demanding {
+            demanding.dynamic |= demands.is_dynamic();
+            demanding.lanes.insert((model, demands.clone()), lane);
+        }
+        self.indexes.lanes[lane.index()].demands = Some(Box::new(demands));
+        self.prefer(lane);
+        for host in 0..self.facts.hosts.len() {
+            self.place(HostId(host as u32), model);
+        }
+        lane
+    }
+
+    /// Finds the hosts that a lane prefers.
+    fn prefer(&mut self, lane: LaneId) {
+        let Some(demanding) = &self.indexes.demanding else { return };
+        let lane = &mut self.indexes.lanes[lane.index()];
+        if let Some(demands) = &lane.demands {
+            lane.preferred = demanding.matching.preferred(demands);
+        }
+    }
+
+    /// What the operator says of a host changed.
+    pub(super) fn match_declared(&mut self, host: HostId) {
+        let record = self.record(host);
+        let Some(demanding) = &mut self.indexes.demanding else { return };
+        let facts = &self.facts.hosts[host.index()];
+        let (declaration, loaded) = (&facts.declaration, facts.observation.loaded.as_slice());
+        demanding.matching.update(&HostView { host, declaration, loaded, record });
+        for lane in 0..self.indexes.lanes.len() {
+            self.prefer(LaneId::new(lane));
+        }
+    }
+
+    /// What a host has in memory changed.
+    pub(super) fn match_loaded(&mut self, host: HostId) {
+        let Some(demanding) = &mut self.indexes.demanding else { return };
+        demanding.matching.update_loaded(host, &self.facts.hosts[host.index()].observation.loaded);
+        if demanding.dynamic {
+            self.place_host(host);
+        }
+    }
+
+    /// What a host's answers taught changed. Whether that may have opened a host to someone.
+    pub(super) fn match_record(&mut self, host: HostId) -> bool {
+        let record = self.record(host);
+        let Some(demanding) = &mut self.indexes.demanding else { return false };
+        if !demanding.dynamic {
+            return false;
+        }
+        demanding.matching.update_record(host, record);
+        self.place_host(host);
+        true
+    }
+
+    /// How long after its arrival a request of a lane may start.
+    pub(super) fn start_after(&self, lane: LaneId) -> Nanos {
+        let demands = self.indexes.lanes[lane.index()].demands.as_deref();
+        demands.and_then(Demands::start_after).unwrap_or(Nanos::ZERO)
+    }
+
+    /// When the answer to a request of a lane, which arrives now, loses its worth.
+    pub(super) fn deadline(&self, lane: LaneId, now: Instant) -> Option<Instant> {
+        let demands = self.indexes.lanes[lane.index()].demands.as_deref()?;
+        Some(now.saturating_add(demands.deadline()?))
+    }
+
+    fn record(&self, host: HostId) -> Record {
+        let history = &self.facts.history[host.index()];
+        Record { ttft: history.ttft.get().map(Nanos), answered_permille: history.answered_permille() }
+    }
+}
