@@ -24,7 +24,7 @@ use crate::request::Arrive;
 /// Points of a whole: shares are in thousandths.
 const WHOLE: u32 = 1_000;
 /// Most arms besides control.
-const ARMS_MAX: usize = 8;
+pub const ARMS_MAX: usize = 8;
 /// Largest integer of a TOML file.
 const SALT_MAX: u64 = i64::MAX as u64;
 /// Keeps a salt of 0 from being the fixed point of [`mix`].
@@ -133,9 +133,11 @@ impl Assignment {
     }
 }
 
-/// The arm of a unit: an index into the shares, or `None` for the rest. The shares must sum to at most 1,000.
+/// The arm of a unit: an index into the shares, or `None` for the rest. The shares, of at most
+/// [`ARMS_MAX`] arms, must sum to at most 1,000.
 #[must_use]
 pub fn assign(salt: u64, unit_value: u64, shares_permille: &[u16]) -> Option<usize> {
+    debug_assert!(shares_permille.len() <= ARMS_MAX, "lanes have more points than there are arms");
     debug_assert!(
         shares_permille.iter().map(|share| u32::from(*share)).sum::<u32>() <= WHOLE,
         "shares are parts of a whole"
