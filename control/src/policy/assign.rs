@@ -177,9 +177,11 @@ impl Assignment {
     }
 }
 
-/// The arm of a unit: an index into the shares, or `None` for the rest. The shares must sum to at most 1,000.
+/// The arm of a unit: an index into the shares, or `None` for the rest. The shares, of at most
+/// [`ARMS_MAX`] arms, must sum to at most 1,000.
 #[must_use]
 pub fn assign(salt: u64, unit_value: u64, shares_permille: &[u16]) -> Option<usize> {
+    debug_assert!(shares_permille.len() <= ARMS_MAX, "lanes have more points than there are arms");
     debug_assert!(
         shares_permille.iter().map(|share| u32::from(*share)).sum::<u32>() <= WHOLE,
         "shares are parts of a whole"

@@ -4,13 +4,17 @@
 //! The queue at the host is estimated as in TCP Vegas: of `limit` requests under way, of which the first byte takes `ttft`
 //! where it took `baseline` without a queue, `limit · (1 − baseline / ttft)` wait. While fewer than `queue_requests_min` wait,
 //! the limit rises by one a round (doubles until the first queue is seen, as in TCP's slow start); while more than
-//! `queue_requests_max` wait, it falls by half of the excess. A round is as many answers as the limit, and after a change
-//! one round passes unmeasured: its requests were sent before.
+//! `queue_requests_max` wait, it falls by half of the excess. A round is twice as many answers as the limit, and after a
+//! change as many as were under way pass unmeasured, since they were sent before.
 //!
 //! Requests differ in length, so both times are minima: of a round (as in CoDel, only a queue that stands through all of it
 //! counts) and of one to two spans of `baseline_millis`. A standing queue would in time pass for the baseline, so at the
-//! end of each span the limit is lowered for a round, so that it drains (as in BBR). Callers feed requests whose model was
-//! loaded: a load is no queue.
+//! end of each span the limit is halved for a round, so that the queue drains (as in BBR). Callers feed requests whose model
+//! was loaded: a load is no queue. Minima need times with a floor: where they have none (log-normal) and more than about
+//! eight are under way, divide them by what was expected first, or the limit stays too low.
+//!
+//! A host of `c` servers is held between `c` and `1.1 c + 3` and a few, by the default tolerance and queue. Where all times
+//! are equal, answers come in lockstep, some request of each batch never waits, and it may be up to `2 c`.
 //!
 //! Sources: Brakmo, Peterson: TCP Vegas (IEEE JSAC 13(8), 1995); Netflix concurrency-limits (VegasLimit, Gradient2Limit);
 //! Nichols, Jacobson: Controlling queue delay (ACM Queue 10(5), 2012); Cardwell et al.: BBR (ACM Queue 14(5), 2016).
@@ -23,6 +27,8 @@ use crate::units::{Instant, Nanos};
 
 /// Answers of a round at least: the minimum of one or two is no minimum.
 const ROUND_ANSWERS_MIN: u32 = 8;
+/// Answers of a round for each request of the limit.
+const ROUND_LIMITS: u32 = 2;
 
 /// `[control.limit]` as written.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -38,6 +44,8 @@ pub struct LimitFile {
     pub queue_requests_min: u32,
     /// While more wait at the host, it falls.
     pub queue_requests_max: u32,
+    /// By how much the least time of a round may be above the baseline without a queue, in percent of it.
+    pub tolerance_percent: u32,
     /// After how long the time without a queue is measured anew. A host that became slower for good is understood after two.
     pub baseline_millis: u64,
 }
@@ -50,6 +58,7 @@ impl Default for LimitFile {
             requests_max: 256,
             queue_requests_min: 1,
             queue_requests_max: 3,
+            tolerance_percent: 10,
             baseline_millis: 300_000,
         }
     }
@@ -68,6 +77,8 @@ pub struct LimitConfig {
     pub queue_requests_min: u32,
     /// While more wait at the host, it falls; at least `queue_requests_min`.
     pub queue_requests_max: u32,
+    /// By how much the least time of a round may be above the baseline without a queue: 0 to 1,000 percent.
+    pub tolerance_percent: u32,
     /// After how long the time without a queue is measured anew.
     pub baseline: Nanos,
 }
@@ -93,6 +104,7 @@ impl LimitFile {
             requests_max,
             queue_requests_min,
             queue_requests_max: within("limit.queue_requests_max", self.queue_requests_max, (1, most))?,
+            tolerance_percent: within("limit.tolerance_percent", self.tolerance_percent, (0, 1_000))?,
             baseline: millis("limit.baseline_millis", self.baseline_millis)?,
         })
     }
@@ -118,7 +130,8 @@ pub struct Limit {
 struct Round {
     answers: u32,
     ttft_min: Option<Nanos>,
-    in_flight_max: u32,
+    /// Those that came while the limit was reached.
+    reached: u32,
 }
 
 /// Least times of the running span and of the one before.
@@ -151,8 +164,8 @@ impl Limit {
         }
         self.round.answers += 1;
         self.round.ttft_min = least(self.round.ttft_min, Some(ttft));
-        self.round.in_flight_max = self.round.in_flight_max.max(in_flight);
-        if self.round.answers < requests.max(ROUND_ANSWERS_MIN) {
+        self.round.reached += u32::from(in_flight >= requests);
+        if self.round.answers < (ROUND_LIMITS * requests).max(ROUND_ANSWERS_MIN) {
             return requests;
         }
         let round = core::mem::take(&mut self.round);
@@ -161,8 +174,8 @@ impl Limit {
         } else if self.baseline.has_ended(now, config) {
             self.baseline = Baseline { since: Some(now), running: None, before: self.baseline.running };
             self.resume = Some(requests);
-            // What may wait goes, and a little more, since the estimate may have been low.
-            requests.saturating_sub(config.queue_requests_max).min(requests - requests / 8)
+            // Half, so that a baseline that was too high, and a limit with it, comes back.
+            requests / 2
         } else {
             self.adjusted(requests, round, config)
         };
@@ -176,16 +189,17 @@ impl Limit {
 
     fn adjusted(&mut self, requests: u32, round: Round, config: &LimitConfig) -> u32 {
         let baseline = least(self.baseline.running, self.baseline.before).unwrap_or_default();
-        let ttft = round.ttft_min.unwrap_or_default();
-        let late = u128::from(requests) * u128::from(ttft.saturating_sub(baseline).0);
-        let queue = late.checked_div(u128::from(ttft.0)).unwrap_or(0) as u32;
+        let without_queue = u128::from(baseline.0) * u128::from(100 + config.tolerance_percent) / 100;
+        let ttft = u128::from(round.ttft_min.unwrap_or_default().0);
+        let late = u128::from(requests) * ttft.saturating_sub(without_queue);
+        let queue = late.checked_div(ttft).unwrap_or(0) as u32;
         if queue >= config.queue_requests_min {
             self.damped = true;
             let excess = queue.saturating_sub(config.queue_requests_max);
             return requests - excess.div_ceil(2);
         }
-        // A limit that was not reached says nothing of a higher one.
-        match (round.in_flight_max >= requests, self.damped) {
+        // A limit that is not reached all along says nothing of a higher one: bursts would raise it without end.
+        match (8 * round.reached >= 7 * round.answers, self.damped) {
             (false, _) => requests,
             (true, false) => requests.saturating_mul(2),
             (true, true) => requests + 1,
