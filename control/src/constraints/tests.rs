@@ -56,8 +56,9 @@ fn one_demand() -> impl Strategy<Value = DemandsFile> {
 fn demands() -> impl Strategy<Value = Demands> {
     let one =
         one_demand().prop_map(|file| file.check("demands").expect("one key does not contradict itself"));
-    prop::collection::vec(one, 0..4)
-        .prop_map(|demands| demands.iter().fold(Demands::default(), |all, one| all.and(one)))
+    // Not folded from nothing: what is lost together with nothing must show.
+    let together = |demands: Vec<Demands>| demands.into_iter().reduce(|all, one| all.and(&one));
+    prop::collection::vec(one, 0..4).prop_map(move |demands| together(demands).unwrap_or_default())
 }
 
 fn declaration() -> impl Strategy<Value = Declaration> {

@@ -91,14 +91,13 @@ impl HostSet {
     /// Keeps the hosts for which `keep` holds; asks for each that is in it, by id.
     pub fn retain(&mut self, mut keep: impl FnMut(HostId) -> bool) {
         for (at, word) in self.words.iter_mut().enumerate() {
-            let mut left = *word;
+            let (mut left, mut kept) = (*word, 0);
             while left != 0 {
                 let bit = left.trailing_zeros();
                 left &= left - 1;
-                if !keep(HostId(at as u32 * 64 + bit)) {
-                    *word &= !(1 << bit);
-                }
+                kept |= u64::from(keep(HostId(at as u32 * 64 + bit))) << bit;
             }
+            *word = kept;
         }
     }
 }
