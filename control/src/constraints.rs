@@ -21,7 +21,6 @@ pub mod interpret;
 mod matcher;
 mod matching;
 mod rules;
-mod vocabulary;
 mod walk;
 
 pub use demands::{Constraint, Demands};

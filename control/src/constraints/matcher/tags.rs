@@ -4,9 +4,10 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::constraints::vocabulary::Vocabulary;
 use crate::ids::HostId;
+use crate::index::Implementation;
 use crate::index::host_set::HostSet;
+use crate::index::vocabulary::Vocabulary;
 
 /// The hosts that bear a tag.
 #[derive(Clone, Debug, Default)]
@@ -92,10 +93,16 @@ const fn place(tag: u32) -> (usize, u64) {
 }
 
 /// Tags that have names.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Labels {
     vocabulary: Vocabulary,
     tags: Tags,
+}
+
+impl Default for Labels {
+    fn default() -> Self {
+        Self { vocabulary: Vocabulary::new(Implementation::Optimised), tags: Tags::default() }
+    }
 }
 
 impl Labels {
@@ -108,7 +115,7 @@ impl Labels {
 
     /// Whether a host bears a label.
     pub(super) fn has(&self, host: HostId, name: &str) -> bool {
-        self.vocabulary.find(name).is_some_and(|tag| self.tags.contains(host, tag))
+        self.vocabulary.peek(name).is_some_and(|tag| self.tags.contains(host, tag))
     }
 
     /// Whether a host bears one of these labels.
@@ -118,7 +125,7 @@ impl Labels {
 
     /// The hosts of each label; `None` where no host ever bore it.
     pub(super) fn postings<'a>(&'a self, names: &[String]) -> impl Iterator<Item = Option<&'a Posting>> {
-        names.iter().map(|name| self.tags.posting(self.vocabulary.find(name)?))
+        names.iter().map(|name| self.tags.posting(self.vocabulary.peek(name)?))
     }
 
     /// The hosts that bear one of these labels, and how many.
