@@ -4,6 +4,7 @@ pub mod history;
 pub mod hosts;
 pub mod ledger;
 pub mod models;
+pub mod predict;
 pub mod retry;
 
 use alloc::string::String;
@@ -15,6 +16,8 @@ use history::HostHistory;
 use hosts::{HostFacts, HostLoad};
 use ledger::Ledger;
 use models::ModelFacts;
+use predict::Predictor;
+use predict::score::PredictionScores;
 use retry::RetryBudget;
 
 /// Everything that control knows.
@@ -30,6 +33,10 @@ pub struct Facts {
     pub loads: Vec<HostLoad>,
     /// What answers taught of each host, by id.
     pub history: Vec<HostHistory>,
+    /// What answers taught of lengths and times to come.
+    pub predictor: Predictor,
+    /// How good its predictions were.
+    pub predictions: PredictionScores,
     /// Requests under way.
     pub ledger: Ledger,
     /// Retries that may still be made.

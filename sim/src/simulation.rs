@@ -9,6 +9,7 @@ mod ports;
 mod run;
 
 use control::config::Config;
+use control::facts::predict::score::PredictionScores;
 use control::units::{Instant, Nanos};
 use traces::record::{Record, Sample};
 
@@ -76,6 +77,8 @@ pub struct RunEnd {
     pub boundaries: u64,
     /// The fleet at the end.
     pub last_sample: Sample,
+    /// How good control's predictions were.
+    pub predictions: PredictionScores,
 }
 
 /// A run that cannot go on.

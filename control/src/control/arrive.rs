@@ -3,6 +3,7 @@
 use super::Control;
 use crate::door::{Env, Output, Outputs, Stage};
 use crate::facts::ledger::{ATTEMPTS_MAX, Entry, State};
+use crate::facts::predict::Prediction;
 use crate::ids::HostId;
 use crate::request::{Arrive, Reject};
 use crate::schedule::{Group, Work};
@@ -24,6 +25,7 @@ impl Control {
             tried: [HostId(0); ATTEMPTS_MAX],
             cold: false,
             charged: Work::default(),
+            prediction: Prediction::Nothing,
             progress_tokens: 0,
         });
         self.facts.counters.queued += 1;

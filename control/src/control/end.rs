@@ -40,6 +40,9 @@ impl Control {
         let (arrive, model) = (&entry.arrive, entry.arrive.model);
         let took = Work { prompt: usage.prompt_tokens, output: usage.output_tokens };
         self.scheduler.settle(arrive, entry.charged, took);
+        let service = now.since(entry.dispatched_at);
+        self.facts.predictions.add(&entry.prediction, entry.charged.output, usage, service);
+        self.facts.predictor.learn(arrive, usage, service);
         self.facts.models[model.index()].learn(arrive.prompt_bytes, usage);
         let host = self.host_of(slot);
         self.facts.history[host.index()].on_finished(now, model, usage);

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::predict::Prediction;
 use crate::ids::{Epoch, HostId, RequestId};
 use crate::request::Arrive;
 use crate::schedule::{Group, Work};
@@ -48,6 +49,8 @@ pub struct Entry {
     pub cold: bool,
     /// Estimated tokens of prompt and answer, as charged to the host.
     pub charged: Work,
+    /// What was predicted of the last attempt.
+    pub prediction: Prediction,
     /// Tokens relayed, as last told.
     pub progress_tokens: u32,
 }
@@ -192,5 +195,15 @@ impl Ledger {
         while self.next_id().0 < next {
             self.slots.push_back(EMPTY);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_leaves_room_for_its_places_in_indexes_within_256_bytes() {
+        assert!(size_of::<Entry>() < 232, "{}", size_of::<Entry>());
     }
 }

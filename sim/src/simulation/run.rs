@@ -406,6 +406,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             steps,
             boundaries,
             last_sample,
+            predictions: self.control.facts().predictions,
         })
     }
 
