@@ -95,6 +95,7 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
     info.digest.clone_from(&end.digest);
     info.simulated = end.ended_at;
     info.interrupted = end.stopped;
+    info.predictions = end.predictions;
     let summary = metrics.summary(&info, &end.last_sample);
     if let Some(folder) = &plan.out {
         let title = PlotTitle {

@@ -6,6 +6,7 @@ pub mod history;
 pub mod hosts;
 pub mod ledger;
 pub mod models;
+pub mod predict;
 pub mod recent;
 pub mod retry;
 
@@ -26,6 +27,8 @@ use history::HostHistory;
 use hosts::{HostFacts, HostLoad};
 use ledger::Ledger;
 use models::ModelFacts;
+use predict::Predictor;
+use predict::score::PredictionScores;
 use recent::Recent;
 use retry::RetryBudget;
 
@@ -42,6 +45,10 @@ pub struct Facts {
     pub loads: Vec<HostLoad>,
     /// What answers taught of each host, by id.
     pub history: Vec<HostHistory>,
+    /// What answers taught of lengths and times to come.
+    pub predictor: Predictor,
+    /// How good its predictions were.
+    pub predictions: PredictionScores,
     /// Requests under way.
     pub ledger: Ledger,
     /// Retries that may still be made.

@@ -115,6 +115,14 @@ pub struct Usage {
     pub done: DoneReason,
 }
 
+impl Usage {
+    /// Whether tokens were asked for: not where the request only loaded or unloaded the model.
+    #[must_use]
+    pub const fn is_answer(&self) -> bool {
+        matches!(self.done, DoneReason::Stop | DoneReason::Length)
+    }
+}
+
 /// Why an attempt on a host ended without an answer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -21,6 +21,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::models::ModelFacts;
+use crate::facts::predict::Predictor;
 use crate::ids::{ModelId, RequestId, TenantId};
 use crate::request::Arrive;
 use crate::strategy::{Chosen, Line};
@@ -53,6 +54,8 @@ pub struct Queued<'a> {
     pub arrived_at: Instant,
     /// What is known of its model.
     pub model: &'a ModelFacts,
+    /// What answers taught of lengths to come.
+    pub predictor: &'a Predictor,
 }
 
 /// The first request of a group whose model has a host with room.

@@ -164,11 +164,14 @@ fn baseline_and_optimised_decide_alike_for_every_scheduler_and_balancer() {
                 let outputs = twins.each_mut().map(|twin| {
                     let mut out = Outputs::new();
                     twin.step(now, input.clone(), &mut out, &mut Env { seed: 4, meter: &mut NoMeter });
-                    assert!(twin.facts().counters.conserve());
+                    let facts = twin.facts();
+                    assert!(facts.counters.conserve());
+                    assert!(facts.predictions.conserve(facts.counters.finished));
                     out.drain().collect::<Vec<_>>()
                 });
                 assert_eq!(outputs[0], outputs[1], "{pair}, step {step}: {input:?}");
                 assert_eq!(twins[0].next_wake(), twins[1].next_wake(), "{pair}, step {step}");
+                assert_eq!(twins[0].facts().predictions, twins[1].facts().predictions, "{pair}, step {step}");
                 world.note(&input, &outputs[1]);
                 dispatched += world.sent.len();
                 if step % 150 == 149 {
@@ -179,4 +182,45 @@ fn baseline_and_optimised_decide_alike_for_every_scheduler_and_balancer() {
         }
     }
     assert!(dispatched > 100_000, "the inputs keep hosts busy: {dispatched}");
+}
+
+/// Control that is taken down and built again from its encoded snapshot predicts as one that was never stopped.
+#[test]
+fn predictions_survive_a_snapshot() {
+    let config =
+        ControlFile { balancer: "round-robin".into(), ..ControlFile::default() }.check().expect("valid");
+    let mut twins = [Control::new(config.clone()), Control::new(config)];
+    let mut world = World::default();
+    let mut draw = Draw::new(11, Component::Network, 0, 0);
+    let mut inputs: Vec<Input> = (0..MODELS)
+        .map(|model| Input::ModelNamed { model: ModelId(model), name: format!("m{model}") })
+        .collect();
+    for host in 0..3 {
+        let declaration = Declaration { slots: 2, ..Declaration::default() };
+        inputs.push(Input::HostDeclared { host: HostId(host), declaration });
+        inputs.push(Input::Observed { host: HostId(host), observation: observation(&mut draw) });
+    }
+    let (mut inputs, mut now) = (inputs.into_iter(), Instant::ZERO);
+    for step in 0..6_000 {
+        let input = inputs.next().unwrap_or_else(|| {
+            now = now.saturating_add(Nanos(u64::from(draw.below(20_000_000))));
+            world.next(3, now, &mut draw)
+        });
+        let outputs = twins.each_mut().map(|twin| {
+            let mut out = Outputs::new();
+            twin.step(now, input.clone(), &mut out, &mut Env { seed: 4, meter: &mut NoMeter });
+            out.drain().collect::<Vec<_>>()
+        });
+        assert_eq!(outputs[0], outputs[1], "step {step}");
+        world.note(&input, &outputs[1]);
+        if step % 97 == 0 {
+            let bytes = postcard::to_allocvec(&twins[1].snapshot()).expect("facts can be encoded");
+            twins[1] = Control::restore(postcard::from_bytes(&bytes).expect("what was encoded can be read"));
+        }
+        let [never_stopped, restored] = twins.each_ref().map(Control::facts);
+        assert_eq!(never_stopped.predictor, restored.predictor, "step {step}");
+        assert_eq!(never_stopped.predictions, restored.predictions, "step {step}");
+    }
+    let scores = twins[1].facts().predictions;
+    assert!(scores.output_tokens.scored > 1_000 && scores.service_micros.scored > 1_000, "{scores:?}");
 }

@@ -1,5 +1,6 @@
 //! A made-up run for tests: every way to end, two models, three hosts.
 
+use control::facts::predict::score::{PredictionScores, QuantileScore, Score};
 use control::ids::{HostId, ModelId, RequestId, SessionId, TenantId};
 use control::request::{DoneReason, Failure, Outcome, Reject, Usage};
 use control::units::{Bytes, Instant, Nanos};
@@ -113,6 +114,28 @@ pub(crate) fn metrics() -> Metrics {
     metrics
 }
 
+/// Eight finished requests, of which the first one's length and the first three's time were not predicted.
+fn predictions() -> PredictionScores {
+    let score = |scored: u64, covered: [u64; 2], loss_tenths: [u128; 2], mean_loss_tenths: [u128; 2]| Score {
+        scored,
+        without_prediction: 8 - scored,
+        p50: QuantileScore {
+            covered: covered[0],
+            loss_tenths: loss_tenths[0],
+            mean_loss_tenths: mean_loss_tenths[0],
+        },
+        p90: QuantileScore {
+            covered: covered[1],
+            loss_tenths: loss_tenths[1],
+            mean_loss_tenths: mean_loss_tenths[1],
+        },
+    };
+    PredictionScores {
+        output_tokens: score(7, [4, 6], [1_400, 700], [1_600, 1_400]),
+        service_micros: score(5, [2, 5], [12_345_678, 6_000_000], [12_000_000, 9_000_000]),
+    }
+}
+
 pub(crate) fn info() -> RunInfo {
     RunInfo {
         digest: "9f2c".into(),
@@ -122,6 +145,7 @@ pub(crate) fn info() -> RunInfo {
         balancer: "round_robin".into(),
         details: vec![("fleet".into(), "3 hosts: 3 × RTX 4090".into())],
         simulated: Instant(10_000 * MILLI),
+        predictions: predictions(),
         assumptions: vec!["disks read 3 GB/s (assumed_disk_bytes_per_second)".into()],
         ..RunInfo::default()
     }

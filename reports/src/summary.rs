@@ -2,6 +2,7 @@
 //!
 //! Left out: whatever depends on the machine or the way of running (see [`crate::machine`]).
 
+use control::facts::predict::score::PredictionScores;
 use control::units::Instant;
 use serde::Serialize;
 use traces::record::{HostSample, Sample};
@@ -10,8 +11,10 @@ use crate::metrics::{Counts, HostMetrics, Latencies, Metrics};
 use crate::number::{millis, ratio};
 use parts::mean_millis;
 pub use parts::{Failed, Quantiles, Rejected, Requests, TierHits, TierShares};
+pub use predictions::{Predicted, PredictedQuantile, Predictions};
 
 mod parts;
+mod predictions;
 
 /// Rows of models and of hosts that a summary holds at most; `hosts.csv` has every host.
 pub const ROWS_MAX: usize = 64;
@@ -37,6 +40,8 @@ pub struct RunInfo {
     pub simulated: Instant,
     /// Whether the run was stopped before its end.
     pub interrupted: bool,
+    /// How good control's predictions were.
+    pub predictions: PredictionScores,
     /// What was guessed, a sentence each.
     pub assumptions: Vec<String>,
 }
@@ -165,6 +170,8 @@ pub struct Summary {
     pub tier_hit_shares: Option<TierShares>,
     /// Prompt tokens of the finished found in a prefix cache, in all of them.
     pub prefix_cache_hit_share: Option<f64>,
+    /// How good control's predictions were.
+    pub predictions: Predictions,
     /// How many models had a request.
     pub models_len: u64,
     /// The models with most arrivals, at most [`ROWS_MAX`], most first.
@@ -243,6 +250,7 @@ impl Metrics {
             tier_hits: TierHits::of(tiers),
             tier_hit_shares: TierShares::of(tiers),
             prefix_cache_hit_share: ratio(counts.cached_tokens.into(), counts.prompt_tokens.into(), 6),
+            predictions: Predictions::of(&run.predictions),
             models_len: models.len() as u64,
             models: models.into_iter().take(ROWS_MAX).map(|(_, row)| row).collect(),
             hosts_len: hosts.len() as u64,

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use crate::machine::Machine;
 use crate::number::Figure;
-use crate::summary::{HostRow, ModelRow, Quantiles, Summary};
+use crate::summary::{HostRow, ModelRow, Predicted, PredictedQuantile, Predictions, Quantiles, Summary};
 use format::{count, millis, percent, rate, seconds};
 use table::{Align, Table};
 
@@ -24,6 +24,7 @@ pub fn render(summary: &Summary, machine: Option<&Machine>, colour: bool) -> Str
     page.requests(summary);
     page.latencies(summary);
     page.throughput(summary);
+    page.predictions(summary);
     page.models(summary);
     page.hosts(summary);
     if !summary.assumptions.is_empty() {
@@ -172,6 +173,22 @@ impl Page {
         self.table(&table);
     }
 
+    fn predictions(&mut self, summary: &Summary) {
+        let Predictions { output_tokens, service_ms } = &summary.predictions;
+        if output_tokens.scored == 0 {
+            return;
+        }
+        self.heading("Predictions");
+        let mut table = Table::new([Align::Left; 1].into_iter().chain([Align::Right; 7]));
+        table.header(["", "scored", "p50 loss", "of mean's", "covers", "p90 loss", "of mean's", "covers"]);
+        let tokens =
+            |loss: Option<f64>| loss.map_or_else(|| "–".to_owned(), |loss| format!("{loss:.1} tok."));
+        table.row(prediction_cells("output tokens", output_tokens, tokens));
+        table.row(prediction_cells("service time", service_ms, millis));
+        self.table(&table);
+        self.note("mean pinball loss, also in percent of what the running mean loses; a true p50 covers 50 %, a p90 90 %");
+    }
+
     fn models(&mut self, summary: &Summary) {
         if summary.models.is_empty() {
             return;
@@ -286,6 +303,22 @@ fn latency_cells(label: &str, quantiles: &Quantiles) -> [String; 8] {
     let q = quantiles;
     let [mean, p50, p90, p95, p99, max] = [q.mean, q.p50, q.p90, q.p95, q.p99, q.max].map(millis);
     [label.to_owned(), mean, p50, p90, p95, p99, max, all]
+}
+
+fn prediction_cells(label: &str, predicted: &Predicted, loss: impl Fn(Option<f64>) -> String) -> [String; 8] {
+    let covers =
+        |quantile: &PredictedQuantile| share(quantile.coverage_percent.map(|percent| percent / 100.0));
+    let (p50, p90) = (&predicted.p50, &predicted.p90);
+    [
+        label.to_owned(),
+        count(predicted.scored),
+        loss(p50.pinball_loss),
+        share(p50.of_mean_loss),
+        covers(p50),
+        loss(p90.pinball_loss),
+        share(p90.of_mean_loss),
+        covers(p90),
+    ]
 }
 
 fn model_cells(model: &ModelRow) -> [String; 8] {

@@ -78,6 +78,12 @@ impl Checker {
                 "ledger holds {queued} queued and {running} running, counters say {counters:?}"
             ));
         }
+        if !facts.predictions.conserve(counters.finished) {
+            return Err(format!(
+                "{} requests finished, predictions say {:?}",
+                counters.finished, facts.predictions
+            ));
+        }
         for (index, load) in facts.loads.iter().enumerate() {
             if (load.in_flight, load.outstanding_tokens) != (in_flight[index], tokens[index]) {
                 return Err(format!(

@@ -11,6 +11,7 @@ mod run;
 use control::config::Config;
 use control::door::{Input, Note};
 use control::facts::arms::ArmFacts;
+use control::facts::predict::score::PredictionScores;
 use control::units::{Instant, Nanos};
 use traces::record::{Record, Sample};
 
@@ -84,6 +85,8 @@ pub struct RunEnd {
     pub last_sample: Sample,
     /// What was learned of each arm, by id.
     pub arms: Vec<ArmFacts>,
+    /// How good control's predictions were.
+    pub predictions: PredictionScores,
 }
 
 /// A run that cannot go on.

@@ -5,6 +5,7 @@ use super::{Balancer, Candidates, Pick};
 use crate::door::Reason;
 use crate::draw::Draw;
 use crate::facts::history::Pace;
+use crate::facts::predict::service::{Busy, Speed};
 use crate::ids::HostId;
 use crate::strategy::{Parameter, Parameters, Strategy};
 
@@ -43,22 +44,14 @@ impl Predictive {
     fn expected(&self, candidates: &Candidates<'_>, host: HostId) -> u64 {
         let pace = candidates.history(host).pace(candidates.request().model).copied().unwrap_or_default();
         let Pace { output_token, prompt_token_picos, cold_ttft, .. } = pace;
-        let load = if candidates.is_loaded(host) { 0 } else { cold_ttft.get().unwrap_or(self.load_nanos) };
-        let prompt = u64::from(candidates.prompt_tokens());
-        let evaluation =
-            prompt.saturating_mul(prompt_token_picos.get().unwrap_or(ASSUMED_PROMPT_TOKEN_PICOS)) / 1_000;
-        let under_way = candidates.load(host);
-        let slots = u64::from(candidates.host(host).declaration.slots.max(1));
-        // Work under way delays the first token only where it fills the slots; then by a slot's share of it.
-        let wait = if u64::from(under_way.in_flight) < slots {
-            0
-        } else {
-            let token = output_token.get().unwrap_or(ASSUMED_OUTPUT_TOKEN_NANOS);
-            under_way.outstanding_tokens.saturating_mul(token) / slots
+        let loaded = candidates.is_loaded(host);
+        let speed = Speed {
+            load_nanos: if loaded { 0 } else { cold_ttft.get().unwrap_or(self.load_nanos) },
+            prompt_token_picos: prompt_token_picos.get().unwrap_or(ASSUMED_PROMPT_TOKEN_PICOS),
+            output_token_nanos: output_token.get().unwrap_or(ASSUMED_OUTPUT_TOKEN_NANOS),
         };
-        // Running sequences slow each other down: a tenth for each.
-        let crowded = evaluation / 10 * u64::from(under_way.in_flight);
-        load.saturating_add(wait).saturating_add(evaluation).saturating_add(crowded)
+        let slots = candidates.host(host).declaration.slots.max(1);
+        speed.until_first_token(candidates.prompt_tokens(), Busy { load: *candidates.load(host), slots })
     }
 }
 

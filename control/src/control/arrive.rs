@@ -3,6 +3,7 @@
 use super::Control;
 use crate::door::{Env, Output, Outputs, Stage};
 use crate::facts::ledger::{ATTEMPTS_MAX, Entry, State};
+use crate::facts::predict::Prediction;
 use crate::ids::{ArmId, HostId};
 use crate::request::{Arrive, Reject};
 use crate::schedule::{Group, Work};
@@ -38,6 +39,7 @@ impl Control {
             cold: false,
             charged: Work::default(),
             first_byte_at: Instant::ZERO,
+            prediction: Prediction::Nothing,
             progress_tokens: 0,
         });
         self.facts.counters.queued += 1;

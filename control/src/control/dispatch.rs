@@ -2,8 +2,13 @@
 
 use super::Control;
 use crate::balance::Candidates;
+use crate::config::DispatchLimit;
 use crate::door::{Dispatch, Env, Output, Outputs, Reason, Stage};
 use crate::facts::ledger::{Slot, State};
+use crate::facts::predict::Prediction;
+use crate::facts::predict::service::{Busy, Speed};
+use crate::ids::HostId;
+use crate::request::Arrive;
 use crate::schedule::{Group, Head};
 use crate::units::{Instant, Nanos};
 
@@ -114,6 +119,8 @@ impl Control {
         let warm = candidates.is_loaded(pick.host);
         let arm = self.arms.list[arm_at].id;
         self.arms.shadow(&candidates, (pick.host, attempt), out, env);
+        let prediction = self.predict(&entry.arrive, work.prompt, pick.host, warm);
+
         let entry = self.facts.ledger.get_mut(slot);
         entry.state = State::Sent;
         entry.dispatched_at = now;
@@ -122,6 +129,7 @@ impl Control {
         entry.attempts = attempt + 1;
         entry.cold = !warm;
         entry.charged = work;
+        entry.prediction = prediction;
         self.scheduler.charge(&entry.arrive, work);
         self.facts.counters.queued -= 1;
         self.facts.counters.running += 1;
@@ -141,5 +149,20 @@ impl Control {
             arm,
         }));
         true
+    }
+
+    /// What is predicted of a request that is about to be sent to a host.
+    #[inline]
+    fn predict(&self, arrive: &Arrive, prompt_tokens: u32, host: HostId, warm: bool) -> Prediction {
+        let load = self.facts.loads[host.index()];
+        // Where slots are the limit, the declaration need not be fetched for them.
+        let slots = match self.config.dispatch {
+            DispatchLimit::Slots => load.limit,
+            _ => self.facts.hosts[host.index()].declaration.slots.max(1),
+        };
+        let pace = self.facts.history[host.index()].pace(arrive.model);
+        let speed = pace.and_then(|pace| Speed::measured(pace, warm));
+        let host = speed.map(|speed| (speed, Busy { load, slots }));
+        self.facts.predictor.predict(arrive, prompt_tokens, host)
     }
 }

@@ -64,6 +64,9 @@ impl Control {
         self.facts.arms[entry.arm.index()].counts.finished += 1;
         let took = Work { prompt: usage.prompt_tokens, output: usage.output_tokens };
         self.scheduler.settle(arrive, entry.charged, took);
+        let service = now.since(entry.dispatched_at);
+        self.facts.predictions.add(&entry.prediction, entry.charged.output, usage, service);
+        self.facts.predictor.learn(arrive, usage, service);
         self.facts.models[model.index()].learn(arrive.prompt_bytes, usage);
         let (arm, ttft) = (entry.arm, entry.first_byte_at.since(entry.dispatched_at));
         let host = self.host_of(slot);

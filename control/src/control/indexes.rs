@@ -214,6 +214,7 @@ impl Control {
             arrive: &entry.arrive,
             arrived_at: entry.arrived_at,
             model: &self.facts.models[entry.arrive.model.index()],
+            predictor: &self.facts.predictor,
         };
         let aged = entry.group == Group::AGED;
         let (group, rank) = if aged { (Group::AGED, 0) } else { self.scheduler.place(queued) };

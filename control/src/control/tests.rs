@@ -37,7 +37,8 @@ impl Bench {
     fn feed(&mut self, input: Input) -> Vec<Output> {
         let mut out = Outputs::new();
         self.control.step(self.now, input, &mut out, &mut Env { seed: 1, meter: &mut NoMeter });
-        assert!(self.control.facts().counters.conserve());
+        let facts = self.control.facts();
+        assert!(facts.counters.conserve() && facts.predictions.conserve(facts.counters.finished));
         out.drain().collect()
     }
 
@@ -207,6 +208,39 @@ fn policy_change_reorders_the_queue_and_keeps_what_is_known() {
     bench.feed(Input::Policy(Box::new(policy)));
     assert_eq!(bench.control.epoch(), Epoch(1));
     assert_eq!(sent(&bench.finish(0, 0)), [(2, 0)]);
+}
+
+#[test]
+fn predictions_are_made_at_dispatch_and_scored_when_the_answer_ends() {
+    let mut bench = Bench::new(&file(), 1, 1);
+    let usage = Usage {
+        prompt_tokens: 10,
+        output_tokens: 15,
+        prompt_eval: Nanos::from_millis(1),
+        eval: Nanos::from_millis(14),
+        ..Usage::default()
+    };
+    for request in 0..5 {
+        // The third one finds an answer of another length: off by 5 at the median, by 5 at the 90th percentile.
+        let output_tokens = if request == 2 { 10 } else { 15 };
+        bench.arrive();
+        bench.now += Nanos::from_millis(15);
+        let usage = Usage { output_tokens, ..usage };
+        bench.feed(Input::Finished { request: RequestId(request), attempt: 0, usage });
+        if request == 2 {
+            let scores = bench.control.facts().predictions;
+            let tokens = scores.output_tokens;
+            assert_eq!((tokens.scored, tokens.without_prediction), (2, 1), "the first knew nothing");
+            assert_eq!((tokens.p50.covered, tokens.p50.loss_tenths), (2, 25));
+            assert_eq!((tokens.p90.covered, tokens.p90.loss_tenths), (2, 5));
+            // A host that was never asked for the model was cold, and what a load takes there is not known.
+            assert_eq!(scores.service_micros.without_prediction, 3);
+        }
+    }
+    let client_that_leaves = bench.arrived;
+    bench.arrive();
+    bench.feed(Input::Gone { request: RequestId(client_that_leaves) });
+    assert_eq!(bench.control.facts().predictions.output_tokens.scored, 4, "only answers are scored");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::predict::Prediction;
 use crate::control::LaneId;
 use crate::ids::{ArmId, Epoch, HostId, RequestId};
 use crate::request::Arrive;
@@ -58,6 +59,8 @@ pub struct Entry {
     pub charged: Work,
     /// When the first byte of the last attempt came, if it did.
     pub first_byte_at: Instant,
+    /// What was predicted of the last attempt.
+    pub prediction: Prediction,
     /// Tokens relayed, as last told.
     pub progress_tokens: u32,
 }
@@ -202,5 +205,15 @@ impl Ledger {
         while self.next_id().0 < next {
             self.slots.push_back(EMPTY);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_leaves_room_for_its_places_in_indexes_within_256_bytes() {
+        assert!(size_of::<Entry>() < 232, "{}", size_of::<Entry>());
     }
 }

@@ -4,12 +4,15 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
+use super::predict::lengths::Quantiles;
 use crate::request::{Arrive, Usage};
 use crate::schedule::Work;
 use crate::units::Bytes;
 
 /// Answer length assumed until the first answer of a model: the mean of Azure's 2023 conversation trace.
 const ASSUMED_OUTPUT_TOKENS: u64 = 211;
+/// Quantiles of the same trace.
+pub(crate) const ASSUMED_OUTPUT_QUANTILES: Quantiles = Quantiles { p50: 129, p90: 424 };
 /// Bytes of a token assumed until the first answer of a model: English text is near 4.
 const ASSUMED_BYTES_PER_TOKEN: u64 = 4;
 

@@ -1,4 +1,5 @@
-//! Least slack first: the deadline less the time that the answer is expected to take. A long answer must begin before a
+//! Least slack first: the deadline less the time that nine in ten such answers take, since one that is longer than
+//! expected is late, and one that is shorter is not. A long answer must begin before a
 //! short one with the same deadline. A request without a deadline is due an objective after its arrival.
 
 use super::{Group, Queued, Scheduler};
@@ -8,7 +9,7 @@ use crate::units::Nanos;
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
     name: "least-slack",
-    summary: "least time left beyond what the answer is expected to take",
+    summary: "least time left beyond what nine in ten such answers take",
     source: "Mok 1983 (least laxity), not preempting",
     cost: "O(log q)",
     needs: "deadlines of requests, lengths of earlier answers",
@@ -47,7 +48,7 @@ impl LeastSlack {
 impl Scheduler for LeastSlack {
     fn place(&self, queued: Queued<'_>) -> (Group, u128) {
         let due = queued.arrive.deadline.unwrap_or(queued.arrived_at.saturating_add(self.objective));
-        let tokens = queued.model.expected_output_tokens(queued.arrive.num_predict);
+        let tokens = queued.predictor.expected_output_tokens(queued.arrive).p90;
         let takes = u128::from(tokens) * u128::from(self.token.0);
         // All ranks are above zero: what takes longest fits below 2^96.
         (Group::default(), (1 << 96) + u128::from(due.0) - takes)

@@ -31,12 +31,15 @@ impl Scheduler for PriorityDeadline {
 mod tests {
     use super::*;
     use crate::facts::models::ModelFacts;
+    use crate::facts::predict::Predictor;
     use crate::request::Arrive;
 
     fn rank(priority: i8, deadline: Option<u64>) -> u128 {
         let arrive = Arrive { priority, deadline: deadline.map(Instant), ..Arrive::default() };
-        let model = ModelFacts::default();
-        PriorityDeadline.place(Queued { arrive: &arrive, arrived_at: Instant::ZERO, model: &model }).1
+        let (model, predictor) = (ModelFacts::default(), Predictor::default());
+        let queued =
+            Queued { arrive: &arrive, arrived_at: Instant::ZERO, model: &model, predictor: &predictor };
+        PriorityDeadline.place(queued).1
     }
 
     #[test]

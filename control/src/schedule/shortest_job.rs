@@ -1,5 +1,5 @@
 //! The shortest expected job first: least mean wait where sizes are known (Schrage 1968). The size is a guess: the
-//! running mean of the model's answers under the user's cap, and the prompt's tokens from its bytes.
+//! median of the model's answers to the tenant under the user's cap, and the prompt's tokens from its bytes.
 
 use super::{Group, Queued, Scheduler};
 use crate::strategy::Strategy;
@@ -7,7 +7,7 @@ use crate::strategy::Strategy;
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
     name: "shortest-job",
-    summary: "least expected work first: running mean of the model's answers, and the prompt's size",
+    summary: "least expected work first: median of the model's answers to the tenant, and the prompt's size",
     source: "Schrage 1968 (shortest processing time), with estimates",
     cost: "O(log q)",
     needs: "lengths of earlier answers, sizes of prompts",
@@ -24,8 +24,9 @@ pub(super) struct ShortestJob;
 
 impl Scheduler for ShortestJob {
     fn place(&self, queued: Queued<'_>) -> (Group, u128) {
-        let work = queued.model.expected(queued.arrive);
-        let tokens = u64::from(work.prompt) + u64::from(work.output) * PROMPT_TOKENS_PER_OUTPUT_TOKEN;
+        let prompt = queued.model.expected_prompt_tokens(queued.arrive.prompt_bytes);
+        let output = queued.predictor.expected_output_tokens(queued.arrive).p50;
+        let tokens = u64::from(prompt) + u64::from(output) * PROMPT_TOKENS_PER_OUTPUT_TOKEN;
         (Group::default(), tokens.into())
     }
 }
@@ -34,20 +35,31 @@ impl Scheduler for ShortestJob {
 mod tests {
     use super::*;
     use crate::facts::models::ModelFacts;
+    use crate::facts::predict::Predictor;
+    use crate::ids::{ModelId, TenantId};
     use crate::request::{Arrive, Usage};
-    use crate::units::{Bytes, Instant};
+    use crate::units::{Bytes, Instant, Nanos};
 
     #[test]
-    fn models_with_short_answers_go_first() {
-        let (mut short, mut long) = (ModelFacts::default(), ModelFacts::default());
-        short.learn(Bytes(400), &Usage { prompt_tokens: 100, output_tokens: 5, ..Usage::default() });
-        long.learn(Bytes(400), &Usage { prompt_tokens: 100, output_tokens: 500, ..Usage::default() });
-        let rank = |model: &ModelFacts, bytes, num_predict| {
-            let arrive = Arrive { prompt_bytes: Bytes(bytes), num_predict, ..Arrive::default() };
-            ShortestJob.place(Queued { arrive: &arrive, arrived_at: Instant::ZERO, model }).1
+    fn models_and_tenants_with_short_answers_go_first() {
+        let (model, mut predictor) = (ModelFacts::default(), Predictor::default());
+        let who = |model, tenant| Arrive {
+            model: ModelId(model),
+            tenant: TenantId(tenant),
+            prompt_bytes: Bytes(400),
+            ..Arrive::default()
         };
-        assert!(rank(&short, 400, None) < rank(&long, 400, None));
-        assert!(rank(&short, 400, None) < rank(&short, 4_000, None));
-        assert!(rank(&long, 400, Some(1)) < rank(&short, 400, None));
+        for (arrive, output_tokens) in [(who(0, 0), 5), (who(1, 0), 500), (who(1, 1), 50)] {
+            let usage = Usage { output_tokens, ..Usage::default() };
+            (0..99).for_each(|_| predictor.learn(&arrive, &usage, Nanos(1)));
+        }
+        let rank = |arrive: &Arrive| {
+            let (model, predictor) = (&model, &predictor);
+            ShortestJob.place(Queued { arrive, arrived_at: Instant::ZERO, model, predictor }).1
+        };
+        assert!(rank(&who(0, 0)) < rank(&who(1, 1)));
+        assert!(rank(&who(1, 1)) < rank(&who(1, 0)));
+        assert!(rank(&who(0, 0)) < rank(&Arrive { prompt_bytes: Bytes(4_000), ..who(0, 0) }));
+        assert!(rank(&Arrive { num_predict: Some(1), ..who(1, 0) }) < rank(&who(0, 0)));
     }
 }

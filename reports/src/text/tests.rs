@@ -1,3 +1,5 @@
+use control::facts::predict::score::PredictionScores;
+
 use super::*;
 use crate::made_up::{info, metrics, sample};
 use crate::metrics::Metrics;
@@ -25,7 +27,8 @@ fn the_summary_reads_as_it_did() {
 
 #[test]
 fn an_empty_and_interrupted_run_reads_as_it_did() {
-    let info = RunInfo { interrupted: true, trace: Some("code.csv".into()), ..info() };
+    let nothing = PredictionScores::default();
+    let info = RunInfo { interrupted: true, trace: Some("code.csv".into()), predictions: nothing, ..info() };
     let summary = Metrics::new(crate::made_up::spec()).summary(&info, &traces::record::Sample::default());
     insta::assert_snapshot!(render(&summary, None, false));
 }

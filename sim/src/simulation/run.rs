@@ -432,6 +432,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             boundaries,
             last_sample,
             arms: self.control.snapshot().facts.arms,
+            predictions: self.control.facts().predictions,
         })
     }
 
