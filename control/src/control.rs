@@ -17,8 +17,7 @@ use crate::config::Config;
 use crate::door::{Env, Input, Outputs};
 use crate::facts::Facts;
 use crate::ids::Epoch;
-use crate::index::Implementation;
-use crate::schedule::{self, Head, Scheduler};
+use crate::schedule::{Head, Scheduler};
 use crate::units::Instant;
 
 use indexes::Indexes;
@@ -59,13 +58,15 @@ impl Control {
     #[must_use]
     pub fn restore(snapshot: Snapshot) -> Self {
         let Snapshot { config, epoch, facts } = snapshot;
+        let balancer = balance::build(&config.balancer, &facts.balancer_memory);
+        let indexes = Indexes::new(config.implementation, &*balancer);
         let mut control = Self {
-            scheduler: schedule::build(&config.scheduler, &facts.scheduler_memory),
-            balancer: balance::build(&config.balancer, &facts.balancer_memory),
+            scheduler: operate::scheduler(&config, &facts),
+            balancer,
             config,
             epoch,
             facts,
-            indexes: Indexes::new(Implementation::default(), false),
+            indexes,
             parked: Vec::new(),
             heads: Vec::new(),
         };

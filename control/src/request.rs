@@ -1,6 +1,6 @@
 //! A request as a gateway can see it, and what is reported of it afterwards.
 //!
-//! A gateway has no tokenizer: an [`Arrive`] carries bytes and keyed hashes, never tokens. The types at the
+//! A gateway has no tokenizer: an [`Arrive`] carries bytes and keyed hashes, never tokens (but for the hint of an oracle). The types at the
 //! end ([`Block`], [`Usage`]) are shared by the drivers and the host model.
 
 use alloc::boxed::Box;
@@ -72,6 +72,9 @@ pub struct Arrive {
     pub options: HostOptions,
     /// Keyed hashes of the prompt's blocks, each chained over those before it; empty where unknown.
     pub prefix: Box<[u64]>,
+    /// The true length of the answer in tokens. Only a simulator knows it, and it tells it only where a strategy that
+    /// requires an oracle was chosen ([`Requires::Oracle`](crate::strategy::Requires)).
+    pub hint_output_tokens: Option<u32>,
 }
 
 /// A run of tokens of a prompt: equal ids mean equal tokens. Prompts are chains of these.

@@ -86,6 +86,7 @@ impl Control {
             eligible_set: &self.indexes.models[model.index()].eligible_set,
             loaded: &self.indexes.models[model.index()].loaded,
             levels: self.indexes.levels.as_ref(),
+            in_flight_sum: self.indexes.sums.then_some(self.indexes.models[model.index()].in_flight_sum),
             tried: entry.tried(),
             prompt_tokens: work.prompt,
         };

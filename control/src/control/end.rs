@@ -59,6 +59,8 @@ impl Control {
         env: &mut Env<'_>,
     ) {
         let Some(slot) = self.running(request, attempt) else { return };
+        let host = self.host_of(slot);
+        self.facts.history[host.index()].on_failed(failure);
         self.unserved(slot);
         self.release(slot);
         if self.may_retry(now, slot, failure) {

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::Control;
+use crate::balance::Balancer;
 use crate::config::DispatchLimit;
 use crate::facts::ledger::{Entry, Slot, State};
 use crate::ids::{HostId, ModelId};
@@ -27,6 +28,8 @@ pub(super) struct ModelIndex {
     pub(super) stored_len: u32,
     /// How many of the eligible have room.
     pub(super) open_len: u32,
+    /// Requests under way on the eligible; kept where the balancer asks for it.
+    pub(super) in_flight_sum: u64,
     /// Its queued requests.
     pub(super) queue: Queue,
 }
@@ -67,10 +70,14 @@ pub(super) struct Indexes {
     aging_positions: Positions,
     /// Hosts that can be chosen, by requests under way; kept where the balancer asks for it.
     pub(super) levels: Option<Levels>,
+    /// Whether `in_flight_sum` is kept.
+    pub(super) sums: bool,
 }
 
 impl Indexes {
-    pub(super) fn new(implementation: Implementation, levels: bool) -> Self {
+    /// Empty indexes, with what the balancer asks for where the implementation is the optimised one.
+    pub(super) fn new(implementation: Implementation, balancer: &dyn Balancer) -> Self {
+        let optimised = implementation == Implementation::Optimised;
         Self {
             models: Vec::new(),
             waiting: Vec::new(),
@@ -79,7 +86,8 @@ impl Indexes {
             expiry_positions: Positions::default(),
             aging: Ordered::new(implementation),
             aging_positions: Positions::default(),
-            levels: levels.then(Levels::default),
+            levels: (optimised && balancer.asks_for_levels()).then(Levels::default),
+            sums: optimised && balancer.asks_for_bound(),
         }
     }
 
@@ -127,8 +135,7 @@ impl Control {
     /// Builds every index from the facts.
     pub(super) fn rebuild_indexes(&mut self) {
         let implementation = self.config.implementation;
-        let levels = implementation == Implementation::Optimised && self.balancer.asks_for_fewest();
-        self.indexes = Indexes::new(implementation, levels);
+        self.indexes = Indexes::new(implementation, &*self.balancer);
         self.indexes.models.resize_with(self.facts.models.len(), || ModelIndex::new(implementation));
         for host in 0..self.facts.hosts.len() {
             let host = HostId(host as u32);
@@ -185,7 +192,9 @@ impl Control {
     pub(super) fn index_stored(&mut self, host: HostId, add: bool) {
         self.index_level(host);
         let facts = &self.facts.hosts[host.index()];
-        let (up, open) = (facts.is_up(), self.facts.loads[host.index()].has_room());
+        let load = self.facts.loads[host.index()];
+        let (up, open) = (facts.is_up(), load.has_room());
+        let in_flight = if self.indexes.sums { u64::from(load.in_flight) } else { 0 };
         for stored in &facts.observation.stored {
             let index = &mut self.indexes.models[stored.model.index()];
             if add {
@@ -201,10 +210,12 @@ impl Control {
                 index.eligible.insert(place, host);
                 index.eligible_set.set(host, true);
                 index.open_len += u32::from(open);
+                index.in_flight_sum += in_flight;
             } else {
                 index.eligible.remove(place);
                 index.eligible_set.set(host, false);
                 index.open_len -= u32::from(open);
+                index.in_flight_sum -= in_flight;
             }
         }
     }
@@ -240,8 +251,26 @@ impl Control {
         }
         let has_room = load.has_room();
         self.index_level(host);
+        if self.indexes.sums {
+            self.count_request(host, begins);
+        }
         if had_room != has_room {
             self.count_room(host, has_room);
+        }
+    }
+
+    fn count_request(&mut self, host: HostId, begins: bool) {
+        let facts = &self.facts.hosts[host.index()];
+        if !facts.is_up() {
+            return;
+        }
+        for stored in &facts.observation.stored {
+            let sum = &mut self.indexes.models[stored.model.index()].in_flight_sum;
+            if begins {
+                *sum += 1;
+            } else {
+                *sum -= 1;
+            }
         }
     }
 

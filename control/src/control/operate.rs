@@ -1,5 +1,6 @@
 //! The operator's side: names, hosts, and the config, which changes as a whole between two steps.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 
 use super::Control;
@@ -7,13 +8,23 @@ use super::indexes::ModelIndex;
 use crate::balance;
 use crate::config::Config;
 use crate::door::{Declaration, Env, Outputs};
+use crate::facts::Facts;
 use crate::facts::history::HostHistory;
 use crate::facts::hosts::{HostFacts, HostLoad};
 use crate::facts::ledger::State;
 use crate::facts::models::ModelFacts;
 use crate::ids::{Epoch, HostId, ModelId, TenantId};
-use crate::schedule;
+use crate::schedule::{self, Scheduler};
 use crate::units::Instant;
+
+/// The scheduler of a config with what it remembers, told what the known tenants weigh.
+pub(super) fn scheduler(config: &Config, facts: &Facts) -> Box<dyn Scheduler> {
+    let mut scheduler = schedule::build(&config.scheduler, &facts.scheduler_memory);
+    for (tenant, name) in facts.tenants.iter().enumerate() {
+        scheduler.weigh(TenantId(tenant as u32), config.tenant_weight(name));
+    }
+    scheduler
+}
 
 impl Control {
     pub(super) fn on_model_named(&mut self, model: ModelId, name: String) {
@@ -24,6 +35,7 @@ impl Control {
 
     pub(super) fn on_tenant_named(&mut self, tenant: TenantId, name: String) {
         assert_eq!(tenant.index(), self.facts.tenants.len(), "tenant ids rise without gaps");
+        self.scheduler.weigh(tenant, self.config.tenant_weight(&name));
         self.facts.tenants.push(name);
     }
 
@@ -62,7 +74,7 @@ impl Control {
             self.facts.scheduler_memory.clear();
         }
         let another = config.scheduler.kind != self.config.scheduler.kind;
-        self.scheduler = schedule::build(&config.scheduler, &self.facts.scheduler_memory);
+        self.scheduler = scheduler(&config, &self.facts);
         if another {
             let queued = self.facts.ledger.iter().filter(|(_, entry)| entry.state == State::Queued);
             queued.for_each(|(_, entry)| self.scheduler.enter(&entry.arrive));

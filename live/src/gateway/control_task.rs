@@ -210,6 +210,7 @@ impl ControlTask {
             num_predict: arrival.num_predict,
             options: arrival.options,
             prefix: arrival.prefix,
+            hint_output_tokens: None,
         }));
     }
 
