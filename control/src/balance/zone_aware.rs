@@ -7,6 +7,7 @@
 //! zone that has most left, as Envoy's zone-aware routing spills in proportion to what is left elsewhere.
 
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{Balancer, Candidates, Pick};
@@ -61,10 +62,14 @@ impl Zone {
 
 impl ZoneAware {
     pub(super) fn new(parameters: &Parameters) -> Self {
-        Self { spill_percent: parameters.get(0).into(), names: Vec::new(), zones: Vec::new() }
+        Self { spill_percent: parameters.get(0).into(), names: vec![String::new()], zones: Vec::new() }
     }
 
+    /// The place of a zone's name. Hosts without one are the first zone, and cost no comparison of texts.
     fn place(&mut self, name: &str) -> usize {
+        if name.is_empty() {
+            return 0;
+        }
         self.names.iter().position(|known| known == name).unwrap_or_else(|| {
             self.names.push(name.into());
             self.names.len() - 1
