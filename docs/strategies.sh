@@ -24,10 +24,20 @@ head() {
     printf '\n**%s**\n\n| %s | TTFT p50 [ms] | TTFT p99 [ms] | goodput | loads | prefix hits |\n|---|--:|--:|--:|--:|--:|\n' "$1" "$2"
 }
 
+# A scenario: options that declare a source of metrics for every group of hosts, which some balancers require.
+metrics() {
+    local groups
+    groups=$("$herder" scenario show "$1" | grep -c '^\[\[fleet.group\]\]')
+    for ((group = 0; group < groups; group++)); do
+        printf -- '--set\nfleet.group[%d].metrics=true\n' "$group"
+    done
+}
+
 for scenario in default chat more-models-than-vram; do
     head "$scenario" balancer
+    mapfile -t measured < <(metrics "$scenario")
     for balancer in $(names balancers); do
-        row "$balancer" "$scenario" --set control.balancer="$balancer"
+        row "$balancer" "$scenario" --set control.balancer="$balancer" "${measured[@]}"
     done
 done
 head "default, 5 requests/s on average instead of 3, balancer model-affinity" scheduler

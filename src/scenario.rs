@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use control::config::{Config, ControlFile};
 use control::door::Input;
+use control::strategy::Requires;
 use control::units::Instant;
 use serde::{Deserialize, Serialize};
 use sim::config::{Fleet, FleetError, FleetFile, FleetSource, NetworkFile};
@@ -184,6 +185,8 @@ fn check(file: ScenarioFile, document: &Document) -> Result<Scenario, ScenarioEr
             .report(error.key(), format!("the file that `{}` names is wrong", error.key()))
             .label(error.to_string()),
     })?;
+    check_metrics(&file, &control).map_err(|(key, found, expected)| wrong(key, found, expected))?;
+    check_tenants(&file).map_err(|(key, found, expected)| wrong(key, found, expected))?;
     let catalogue = catalogue(&file, document)?;
     let mut scenario = Scenario { file, control, workload, changes: Vec::new(), catalogue };
     let fleet = scenario
@@ -192,6 +195,35 @@ fn check(file: ScenarioFile, document: &Document) -> Result<Scenario, ScenarioEr
     let hosts: Vec<&str> = fleet.hosts.iter().map(|host| host.declaration.name.as_str()).collect();
     scenario.changes = operator::check(&scenario.file, &hosts, document)?;
     Ok(scenario)
+}
+
+/// A key with what was found and what was expected.
+type Wrong = (String, String, String);
+
+/// A strategy that decides by metrics needs them of every host.
+fn check_metrics(file: &ScenarioFile, control: &Config) -> Result<(), Wrong> {
+    let Some((key, name)) = control.strategy_that(Requires::Metrics) else { return Ok(()) };
+    let without = file.fleet.group.iter().position(|group| !group.metrics && group.share > 0);
+    without.map_or(Ok(()), |index| {
+        let group = &file.fleet.group[index].name;
+        let expected = format!(
+            "`metrics = true` in every [[fleet.group]], which `{group}` (fleet.group[{index}]) lacks, or a strategy that \
+             requires no metrics"
+        );
+        Err((format!("control.{key}"), format!("{name:?}"), expected))
+    })
+}
+
+/// A weight belongs to a tenant that there is.
+fn check_tenants(file: &ScenarioFile) -> Result<(), Wrong> {
+    let workload = file.workload.resolved();
+    let names: Vec<&str> = workload.tenants.iter().flatten().map(|tenant| tenant.name.as_str()).collect();
+    let stranger = file.control.tenant_weights.keys().find(|name| !names.contains(&name.as_str()));
+    stranger.map_or(Ok(()), |name| {
+        let key = format!("control.tenant_weights.{name}");
+        let expected = format!("the name of one of [[workload.tenants]]: {}", names.join(", "));
+        Err((key, format!("{name:?}"), expected))
+    })
 }
 
 impl Scenario {

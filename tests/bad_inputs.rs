@@ -114,6 +114,13 @@ fn fleets_that_cannot_be_say_which_group() {
 }
 
 #[test]
+fn strategies_that_require_more_say_what_to_do() {
+    scenario("metrics_of_no_source", "[control]\nbalancer = \"resource-aware\"\n");
+    scenario("weight_of_no_tenant", "[control]\ntenant_weights = { acme = 200 }\n");
+    scenario("weight_of_nothing", "[control]\ntenant_weights = { default = 0 }\n");
+}
+
+#[test]
 fn workloads_that_cannot_be_say_which_key() {
     scenario("no_requests", "[workload]\nrequests = 0\n");
     scenario("unknown_arrivals", "[workload.arrivals.poison]\nrate_per_second = 3.0\n");

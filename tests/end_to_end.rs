@@ -182,6 +182,64 @@ fn log_of_a_run_replays_to_the_same_decisions() {
     assert!(text.contains("same"), "{text}");
 }
 
+/// The groups of the default scenario.
+const GROUPS: usize = 6;
+
+#[test]
+fn measured_hosts_are_balanced_by_either_engine_and_replayed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let metrics: Vec<String> =
+        (0..GROUPS).map(|group| format!("fleet.group[{group}].metrics=true")).collect();
+    let mut sets = vec!["workload.requests=300", "control.balancer=resource-aware"];
+    sets.extend(metrics.iter().map(String::as_str));
+    let run = |rest: &[&str]| {
+        let sets = sets.iter().flat_map(|set| ["--set", set]);
+        let args: Vec<&str> = ["run", "--json"].into_iter().chain(sets).chain(rest.iter().copied()).collect();
+        json(folder.path(), &args)
+    };
+    let coalesced = run(&["--out", "a", "--log"]);
+    assert_eq!(coalesced["requests"]["arrived"], 300);
+    assert!(coalesced["requests"]["finished"].as_u64() > Some(200), "{}", coalesced["requests"]);
+    assert_eq!(coalesced["digest"], run(&["--engine", "stepwise"])["digest"]);
+    let text = done(folder.path(), &["replay", "a/decisions"]);
+    assert!(text.contains("same"), "{text}");
+}
+
+#[test]
+fn a_log_of_the_oracle_replays_and_others_hold_no_hint() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let busy = [
+        "run",
+        "--json",
+        "--set",
+        "workload.requests=400",
+        "--set",
+        "workload.arrivals.daily.mean_rate_per_second=9",
+    ];
+    let digest = |scheduler: &str, rest: &[&str]| {
+        let set = format!("control.scheduler={scheduler}");
+        json(folder.path(), &[&busy[..], &["--set", &set], rest].concat())["digest"].clone()
+    };
+    let oracle = digest("oracle-shortest-job", &["--out", "a", "--log"]);
+    assert_eq!(oracle, digest("oracle-shortest-job", &["--engine", "stepwise"]));
+    assert_ne!(oracle, digest("shortest-job", &["--out", "b", "--log"]));
+    for log in ["a/decisions", "b/decisions"] {
+        let text = done(folder.path(), &["replay", log]);
+        assert!(text.contains("same"), "{text}");
+        let mut hints = 0;
+        for record in traces::log::LogReader::open(&folder.path().join(log)).expect("a log") {
+            let payload = record.expect("a whole record").payload;
+            let record = control::log::Record::decode(&payload).expect("a record");
+            if let control::log::Record::Step { input, .. } = record
+                && let control::door::Input::Arrive(arrive) = &*input
+            {
+                hints += u64::from(arrive.hint_output_tokens.is_some());
+            }
+        }
+        assert_eq!(hints, if log.starts_with('a') { 400 } else { 0 }, "{log}");
+    }
+}
+
 #[test]
 fn trace_made_in_azures_format_is_replayed() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -4,6 +4,7 @@ mod adaptive;
 mod bandit;
 mod bounded_hash;
 mod candidates;
+mod capability;
 mod join_idle;
 mod latency;
 mod least_connections;
@@ -16,9 +17,11 @@ mod predictive;
 mod prefix_affinity;
 mod prequal;
 mod random;
+mod resource_aware;
 mod round_robin;
 mod weighted_random;
 mod weighted_round_robin;
+mod zone_aware;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -45,8 +48,12 @@ pub struct Pick {
 pub trait Balancer: Send {
     /// Chooses one of the open candidates.
     fn pick(&mut self, candidates: &Candidates<'_>, draw: &mut Draw) -> Pick;
-    /// Whether it asks for the host with the fewest requests, which is then kept at hand.
-    fn asks_for_fewest(&self) -> bool {
+    /// Whether it asks for the host with the fewest requests, or an idle one: hosts are then kept by their number.
+    fn asks_for_levels(&self) -> bool {
+        false
+    }
+    /// Whether it asks for [`Candidates::bound`], for which the sum of requests is then kept at hand.
+    fn asks_for_bound(&self) -> bool {
         false
     }
     /// What it keeps between decisions; it is built again from it.
@@ -94,6 +101,12 @@ pub enum BalancerKind {
     Adaptive,
     /// Least latency so far, with exploration.
     Bandit,
+    /// The conversation's zone, else the freest.
+    ZoneAware,
+    /// The least capable that suffices.
+    Capability,
+    /// Least effective load, as measured.
+    ResourceAware,
 }
 
 /// All balancers.
@@ -116,6 +129,9 @@ pub const ALL: &[Line<BalancerKind>] = &[
     (BalancerKind::Predictive, predictive::STRATEGY),
     (BalancerKind::Adaptive, adaptive::STRATEGY),
     (BalancerKind::Bandit, bandit::STRATEGY),
+    (BalancerKind::ZoneAware, zone_aware::STRATEGY),
+    (BalancerKind::Capability, capability::STRATEGY),
+    (BalancerKind::ResourceAware, resource_aware::STRATEGY),
 ];
 
 /// Builds a balancer with what one of its kind kept before (empty: new).
@@ -141,6 +157,9 @@ pub fn build(chosen: &Chosen<BalancerKind>, memory: &[u64]) -> Box<dyn Balancer>
         BalancerKind::Predictive => Box::new(predictive::Predictive::new(parameters)),
         BalancerKind::Adaptive => Box::new(adaptive::Adaptive::new(parameters)),
         BalancerKind::Bandit => Box::new(bandit::Bandit::new(parameters)),
+        BalancerKind::ZoneAware => Box::new(zone_aware::ZoneAware::new(parameters)),
+        BalancerKind::Capability => Box::new(capability::Capability::new(parameters)),
+        BalancerKind::ResourceAware => Box::new(resource_aware::ResourceAware::new(parameters)),
     }
 }
 

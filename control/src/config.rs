@@ -23,8 +23,8 @@ use crate::policy::breaker::{BreakerConfig, BreakerFile};
 use crate::policy::limit::{LimitConfig, LimitFile};
 use crate::policy::prefetch::{PrefetchConfig, PrefetchFile};
 use crate::policy::select::{SelectConfig, SelectFile};
-use crate::schedule::SchedulerKind;
-use crate::strategy::{self, Chosen, StrategyFile};
+use crate::schedule::{SchedulerKind, WEIGHT_NORMAL};
+use crate::strategy::{self, Chosen, Requires, StrategyFile};
 use crate::units::Nanos;
 
 /// `[control]` as written. Every number has its unit in its key.
@@ -84,6 +84,8 @@ pub struct ControlFile {
     pub first_byte_timeout_cold_millis: u64,
     /// How long a stream may stand still.
     pub idle_timeout_millis: u64,
+    /// What tenants weigh under fair schedulers, by name: 1 to 10,000; 100 where nothing is written.
+    pub tenant_weights: BTreeMap<String, u32>,
 }
 
 /// How many requests are let out to a host at once ("late binding" keeps the rest where they can still go elsewhere).
@@ -126,6 +128,7 @@ impl Default for ControlFile {
             first_byte_timeout_warm_millis: 300_000,
             first_byte_timeout_cold_millis: 900_000,
             idle_timeout_millis: 60_000,
+            tenant_weights: BTreeMap::new(),
         }
     }
 }
@@ -173,6 +176,28 @@ pub struct Config {
     pub first_byte_timeout_cold: Nanos,
     /// How long a stream may stand still.
     pub idle_timeout: Nanos,
+    /// What tenants weigh under fair schedulers, by name; 100 where nothing is written.
+    pub tenant_weights: BTreeMap<String, u32>,
+}
+
+impl Config {
+    /// What a tenant weighs; 100 is normal.
+    #[must_use]
+    pub fn tenant_weight(&self, name: &str) -> u32 {
+        self.tenant_weights.get(name).copied().unwrap_or(WEIGHT_NORMAL)
+    }
+
+    /// Key and name of the strategy that cannot decide without this, where one was chosen.
+    #[must_use]
+    pub fn strategy_that(&self, requires: Requires) -> Option<(&'static str, &'static str)> {
+        let scheduler = strategy::of(&self.scheduler, crate::schedule::ALL);
+        let balancers =
+            self.arms.iter().map(|arm| ("balancer", strategy::of(&arm.balancer, crate::balance::ALL)));
+        core::iter::once(("scheduler", scheduler))
+            .chain(balancers)
+            .find(|(_, strategy)| strategy.requires == requires)
+            .map(|(key, strategy)| (key, strategy.name))
+    }
 }
 
 /// A key of `[control]` that cannot be taken.
@@ -209,7 +234,7 @@ fn millis(key: &'static str, value: u64) -> Result<Nanos, ConfigError> {
     }
 }
 
-fn within(key: &'static str, value: u32, least: u32, most: u32) -> Result<u32, ConfigError> {
+fn within(key: &str, value: u32, least: u32, most: u32) -> Result<u32, ConfigError> {
     if (least..=most).contains(&value) {
         Ok(value)
     } else {
@@ -231,6 +256,9 @@ impl ControlFile {
             within("dispatch", requests, 1, u32::MAX)?;
         }
         let (arms, trials) = arms::check(self)?;
+        for (tenant, weight) in &self.tenant_weights {
+            within(&format!("tenant_weights.{tenant}"), *weight, 1, 10_000)?;
+        }
         Ok(Config {
             scheduler: strategy::choose("scheduler", &self.scheduler, crate::schedule::ALL)?,
             arms,
@@ -263,6 +291,7 @@ impl ControlFile {
                 self.first_byte_timeout_cold_millis,
             )?,
             idle_timeout: millis("idle_timeout_millis", self.idle_timeout_millis)?,
+            tenant_weights: self.tenant_weights.clone(),
         })
     }
 }
@@ -288,5 +317,23 @@ mod tests {
         );
         let attempts = ControlFile { attempts_max: 9, ..ControlFile::default() }.check();
         assert_eq!(attempts.unwrap_err().to_string(), "control.attempts_max: found 9, expected 1 to 4");
+        let weights = ControlFile { tenant_weights: [("acme".into(), 0)].into(), ..ControlFile::default() };
+        assert_eq!(
+            weights.check().unwrap_err().to_string(),
+            "control.tenant_weights.acme: found 0, expected 1 to 10000"
+        );
+    }
+
+    #[test]
+    fn strategies_that_require_more_are_named_with_their_key() {
+        let file = ControlFile {
+            scheduler: "oracle-shortest-job".into(),
+            balancer: "resource-aware".into(),
+            ..ControlFile::default()
+        };
+        let config = file.check().unwrap();
+        assert_eq!(config.strategy_that(Requires::Oracle), Some(("scheduler", "oracle-shortest-job")));
+        assert_eq!(config.strategy_that(Requires::Metrics), Some(("balancer", "resource-aware")));
+        assert_eq!(ControlFile::default().check().unwrap().strategy_that(Requires::Metrics), None);
     }
 }

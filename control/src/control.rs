@@ -23,14 +23,14 @@ use crate::door::{Env, Input, Outputs};
 use crate::facts::Facts;
 use crate::ids::Epoch;
 use crate::index::Implementation;
-use crate::schedule::{self, Head, Scheduler, SchedulerKind};
+use crate::schedule::{Head, Scheduler, SchedulerKind};
 use crate::units::Instant;
 
 use arms::Arms;
-use indexes::Indexes;
+use indexes::{Indexes, Wants};
 pub(crate) use lanes::LaneId;
 use lanes::Preferred;
-use operate::{memory_of, scheduler_in_force};
+use operate::{build_scheduler, scheduler_in_force};
 
 /// The control plane.
 pub struct Control {
@@ -72,15 +72,15 @@ impl Control {
     #[must_use]
     pub fn restore(snapshot: Snapshot) -> Self {
         let Snapshot { config, epoch, facts } = snapshot;
-        let scheduler = scheduler_in_force(&config, &facts);
+        let kind = scheduler_in_force(&config, &facts).kind;
         let mut control = Self {
-            scheduler: schedule::build(&scheduler, memory_of(&facts.schedulers, scheduler.kind)),
-            scheduler_kind: scheduler.kind,
+            scheduler: build_scheduler(&config, &facts),
+            scheduler_kind: kind,
             arms: Arms::default(),
             config,
             epoch,
             facts,
-            indexes: Indexes::new(Implementation::default(), false),
+            indexes: Indexes::new(Implementation::default(), Wants::default()),
             parked: Vec::new(),
             preferred: Preferred::default(),
             heads: Vec::new(),

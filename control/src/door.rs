@@ -403,6 +403,14 @@ pub enum Reason {
     Idle,
     /// Drawn to learn how it does.
     Explored,
+    /// It stands in the conversation's zone.
+    HomeZone,
+    /// Its zone has the largest share of its slots free.
+    FreestZone,
+    /// The least capable that suffices.
+    LeastCapable,
+    /// Least effective load, as measured.
+    LeastBusy,
 }
 
 /// The outputs of one step, in the order in which they were decided. Reused from step to step.

@@ -1,6 +1,6 @@
 //! A request as a gateway can see it, and what is reported of it afterwards.
 //!
-//! A gateway has no tokenizer: an [`Arrive`] carries bytes and keyed hashes, never tokens. The types at the
+//! A gateway has no tokenizer: an [`Arrive`] carries bytes and keyed hashes, never tokens (but for the hint of an oracle). The types at the
 //! end ([`Block`], [`Usage`]) are shared by the drivers and the host model.
 
 use alloc::boxed::Box;
@@ -47,6 +47,14 @@ pub struct HostOptions {
     pub keep_alive: Option<KeepAlive>,
 }
 
+impl HostOptions {
+    /// In a box where there are any: most requests have none, and many wait at once.
+    #[must_use]
+    pub fn boxed(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
+    }
+}
+
 /// A request, as it comes in at the door.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Arrive {
@@ -68,10 +76,13 @@ pub struct Arrive {
     pub prompt_bytes: Bytes,
     /// The user's cap on generated tokens (`num_predict`).
     pub num_predict: Option<u32>,
-    /// Options that a host must honour by loading.
-    pub options: HostOptions,
+    /// Options that a host must honour by loading; absent where it has none.
+    pub options: Option<Box<HostOptions>>,
     /// Keyed hashes of the prompt's blocks, each chained over those before it; empty where unknown.
     pub prefix: Box<[u64]>,
+    /// The true length of the answer in tokens. Only a simulator knows it, and it tells it only where a strategy that
+    /// requires an oracle was chosen ([`Requires::Oracle`](crate::strategy::Requires)).
+    pub hint_output_tokens: Option<u32>,
 }
 
 /// A run of tokens of a prompt: equal ids mean equal tokens. Prompts are chains of these.

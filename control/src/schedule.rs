@@ -10,6 +10,7 @@ mod fifo;
 mod least_slack;
 mod model_batching;
 mod multi_level_feedback;
+mod oracle_shortest_job;
 mod priority_deadline;
 mod round_robin;
 mod shortest_job;
@@ -114,6 +115,9 @@ pub trait Scheduler: Send {
         false
     }
 
+    /// A tenant became known, and with it its weight; 100 is normal. Told again whenever the scheduler is built.
+    fn weigh(&mut self, _: TenantId, _weight: u32) {}
+
     /// A request is put into the queue.
     fn enter(&mut self, _: &Arrive) {}
 
@@ -138,6 +142,9 @@ pub(crate) fn least(heads: &[Head]) -> usize {
         .min_by_key(|at| heads[*at].key)
         .expect("a scheduler is asked only where a request can go")
 }
+
+/// The weight of a tenant of which nothing else is said.
+pub const WEIGHT_NORMAL: u32 = 100;
 
 /// A tenant's group.
 fn group_of(tenant: TenantId) -> Group {
@@ -165,6 +172,8 @@ pub enum SchedulerKind {
     TokenCounter,
     /// Requests for loaded models first.
     ModelBatching,
+    /// Least true work, which only a simulator knows.
+    OracleShortestJob,
 }
 
 /// All schedulers.
@@ -178,6 +187,7 @@ pub const ALL: &[Line<SchedulerKind>] = &[
     (SchedulerKind::DeficitRoundRobin, round_robin::STRATEGY),
     (SchedulerKind::TokenCounter, token_counter::STRATEGY),
     (SchedulerKind::ModelBatching, model_batching::STRATEGY),
+    (SchedulerKind::OracleShortestJob, oracle_shortest_job::STRATEGY),
 ];
 
 /// Builds a scheduler with what one of its kind kept before (empty: new).
@@ -196,6 +206,7 @@ pub fn build(chosen: &Chosen<SchedulerKind>, memory: &[u64]) -> Box<dyn Schedule
         SchedulerKind::DeficitRoundRobin => Box::new(round_robin::DeficitRoundRobin::new(parameters, memory)),
         SchedulerKind::TokenCounter => Box::new(token_counter::TokenCounter::new(parameters, memory)),
         SchedulerKind::ModelBatching => Box::new(model_batching::ModelBatching::new(parameters)),
+        SchedulerKind::OracleShortestJob => Box::new(oracle_shortest_job::OracleShortestJob),
     }
 }
 

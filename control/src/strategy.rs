@@ -23,8 +23,34 @@ pub struct Strategy {
     pub cost: &'static str,
     /// What it must know.
     pub needs: &'static str,
+    /// What a driver must supply for it besides what every driver does.
+    pub requires: Requires,
     /// What can be set.
     pub parameters: &'static [Parameter],
+}
+
+/// What not every driver can supply. A strategy that requires it is refused before the start where it is missing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Requires {
+    /// Nothing: what every gateway sees of Ollama hosts is enough.
+    Nothing,
+    /// A source of metrics for each host ([`Input::Measured`](crate::door::Input::Measured)).
+    Metrics,
+    /// The true length of each answer before it is given ([`Arrive::hint_output_tokens`](crate::request::Arrive)): an
+    /// oracle, which only a simulator has.
+    Oracle,
+}
+
+impl Requires {
+    /// The same for readers of a list; `None` where nothing is required.
+    #[must_use]
+    pub const fn told(self) -> Option<&'static str> {
+        match self {
+            Self::Nothing => None,
+            Self::Metrics => Some("a declared source of metrics for every host (metrics = true)"),
+            Self::Oracle => Some("an oracle: only in the simulator, an upper bound"),
+        }
+    }
 }
 
 /// A whole number that can be set for a strategy; its unit stands in its name.
@@ -44,6 +70,15 @@ pub struct Parameter {
 
 /// One line of a list `ALL`: the variant and what it says of itself.
 pub type Line<Kind> = (Kind, Strategy);
+
+/// What the chosen one says of itself.
+///
+/// # Panics
+/// Where the list lacks its kind: each variant has its line.
+#[must_use]
+pub fn of<'a, Kind: PartialEq>(chosen: &Chosen<Kind>, all: &'a [Line<Kind>]) -> &'a Strategy {
+    &all.iter().find(|line| line.0 == chosen.kind).expect("every strategy has its line").1
+}
 
 /// All names as one text.
 #[must_use]

@@ -3,7 +3,7 @@
 
 use control::config::{ControlFile, DispatchLimit, Implementations};
 use control::door::{
-    Declaration, Env, Input, LoadedModel, NoMeter, Observation, Output, Outputs, StoredModel,
+    Declaration, Env, Input, LoadedModel, NoMeter, Observation, Output, Outputs, StoredModel, Utilisation,
 };
 use control::draw::{Component, Draw};
 use control::ids::{HostId, ModelId, RequestId, SessionId, TenantId};
@@ -28,6 +28,11 @@ fn observation(draw: &mut Draw) -> Observation {
     Observation { version: String::new(), loaded, stored }
 }
 
+fn utilisation(draw: &mut Draw) -> Utilisation {
+    let mut permille = || draw.below(1_001) as u16;
+    Utilisation { cpu: permille(), memory: permille(), gpu: permille(), network: permille() }
+}
+
 /// What is under way, as a driver would know it.
 #[derive(Default)]
 struct World {
@@ -40,12 +45,12 @@ struct World {
 impl World {
     fn next(&mut self, hosts: u32, now: Instant, draw: &mut Draw) -> Input {
         let roll = draw.below(100);
-        if roll < 5 {
+        if roll < 8 {
             let host = HostId(draw.below(hosts));
-            return if roll == 0 {
-                Input::Silent { host }
-            } else {
-                Input::Observed { host, observation: observation(draw) }
+            return match roll {
+                0 => Input::Silent { host },
+                5.. => Input::Measured { host, utilisation: utilisation(draw) },
+                _ => Input::Observed { host, observation: observation(draw) },
             };
         }
         if roll < 50 && !self.sent.is_empty() {
@@ -87,6 +92,7 @@ impl World {
             deadline: (draw.below(3) == 0)
                 .then(|| now.saturating_add(Nanos(u64::from(draw.below(2_000_000_000))))),
             prompt_bytes: Bytes(1 + u64::from(draw.below(4_000))),
+            hint_output_tokens: (draw.below(3) > 0).then(|| draw.below(300)),
             prefix: (0..draw.below(4)).map(|block| u64::from(block) + session * 10).collect(),
             ..Arrive::default()
         })
@@ -136,6 +142,7 @@ fn baseline_and_optimised_decide_alike_for_every_scheduler_and_balancer() {
                 queue_requests_max: 40,
                 dispatch,
                 implementation: Implementations::from(implementation),
+                tenant_weights: [("t1".to_owned(), 250)].into(),
                 ..ControlFile::default()
             };
             let build = |implementation| Control::new(file(implementation).check().expect("a valid file"));
@@ -145,11 +152,21 @@ fn baseline_and_optimised_decide_alike_for_every_scheduler_and_balancer() {
             for model in 0..MODELS {
                 inputs.push(Input::ModelNamed { model: ModelId(model), name: format!("m{model}") });
             }
+            for tenant in 0..3 {
+                inputs.push(Input::TenantNamed { tenant: TenantId(tenant), name: format!("t{tenant}") });
+            }
             let mut draw = Draw::new(9, Component::Network, case as u64, 0);
             for host in 0..hosts {
                 let weight = 50 + draw.below(100);
-                let declaration =
-                    Declaration { slots, weight, tier: draw.below(2) as u8, ..Declaration::default() };
+                let declaration = Declaration {
+                    slots,
+                    weight,
+                    tier: draw.below(2) as u8,
+                    zone: ["", "east", "west"][draw.below(3) as usize].into(),
+                    memory: Bytes(u64::from(draw.below(3))),
+                    cost_cents_per_hour: draw.below(2),
+                    ..Declaration::default()
+                };
                 inputs.push(Input::HostDeclared { host: HostId(host), declaration });
                 inputs.push(Input::Observed { host: HostId(host), observation: observation(&mut draw) });
             }

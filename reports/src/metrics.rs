@@ -22,11 +22,12 @@ use traces::record::Record;
 use crate::histogram::{Buckets, Histogram};
 
 /// The reasons for which control rejects, in the order in which counts are kept.
-pub const REJECTS: [(Reject, &str); 4] = [
+pub const REJECTS: [(Reject, &str); 5] = [
     (Reject::QueueFull, "queue_full"),
     (Reject::NoHostHasModel, "no_host_has_model"),
     (Reject::QueueTimeout, "queue_timeout"),
     (Reject::DeadlinePassed, "deadline_passed"),
+    (Reject::DemandsUnmet, "demands_unmet"),
 ];
 
 /// The kinds of failure, in the order in which counts are kept.

@@ -5,10 +5,12 @@ mod common;
 
 use common::{Arrivals, Kept, constant_profile, fleet, host, run};
 use control::config::DispatchLimit;
+use control::door::Input;
+use control::ids::HostId;
 use control::log::Record as LogRecord;
 use control::replay::Replay;
 use control::request::Outcome;
-use control::units::Nanos;
+use control::units::{Instant, Nanos};
 use sim_host::api::Engine;
 use sim_host::host::Serving;
 use sim_host::profile::Catalogue;
@@ -130,4 +132,41 @@ fn a_stopped_run_reports_what_is_under_way_as_unfinished() {
     assert!(end.stopped);
     let unfinished = kept.records.iter().filter(|record| record.outcome == Outcome::Unfinished).count();
     assert!(unfinished > 0 && unfinished < kept.records.len());
+}
+
+#[test]
+fn a_host_with_metrics_tells_at_each_poll_how_busy_it_was() {
+    let mut kept = Kept { wants_log: true, ..Kept::default() };
+    let mut metered = host(constant_profile(), PAGED, Engine::Coalesced, 1);
+    metered.declaration.metrics = true;
+    let silent = host(constant_profile(), PAGED, Engine::Coalesced, 1);
+    let mut source = Arrivals::new(3, 3, 20e9);
+    source.output_tokens = 2_500;
+    run(fleet(vec![metered, silent]), &mut source, &mut kept, "least-connections", DispatchLimit::Slots);
+    let last = kept.records[2].arrival;
+    assert!(
+        last > kept.records[1].ended + Nanos::from_secs(2),
+        "two answers are over before the third begins"
+    );
+
+    let mut measured = Vec::new();
+    for bytes in &kept.log {
+        if let LogRecord::Step { now, input, .. } = LogRecord::decode(bytes).unwrap()
+            && let Input::Measured { host, utilisation } = &*input
+        {
+            assert_eq!(*host, HostId(0), "the other has no source of metrics");
+            measured.push((now, *utilisation));
+        }
+    }
+    let (start, idle) = measured[0];
+    assert_eq!((start, idle.cpu, idle.gpu, idle.network), (Instant::ZERO, 0, 0, 0));
+    assert!((40..80).contains(&idle.memory), "8 billion weights of half a byte in 80 GB: {}", idle.memory);
+    measured.retain(|(now, _)| *now < last);
+    assert_eq!(measured.last().unwrap().1, idle, "the last word is that it is idle again");
+    // A word holds until the next, each for the period before it: in all, two answers of 2,500 steps of a millisecond.
+    let busy: f64 = measured
+        .windows(2)
+        .map(|pair| f64::from(pair[0].1.cpu) * pair[1].0.since(pair[0].0).0 as f64 / 1e9)
+        .sum();
+    assert!((busy - 5_000.0).abs() < 10.0, "{busy} ms");
 }

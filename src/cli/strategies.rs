@@ -42,6 +42,9 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
                 "  {}\n    needs:  {}\n    source: {}\n",
                 line.name, line.needs, line.source
             ));
+            if let Some(told) = line.requires.told() {
+                text.push_str(&format!("    requires: {told}\n"));
+            }
             for parameter in line.parameters {
                 text.push_str(&format!(
                     "    {} = {}: {} ({} to {})\n",
@@ -64,6 +67,7 @@ fn objects(list: &[Strategy]) -> Vec<serde_json::Value> {
     let object = |line: &Strategy| {
         serde_json::json!({
             "name": line.name, "summary": line.summary, "cost": line.cost, "needs": line.needs, "source": line.source,
+            "requires": line.requires.told(),
             "parameters": parameters(line.parameters),
         })
     };

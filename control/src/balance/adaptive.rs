@@ -5,7 +5,7 @@ use super::{Balancer, Candidates, Pick};
 use crate::door::Reason;
 use crate::draw::Draw;
 use crate::ids::HostId;
-use crate::strategy::{Parameter, Parameters, Strategy};
+use crate::strategy::{Parameter, Parameters, Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
@@ -14,6 +14,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "weights by inverse latency, bounded; the bounds are our own",
     cost: "O(n)",
     needs: "times to the first token on each host",
+    requires: Requires::Nothing,
     parameters: &[
         Parameter { name: "floor_percent", summary: "least weight", default: 20, least: 1, most: 100 },
         Parameter {

@@ -5,7 +5,7 @@ use super::{Balancer, Candidates, Pick};
 use crate::door::Reason;
 use crate::draw::Draw;
 use crate::ids::HostId;
-use crate::strategy::{Parameter, Parameters, Strategy};
+use crate::strategy::{Parameter, Parameters, Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
@@ -14,6 +14,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "Sutton, Barto 2018, ch. 2 (ε-greedy); keyed exploration of our own",
     cost: "O(n)",
     needs: "times to the first token on each host, requests under way",
+    requires: Requires::Nothing,
     parameters: &[Parameter {
         name: "explore_permille",
         summary: "how often a host is drawn, in thousandths",

@@ -7,7 +7,7 @@ use super::{Balancer, Candidates, Pick};
 use crate::door::Reason;
 use crate::draw::{Draw, mix};
 use crate::ids::HostId;
-use crate::strategy::{Parameter, Parameters, Strategy};
+use crate::strategy::{Parameter, Parameters, Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
@@ -16,6 +16,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "Mirrokni, Thorup, Zadimoghaddam 2018 (bounded loads); Thaler, Ravishankar 1998 (highest random weight)",
     cost: "O(n)",
     needs: "sessions or hashes of prompt blocks, requests under way on each host",
+    requires: Requires::Nothing,
     parameters: &[Parameter {
         name: "load_percent",
         summary: "most requests on a host, in percent of the mean",
@@ -51,5 +52,9 @@ impl Balancer for BoundedHash {
             (u64::from(candidates.load(host).in_flight) >= bound, core::cmp::Reverse(height(host)))
         });
         Pick { host, reason: Reason::Hashed }
+    }
+
+    fn asks_for_bound(&self) -> bool {
+        true
     }
 }

@@ -24,6 +24,8 @@ pub struct Candidates<'a> {
     pub(crate) loaded: &'a HostSet,
     /// Hosts that can be chosen by requests under way, where that is kept.
     pub(crate) levels: Option<&'a Levels>,
+    /// Requests under way on the eligible hosts, where that is kept.
+    pub(crate) in_flight_sum: Option<u64>,
     pub(crate) tried: &'a [HostId],
     pub(crate) prompt_tokens: u32,
 }
@@ -114,7 +116,9 @@ impl Candidates<'_> {
     /// at least 1.
     #[must_use]
     pub fn bound(&self, percent: u64) -> u64 {
-        let sum: u64 = self.eligible.iter().map(|host| u64::from(self.load(*host).in_flight)).sum();
+        let sum = self
+            .in_flight_sum
+            .unwrap_or_else(|| self.eligible.iter().map(|host| u64::from(self.load(*host).in_flight)).sum());
         ((sum + 1) * percent).div_ceil(100 * self.eligible.len() as u64).max(1)
     }
 
@@ -151,6 +155,17 @@ impl Candidates<'_> {
             Some(levels) => levels.fewest(&[self.eligible_set, self.loaded]).unwrap_or_else(|| self.fewest()),
             None => self.least(|host| (!self.is_loaded(host), self.load(host).in_flight)),
         }
+    }
+
+    /// The first open host with nothing under way from this id on, and from 0 on where there is none.
+    #[must_use]
+    pub fn idle_from(&self, from: HostId) -> Option<HostId> {
+        if let Some(levels) = self.levels.filter(|_| self.tried.is_empty()) {
+            return levels.next_idle(from, self.eligible_set);
+        }
+        let (before, after) = self.eligible.split_at(self.eligible.partition_point(|host| *host < from));
+        let idle = |host: &&HostId| self.load(**host).in_flight == 0 && self.is_open(**host);
+        after.iter().chain(before).find(idle).copied()
     }
 
     /// An open host, each as likely.

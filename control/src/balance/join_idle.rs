@@ -7,15 +7,17 @@ use alloc::vec::Vec;
 use super::{Balancer, Candidates, Pick};
 use crate::door::Reason;
 use crate::draw::Draw;
-use crate::strategy::Strategy;
+use crate::ids::HostId;
+use crate::strategy::{Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
     name: "join-idle-queue",
     summary: "an idle host, each in turn; where none is idle, a host by chance",
     source: "Lu et al. 2011 (Join-Idle-Queue)",
-    cost: "O(1) while many are idle, else O(n)",
+    cost: "O(n / 64), O(1) where none is idle",
     needs: "requests under way on each host",
+    requires: Requires::Nothing,
     parameters: &[],
 };
 
@@ -34,18 +36,17 @@ impl JoinIdle {
 
 impl Balancer for JoinIdle {
     fn pick(&mut self, candidates: &Candidates<'_>, draw: &mut Draw) -> Pick {
-        let hosts = candidates.eligible();
-        let from = hosts.partition_point(|host| host.0 < self.next);
-        let (before, after) = hosts.split_at(from);
-        let idle =
-            |host: &&crate::ids::HostId| candidates.load(**host).in_flight == 0 && candidates.is_open(**host);
-        match after.iter().chain(before).find(idle) {
-            Some(&host) => {
+        match candidates.idle_from(HostId(self.next)) {
+            Some(host) => {
                 self.next = host.0 + 1;
                 Pick { host, reason: Reason::Idle }
             }
             None => Pick { host: candidates.drawn(draw), reason: Reason::Drawn },
         }
+    }
+
+    fn asks_for_levels(&self) -> bool {
+        true
     }
 
     fn memory(&self) -> Vec<u64> {

@@ -5,7 +5,7 @@
 use super::{Balancer, Candidates, Pick};
 use crate::door::Reason;
 use crate::draw::Draw;
-use crate::strategy::Strategy;
+use crate::strategy::{Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
@@ -14,6 +14,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "NGINX Plus, least_time header",
     cost: "O(n)",
     needs: "times to the first token on each host",
+    requires: Requires::Nothing,
     parameters: &[],
 };
 

@@ -3,7 +3,7 @@
 use super::{Balancer, Candidates, Pick};
 use crate::door::Reason;
 use crate::draw::Draw;
-use crate::strategy::Strategy;
+use crate::strategy::{Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
@@ -12,6 +12,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "HAProxy leastconn (src/lb_fwlc.c)",
     cost: "O(levels × n / 64)",
     needs: "requests under way on each host",
+    requires: Requires::Nothing,
     parameters: &[],
 };
 
@@ -24,7 +25,7 @@ impl Balancer for LeastConnections {
         Pick { host: candidates.fewest(), reason: Reason::FewestRequests }
     }
 
-    fn asks_for_fewest(&self) -> bool {
+    fn asks_for_levels(&self) -> bool {
         true
     }
 }

@@ -4,7 +4,7 @@
 use super::{Balancer, Candidates, Pick};
 use crate::door::Reason;
 use crate::draw::Draw;
-use crate::strategy::Strategy;
+use crate::strategy::{Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
@@ -13,6 +13,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "Linux Virtual Server, weighted least-connection scheduling (Zhang 2000), with tiers",
     cost: "O(n)",
     needs: "declared weights and tiers, requests under way on each host",
+    requires: Requires::Nothing,
     parameters: &[],
 };
 

@@ -4,7 +4,7 @@
 use super::{Balancer, Candidates, Pick};
 use crate::door::Reason;
 use crate::draw::Draw;
-use crate::strategy::Strategy;
+use crate::strategy::{Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
@@ -13,6 +13,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "least outstanding work (Harchol-Balter 2013, ch. 24), counted in tokens",
     cost: "O(n)",
     needs: "sizes of prompts, lengths of earlier answers",
+    requires: Requires::Nothing,
     parameters: &[],
 };
 

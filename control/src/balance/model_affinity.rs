@@ -4,7 +4,7 @@
 use super::{Balancer, Candidates, Pick};
 use crate::door::Reason;
 use crate::draw::Draw;
-use crate::strategy::Strategy;
+use crate::strategy::{Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
@@ -13,6 +13,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "locality-aware request distribution (Pai et al. 1998), with Ollama's /api/ps",
     cost: "O(levels × n / 64)",
     needs: "models loaded on each host (/api/ps), requests under way",
+    requires: Requires::Nothing,
     parameters: &[],
 };
 
@@ -27,7 +28,7 @@ impl Balancer for ModelAffinity {
         Pick { host, reason }
     }
 
-    fn asks_for_fewest(&self) -> bool {
+    fn asks_for_levels(&self) -> bool {
         true
     }
 }

@@ -5,7 +5,7 @@ use super::{Balancer, Candidates, Pick};
 use crate::door::Reason;
 use crate::draw::Draw;
 use crate::ids::HostId;
-use crate::strategy::Strategy;
+use crate::strategy::{Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
@@ -14,6 +14,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "Finagle, PeakEwma.scala; linkerd2-proxy, tower balance",
     cost: "O(1), O(n) where most are full",
     needs: "times to the first token on each host, requests under way",
+    requires: Requires::Nothing,
     parameters: &[],
 };
 

@@ -4,7 +4,7 @@
 use super::{Balancer, Candidates, Pick};
 use crate::door::Reason;
 use crate::draw::Draw;
-use crate::strategy::Strategy;
+use crate::strategy::{Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
@@ -13,6 +13,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "Mitzenmacher 2001",
     cost: "O(1), O(n) where most are full",
     needs: "requests under way on each host",
+    requires: Requires::Nothing,
     parameters: &[],
 };
 

@@ -7,7 +7,7 @@ use crate::draw::Draw;
 use crate::facts::history::Pace;
 use crate::facts::predict::service::{Busy, Speed};
 use crate::ids::HostId;
-use crate::strategy::{Parameter, Parameters, Strategy};
+use crate::strategy::{Parameter, Parameters, Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
@@ -16,6 +16,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "minimum completion time (Maheswaran et al. 1999), with estimates",
     cost: "O(n log m)",
     needs: "models loaded, paces of models on each host, work under way, declared slots",
+    requires: Requires::Nothing,
     parameters: &[Parameter {
         name: "assumed_load_millis",
         summary: "time of a load until one was seen on the host",

@@ -9,15 +9,16 @@ use super::{Balancer, Candidates, Pick};
 use crate::door::Reason;
 use crate::draw::{Draw, mix};
 use crate::ids::HostId;
-use crate::strategy::{Parameter, Parameters, Strategy};
+use crate::strategy::{Parameter, Parameters, Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
     name: "prefix-affinity",
     summary: "the host that was sent the longest beginning of the prompt before, unless it carries more than its share",
     source: "SGLang router, cache-aware policy; NVIDIA Dynamo, KV router; bound as Mirrokni et al. 2018",
-    cost: "O(blocks × log blocks_max), O(n) without a match",
+    cost: "O(blocks × log blocks_max), O(levels × n / 64) without a match",
     needs: "keyed hashes of prompt blocks, models loaded, requests under way on each host",
+    requires: Requires::Nothing,
     parameters: &[
         Parameter {
             name: "blocks_max",
@@ -99,7 +100,11 @@ impl Balancer for PrefixAffinity {
         pick
     }
 
-    fn asks_for_fewest(&self) -> bool {
+    fn asks_for_levels(&self) -> bool {
+        true
+    }
+
+    fn asks_for_bound(&self) -> bool {
         true
     }
 

@@ -9,7 +9,7 @@ use super::{Balancer, Candidates, Pick};
 use crate::door::Reason;
 use crate::draw::Draw;
 use crate::ids::HostId;
-use crate::strategy::{Parameter, Parameters, Strategy};
+use crate::strategy::{Parameter, Parameters, Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
@@ -18,6 +18,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "Wydrowski et al. 2024 (Load is not what you should balance), hot-cold lexicographic rule",
     cost: "O(probes), O(n) where most are full",
     needs: "times to the first token on each host, requests under way",
+    requires: Requires::Nothing,
     parameters: &[
         Parameter { name: "probes", summary: "hosts looked at", default: 3, least: 2, most: 64 },
         Parameter {
@@ -42,12 +43,20 @@ pub(super) struct Prequal {
     seen: Vec<u64>,
     /// Where the next goes.
     next: usize,
+    /// Scratch of `pick`: the hosts looked at.
+    probed: Vec<HostId>,
 }
 
 impl Prequal {
     pub(super) fn new(parameters: &Parameters, memory: &[u64]) -> Self {
         let (next, seen) = memory.split_first().map_or((0, &[][..]), |(next, seen)| (*next as usize, seen));
-        Self { probes: parameters.get(0), hot_percentile: parameters.get(1), seen: seen.to_vec(), next }
+        Self {
+            probes: parameters.get(0),
+            hot_percentile: parameters.get(1),
+            seen: seen.to_vec(),
+            next,
+            probed: Vec::new(),
+        }
     }
 
     fn remember(&mut self, load: u64) {
@@ -73,12 +82,14 @@ impl Balancer for Prequal {
     fn pick(&mut self, candidates: &Candidates<'_>, draw: &mut Draw) -> Pick {
         let load = |host: HostId| u64::from(candidates.load(host).in_flight);
         let mut best: Option<((bool, u64, u64), HostId)> = None;
-        let probed: Vec<HostId> = (0..self.probes).map(|_| candidates.drawn(draw)).collect();
-        for &host in &probed {
+        self.probed.clear();
+        for _ in 0..self.probes {
+            let host = candidates.drawn(draw);
             self.remember(load(host));
+            self.probed.push(host);
         }
         let limit = self.limit();
-        for host in probed {
+        for &host in &self.probed {
             let hot = load(host) > limit;
             let latency = candidates.history(host).ttft.get().unwrap_or(0);
             let key = if hot { (true, load(host), latency) } else { (false, latency, load(host)) };

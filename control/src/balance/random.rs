@@ -3,7 +3,7 @@
 use super::{Balancer, Candidates, Pick};
 use crate::door::Reason;
 use crate::draw::Draw;
-use crate::strategy::Strategy;
+use crate::strategy::{Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
@@ -12,6 +12,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "folklore",
     cost: "O(1), O(n) where most are full",
     needs: "nothing",
+    requires: Requires::Nothing,
     parameters: &[],
 };
 

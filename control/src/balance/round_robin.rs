@@ -7,7 +7,7 @@ use super::{Balancer, Candidates, Pick};
 use crate::door::Reason;
 use crate::draw::Draw;
 use crate::ids::HostId;
-use crate::strategy::Strategy;
+use crate::strategy::{Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
@@ -16,6 +16,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "nginx ngx_http_upstream_round_robin, without weights",
     cost: "O(log n), O(n) where most are full",
     needs: "nothing",
+    requires: Requires::Nothing,
     parameters: &[],
 };
 

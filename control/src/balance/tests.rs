@@ -2,15 +2,15 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::*;
-use crate::door::Declaration;
+use crate::door::{Declaration, StoredModel, Utilisation};
 use crate::draw::Component;
 use crate::facts::history::HostHistory;
 use crate::facts::hosts::{HostFacts, HostLoad};
 use crate::ids::{ModelId, SessionId};
 use crate::index::host_set::HostSet;
-use crate::request::Arrive;
+use crate::request::{Arrive, Failure, HostOptions};
 use crate::strategy::{Chosen, Parameters, StrategyFile, choose};
-use crate::units::{Instant, Nanos};
+use crate::units::{Bytes, Instant, Nanos};
 
 /// Hosts with (in flight, limit, outstanding tokens, model loaded).
 struct Fleet {
@@ -128,6 +128,7 @@ impl Fleet {
             eligible: &self.eligible,
             eligible_set: &self.eligible_set,
             levels: None,
+            in_flight_sum: None,
             loaded: &self.loaded,
             tried: &[],
             prompt_tokens: 100,
@@ -145,6 +146,16 @@ impl Fleet {
     fn with_weights(mut self, weights: &[u32]) -> Self {
         for (host, weight) in self.hosts.iter_mut().zip(weights) {
             host.declaration.weight = *weight;
+        }
+        self
+    }
+}
+
+impl Fleet {
+    /// Changes what is declared of each host.
+    fn declared(mut self, change: impl Fn(usize, &mut Declaration)) -> Self {
+        for (at, host) in self.hosts.iter_mut().enumerate() {
+            change(at, &mut host.declaration);
         }
         self
     }
@@ -292,4 +303,119 @@ fn prediction_weighs_a_load_against_the_work_under_way() {
     );
     hosts.loads[0].outstanding_tokens = 200;
     assert_eq!(pick(BalancerKind::Predictive, &hosts, &[], 1), [0]);
+}
+
+/// Six hosts in two zones, the first four in `east`, with so many requests on each.
+fn zones(in_flight: [u32; 6]) -> Fleet {
+    fleet(&in_flight.map(|in_flight| (in_flight, 9, 0, false))).declared(|at, declaration| {
+        declaration.zone = if at < 4 { "east" } else { "west" }.into();
+        declaration.slots = 4;
+    })
+}
+
+fn of_session(session: u64) -> Arrive {
+    Arrive { session: Some(SessionId(session)), ..Arrive::default() }
+}
+
+#[test]
+fn conversations_stay_in_their_zone_until_it_is_too_full() {
+    let zone_of = |session, fleet: &Fleet| {
+        let host = pick_for(&of_session(session), BalancerKind::ZoneAware, fleet, &[], 1)[0];
+        if host < 4 { "east" } else { "west" }
+    };
+    let (idle, busy) = (zones([0; 6]), zones([3, 3, 3, 3, 0, 0]));
+    let east: Vec<u64> = (0..900).filter(|session| zone_of(*session, &idle) == "east").collect();
+    assert!(east.len().abs_diff(600) < 4 * 15, "zones have conversations by hosts: {} of 900", east.len());
+    assert!(east.iter().all(|session| zone_of(*session, &busy) == "east"), "12 of 16 slots are below 90 %");
+    let full = zones([4, 4, 4, 3, 0, 0]);
+    assert!(east.iter().all(|session| zone_of(*session, &full) == "west"));
+    let everywhere = zones([4, 4, 4, 3, 4, 4]);
+    assert!(east.iter().all(|session| zone_of(*session, &everywhere) == "east"), "no zone has more left");
+}
+
+#[test]
+fn what_has_no_home_goes_to_the_freest_zone_and_its_idlest_host() {
+    assert_eq!(
+        pick(BalancerKind::ZoneAware, &zones([1, 0, 1, 1, 1, 0]), &[], 2),
+        [5, 5],
+        "7/8 are more than 13/16"
+    );
+    assert_eq!(pick(BalancerKind::ZoneAware, &zones([1, 0, 1, 1, 1, 1]), &[], 2), [1, 1]);
+    let mut loaded = zones([1, 0, 1, 1, 1, 1]);
+    loaded.loaded.set(HostId(2), true);
+    assert_eq!(pick(BalancerKind::ZoneAware, &loaded, &[], 1), [2], "a loaded model before an idle host");
+    loaded.loads[2].limit = 1;
+    assert_eq!(pick(BalancerKind::ZoneAware, &loaded, &[], 1), [1], "but not where there is no room");
+}
+
+/// Hosts of 8, 24 and 80 GB with four slots each.
+fn sizes(in_flight: [u32; 3]) -> Fleet {
+    fleet(&in_flight.map(|in_flight| (in_flight, 9, 0, false))).declared(|at, declaration| {
+        declaration.memory = Bytes::from_gib([8, 24, 80][at]);
+        declaration.slots = 4;
+    })
+}
+
+#[test]
+fn the_least_capable_host_is_taken_until_it_is_much_busier() {
+    assert_eq!(
+        pick(BalancerKind::Capability, &sizes([2, 0, 0]), &[], 1),
+        [0],
+        "three of four slots against one"
+    );
+    assert_eq!(pick(BalancerKind::Capability, &sizes([3, 0, 0]), &[], 1), [1]);
+    assert_eq!(pick(BalancerKind::Capability, &sizes([3, 3, 0]), &[], 1), [2]);
+    let alike = sizes([1, 0, 0]).declared(|_, declaration| declaration.memory = Bytes::ZERO);
+    assert_eq!(pick(BalancerKind::Capability, &alike, &[], 1), [1], "equals by load");
+    let cheap = alike.declared(|at, declaration| declaration.cost_cents_per_hour = [90, 90, 40][at]);
+    assert_eq!(pick(BalancerKind::Capability, &cheap, &[], 1), [2], "then by cost");
+}
+
+#[test]
+fn hosts_that_do_not_suffice_come_last() {
+    let mut hosts = sizes([0; 3]);
+    for host in &mut hosts.hosts {
+        host.observation.stored = vec![StoredModel { model: ModelId(0), bytes: Bytes::from_gib(20) }];
+    }
+    assert_eq!(pick(BalancerKind::Capability, &hosts, &[], 1), [1]);
+    assert_eq!(pick(BalancerKind::Capability, &hosts, &[HostId(1), HostId(2)], 1), [0]);
+    let hosts = hosts.declared(|at, declaration| declaration.context_tokens = [0, 8_192, 32_768][at]);
+    let options = HostOptions { num_ctx: Some(16_384), ..HostOptions::default() };
+    let request = Arrive { options: options.boxed(), ..Arrive::default() };
+    assert_eq!(pick_for(&request, BalancerKind::Capability, &hosts, &[], 1), [2]);
+}
+
+#[test]
+fn effective_load_follows_its_formula() {
+    let mut hosts = fleet(&[(0, 99, 0, false); 2]).declared(|_, declaration| declaration.slots = 10);
+    let mut against = |measured: Utilisation, in_flight: u32, failures: u32| {
+        // Host 1 has a load of 0.3 · 500 + 0.1 · 100 = 160.
+        hosts.hosts[1].utilisation = Some(Utilisation { cpu: 500, ..Utilisation::default() });
+        hosts.hosts[0].utilisation = Some(measured);
+        hosts.loads[0].in_flight = in_flight;
+        hosts.history[0] = HostHistory::default();
+        (0..failures).for_each(|_| hosts.history[0].on_failed(Failure::ServerError));
+        pick(BalancerKind::ResourceAware, &hosts, &[], 1)[0]
+    };
+    let of = |cpu, memory, gpu, network| Utilisation { cpu, memory, gpu, network };
+    assert_eq!(against(of(250, 249, 0, 0), 0, 0), 0);
+    assert_eq!(against(of(250, 251, 0, 0), 0, 0), 1);
+    assert_eq!(against(of(0, 0, 700, 99), 0, 0), 0);
+    assert_eq!(against(of(0, 0, 700, 101), 0, 0), 1);
+    assert_eq!(against(of(0, 0, 0, 0), 14, 0), 0, "15 requests in 10 slots weigh 150");
+    assert_eq!(against(of(0, 0, 0, 0), 16, 0), 1);
+    // One failure leaves a health of three quarters.
+    assert_eq!(against(of(0, 0, 0, 0), 10, 1), 0, "110 / 0.75 is less than 160");
+    assert_eq!(against(of(0, 0, 0, 0), 11, 1), 1, "120 / 0.75 is as much, and it has more requests");
+}
+
+#[test]
+fn the_kept_sum_bounds_as_the_walk_does() {
+    let hosts = fleet(&[(3, 9, 0, false), (0, 9, 0, false), (4, 9, 0, false)]);
+    let request = Arrive::default();
+    let walked = hosts.candidates(&request);
+    let kept = Candidates { in_flight_sum: Some(7), ..walked };
+    for percent in [100, 125, 150, 10_000] {
+        assert_eq!(kept.bound(percent), walked.bound(percent));
+    }
 }

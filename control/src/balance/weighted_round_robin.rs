@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::{Balancer, Candidates, Pick};
 use crate::door::Reason;
 use crate::draw::Draw;
-use crate::strategy::Strategy;
+use crate::strategy::{Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
@@ -15,6 +15,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "nginx, ngx_http_upstream_round_robin.c (smooth weighted round robin)",
     cost: "O(n)",
     needs: "declared weights",
+    requires: Requires::Nothing,
     parameters: &[],
 };
 

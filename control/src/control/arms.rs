@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::Control;
+use super::indexes::Wants;
 use crate::balance::{self, Balancer, BalancerKind, Candidates, Pick};
 use crate::config::arms::Role;
 use crate::door::{Env, Note, Output, Outputs, Shadow};
@@ -35,9 +36,10 @@ impl Arms {
     /// Where no other decides.
     pub(super) const BASE: usize = 0;
 
-    /// Whether one of them asks for the host with the fewest requests.
-    pub(super) fn ask_for_fewest(&self) -> bool {
-        self.list.iter().any(|arm| arm.balancer.asks_for_fewest())
+    /// What they ask for.
+    pub(super) fn want(&self) -> Wants {
+        let any = |asks: fn(&dyn Balancer) -> bool| self.list.iter().any(|arm| asks(&*arm.balancer));
+        Wants { levels: any(|arm| arm.asks_for_levels()), sums: any(|arm| arm.asks_for_bound()) }
     }
 
     /// The arm at a place decides.

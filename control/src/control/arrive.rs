@@ -30,7 +30,6 @@ impl Control {
             arrived_at: now,
             dispatched_at: now,
             arm: ArmId::default(),
-            epoch: self.epoch,
             state: State::Queued,
             lane,
             group: Group::default(),
@@ -38,7 +37,7 @@ impl Control {
             tried: [HostId(0); ATTEMPTS_MAX],
             cold: false,
             charged: Work::default(),
-            first_byte_at: Instant::ZERO,
+            ttft_micros: 0,
             prediction: Prediction::Nothing,
             progress_tokens: 0,
         });

@@ -154,6 +154,9 @@ impl Control {
 
     fn record(&self, host: HostId) -> Record {
         let history = &self.facts.history[host.index()];
-        Record { ttft: history.ttft.get().map(Nanos), answered_permille: history.answered_permille() }
+        Record {
+            ttft: history.ttft.get().map(Nanos),
+            answered_permille: Some(history.health_permille() as u16),
+        }
     }
 }

@@ -88,9 +88,9 @@ impl Control {
         let preferred = self
             .preferred
             .gather(lane, |host| self.facts.loads[host.index()].has_room() && !entry.tried().contains(&host));
-        let (eligible, eligible_set) = match preferred {
-            true => (&self.preferred.hosts, &self.preferred.set),
-            false => (&lane.eligible, &lane.eligible_set),
+        let (eligible, eligible_set, sum) = match preferred {
+            true => (&self.preferred.hosts, &self.preferred.set, None),
+            false => (&lane.eligible, &lane.eligible_set, self.indexes.sums.then_some(lane.in_flight_sum)),
         };
         let candidates = Candidates {
             now,
@@ -102,6 +102,7 @@ impl Control {
             eligible_set,
             loaded: &self.indexes.models[model.index()].loaded,
             levels: self.indexes.levels.as_ref(),
+            in_flight_sum: sum,
             tried: entry.tried(),
             prompt_tokens: work.prompt,
         };

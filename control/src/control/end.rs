@@ -7,7 +7,6 @@ use crate::door::{Env, Output, Outputs};
 use crate::facts::hosts::HostLoad;
 use crate::facts::ledger::{Slot, State};
 use crate::ids::{HostId, RequestId};
-use crate::policy::breaker::{Scope, Verdict, verdict};
 use crate::policy::guard::{Answer, Metric};
 use crate::policy::limit::Limit;
 use crate::request::{Failure, Reject, Usage};
@@ -27,9 +26,9 @@ impl Control {
         let entry = self.facts.ledger.get_mut(slot);
         assert!(entry.state == State::Sent, "one attempt at most is past its first byte, and once");
         entry.state = State::Streaming;
-        entry.first_byte_at = now;
         let (model, cold) = (entry.arrive.model, entry.cold);
         let ttft = now.since(entry.dispatched_at);
+        entry.ttft_micros = u32::try_from(ttft.0 / 1_000).unwrap_or(u32::MAX);
         let arm = entry.arm;
         let host = self.host_of(slot);
         self.facts.history[host.index()].on_first_byte(now, model, ttft, cold);
@@ -68,10 +67,9 @@ impl Control {
         self.facts.predictions.add(&entry.prediction, entry.charged.output, usage, service);
         self.facts.predictor.learn(arrive, usage, service);
         self.facts.models[model.index()].learn(arrive.prompt_bytes, usage);
-        let (arm, ttft) = (entry.arm, entry.first_byte_at.since(entry.dispatched_at));
+        let (arm, ttft) = (entry.arm, Nanos::from_micros(entry.ttft_micros.into()));
         let host = self.host_of(slot);
         self.facts.history[host.index()].on_finished(now, model, usage);
-        self.facts.history[host.index()].on_ended(true);
         self.breakers_ended(now, slot, End::Answered { ttft }, out);
         self.guard(arm, Metric::Failures, Answer { ttft: Some(ttft), failed: false }, out);
         self.remember(now, slot, usage);
@@ -92,13 +90,10 @@ impl Control {
         env: &mut Env<'_>,
     ) {
         let Some(slot) = self.running(request, attempt) else { return };
-        let arm = self.facts.ledger.get(slot).arm;
+        let (arm, host) = (self.facts.ledger.get(slot).arm, self.host_of(slot));
         self.facts.arms[arm.index()].counts.failed += 1;
-        if verdict(Scope::Host, failure) == Verdict::Failure {
-            let host = self.host_of(slot);
-            self.facts.history[host.index()].on_ended(false);
-            self.match_record(host);
-        }
+        self.facts.history[host.index()].on_failed(failure);
+        self.match_record(host);
         self.breakers_ended(now, slot, End::Failed(failure), out);
         self.guard(arm, Metric::Failures, Answer { ttft: None, failed: true }, out);
         self.unserved(slot);

@@ -34,6 +34,15 @@ pub(super) struct Times {
     pub(super) ages: Option<Instant>,
 }
 
+/// What balancers ask for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wants {
+    /// Hosts by requests under way.
+    pub(super) levels: bool,
+    /// Requests under way on the hosts of a lane.
+    pub(super) sums: bool,
+}
+
 /// All indexes.
 #[derive(Debug)]
 pub(super) struct Indexes {
@@ -61,10 +70,13 @@ pub(super) struct Indexes {
     deferred_positions: Positions,
     /// When the next breaker wants to be told of the time.
     pub(super) breaker_wake: Option<Instant>,
+    /// Whether `in_flight_sum` is kept.
+    pub(super) sums: bool,
 }
 
 impl Indexes {
-    pub(super) fn new(implementation: Implementation, levels: bool) -> Self {
+    /// Empty indexes, with what the balancer asks for where the implementation is the optimised one.
+    pub(super) fn new(implementation: Implementation, wants: Wants) -> Self {
         Self {
             models: Vec::new(),
             lanes: Vec::new(),
@@ -74,13 +86,14 @@ impl Indexes {
             expiry_positions: Positions::default(),
             aging: Ordered::new(implementation),
             aging_positions: Positions::default(),
-            levels: levels.then(Levels::default),
+            levels: wants.levels.then(Levels::default),
             loads: None,
             names: Vocabulary::new(implementation),
             demanding: None,
             deferred: Ordered::new(implementation),
             deferred_positions: Positions::default(),
             breaker_wake: None,
+            sums: wants.sums,
         }
     }
 
@@ -157,9 +170,11 @@ impl Control {
     /// Builds every index from the facts.
     pub(super) fn rebuild_indexes(&mut self) {
         let hosts = self.implementation(Part::Hosts);
-        let levels = hosts == Implementation::Optimised && self.arms.ask_for_fewest();
-        self.indexes = Indexes::new(self.implementation(Part::Queue), levels);
-        let hosts = self.implementation(Part::Hosts);
+        let wants = match hosts {
+            Implementation::Optimised => self.arms.want(),
+            Implementation::Baseline => Wants::default(),
+        };
+        self.indexes = Indexes::new(self.implementation(Part::Queue), wants);
         self.indexes.loads = self.config.select.is_some().then(|| Loads::new(hosts));
         self.index_rules();
         self.find_breaker_wake();

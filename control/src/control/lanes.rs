@@ -52,6 +52,8 @@ pub(super) struct Lane {
     pub(super) eligible_set: HostSet,
     /// How many of the eligible have room.
     pub(super) open_len: u32,
+    /// Requests under way on the eligible; kept where a balancer asks for it.
+    pub(super) in_flight_sum: u64,
     /// How many hosts could ever take them: those that have the model, answering or not.
     pub(super) reachable_len: u32,
     reachable: HostSet,
@@ -68,7 +70,7 @@ impl Lane {
         Self { model, queue: Queue::new(implementation), ..Self::default() }
     }
 
-    fn place(&mut self, host: HostId, reachable: bool, member: bool, open: bool) {
+    fn place(&mut self, host: HostId, reachable: bool, member: bool, (open, in_flight): (bool, u64)) {
         if self.reachable.set(host, reachable) {
             self.reachable_len = self.reachable_len.wrapping_add_signed(if reachable { 1 } else { -1 });
         }
@@ -77,9 +79,11 @@ impl Lane {
             if member {
                 self.eligible.insert(place, host);
                 self.open_len += u32::from(open);
+                self.in_flight_sum += in_flight;
             } else {
                 self.eligible.remove(place);
                 self.open_len -= u32::from(open);
+                self.in_flight_sum -= in_flight;
             }
         }
     }
@@ -156,7 +160,9 @@ impl Control {
         let chosen = self.facts.hosts[host.index()].is_offered()
             && !self.indexes.ejected(&self.facts.breakers, (host, None))
             && !self.indexes.ejected(&self.facts.breakers, (host, Some(model)));
-        let open = self.facts.loads[host.index()].has_room();
+        let load = self.facts.loads[host.index()];
+        let in_flight = if self.indexes.sums { u64::from(load.in_flight) } else { 0 };
+        let load = (load.has_room(), in_flight);
         let Indexes { models, lanes, demanding, names, .. } = &mut self.indexes;
         let index = &models[model.index()];
         let has = index.stored.contains(host);
@@ -169,7 +175,7 @@ impl Control {
                 _ => true,
             };
             let has = has && will_do;
-            lane.place(host, has, has && chosen, open);
+            lane.place(host, has, has && chosen, load);
         }
     }
 
@@ -201,7 +207,21 @@ impl Control {
             load.in_flight -= 1;
             load.outstanding_tokens -= u64::from(tokens);
         }
+        if self.indexes.sums {
+            self.count_request(host, begins);
+        }
         self.count_room(host, had_room);
+    }
+
+    fn count_request(&mut self, host: HostId, begins: bool) {
+        for stored in &self.facts.hosts[host.index()].observation.stored {
+            for lane in &self.indexes.models[stored.model.index()].lanes {
+                let lane = &mut self.indexes.lanes[lane.index()];
+                if lane.eligible_set.contains(host) {
+                    lane.in_flight_sum = lane.in_flight_sum.wrapping_add_signed(if begins { 1 } else { -1 });
+                }
+            }
+        }
     }
 
     /// Sets how many requests may be let out to a host, and with it whether it has room.

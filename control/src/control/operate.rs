@@ -15,7 +15,7 @@ use crate::facts::models::ModelFacts;
 use crate::ids::{Epoch, HostId, ModelId, TenantId};
 use crate::index::Implementation;
 use crate::policy::guard::GuardState;
-use crate::schedule::{self, SchedulerKind};
+use crate::schedule::{self, Scheduler, SchedulerKind};
 use crate::strategy::{Chosen, Parameters};
 use crate::units::Instant;
 
@@ -28,6 +28,7 @@ impl Control {
 
     pub(super) fn on_tenant_named(&mut self, tenant: TenantId, name: String) {
         assert_eq!(tenant.index(), self.facts.tenants.len(), "tenant ids rise without gaps");
+        self.scheduler.weigh(tenant, self.config.tenant_weight(&name));
         self.facts.tenants.push(name);
     }
 
@@ -139,7 +140,7 @@ impl Control {
             queued().for_each(|(_, entry)| self.scheduler.leave(&entry.arrive));
         }
         set_memory(&mut self.facts.schedulers, self.scheduler_kind, self.scheduler.memory());
-        self.scheduler = schedule::build(&chosen, memory_of(&self.facts.schedulers, chosen.kind));
+        self.scheduler = build_scheduler(&self.config, &self.facts);
         self.scheduler_kind = chosen.kind;
         if another {
             let queued = self.facts.ledger.iter().filter(|(_, entry)| entry.state == State::Queued);
@@ -154,8 +155,18 @@ impl Control {
     }
 }
 
+/// The scheduler in force, from what it kept, told what the known tenants weigh.
+pub(super) fn build_scheduler(config: &Config, facts: &Facts) -> Box<dyn Scheduler> {
+    let chosen = scheduler_in_force(config, facts);
+    let mut scheduler = schedule::build(&chosen, memory_of(&facts.schedulers, chosen.kind));
+    for (tenant, name) in facts.tenants.iter().enumerate() {
+        scheduler.weigh(TenantId(tenant as u32), config.tenant_weight(name));
+    }
+    scheduler
+}
+
 /// What a scheduler of this kind kept; nothing where none was in force.
-pub(super) fn memory_of(schedulers: &[(SchedulerKind, Vec<u64>)], kind: SchedulerKind) -> &[u64] {
+fn memory_of(schedulers: &[(SchedulerKind, Vec<u64>)], kind: SchedulerKind) -> &[u64] {
     schedulers.iter().find(|kept| kept.0 == kind).map_or(&[], |kept| &kept.1)
 }
 

@@ -6,6 +6,7 @@ use crate::config::{ControlFile, DispatchLimit};
 use crate::door::{Declaration, NoMeter, Observation, Output, StoredModel};
 use crate::ids::{HostId, ModelId, RequestId};
 use crate::request::{Arrive, Failure, Reject, Usage};
+use crate::schedule;
 use crate::units::{Bytes, Nanos};
 
 /// Control with hosts of `slots` each, all holding model 0, and a line for each output.

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::ModelId;
-use crate::request::Usage;
+use crate::request::{Failure, Usage};
 use crate::units::{Instant, Nanos};
 
 /// Time constant of the decay: Finagle's peak EWMA takes 10 s too.
@@ -17,8 +17,10 @@ const DECAY: Nanos = Nanos::from_secs(10);
 const WEIGHT_ONE: u64 = 1 << 10;
 /// What a load weighs: loads are rare, and the last one says most, since it left the file in the page cache.
 const WEIGHT_LOAD: u64 = WEIGHT_ONE / 2;
-/// All attempts of late were answered.
-const ANSWERED_ALL: u32 = 1 << 16;
+/// What a failed attempt weighs in a host's health: four in a row leave a third of it.
+const WEIGHT_FAILURE: u64 = WEIGHT_ONE / 4;
+/// Health never falls below this many thousandths, so that a host stays comparable.
+const HEALTH_PERMILLE_MIN: u64 = 50;
 /// A value weighs at least so much (a twentieth): answers that come together must count, too.
 const WEIGHT_MIN: u64 = WEIGHT_ONE / 20;
 
@@ -89,9 +91,9 @@ pub struct HostHistory {
     pub ttft: Mean,
     /// The same, with rises counted at once.
     pub ttft_peak: Mean,
+    /// Attempts that failed by the host's fault, in thousandths; none before the first.
+    failed: Mean,
     age: Age,
-    /// Share of the attempts of late that were answered, in parts of 2^16.
-    answered: Option<u32>,
     paces: Vec<(ModelId, Pace)>,
 }
 
@@ -101,9 +103,36 @@ impl HostHistory {
         let weight = self.age.weight(now);
         self.ttft.add(weight, ttft.0);
         self.ttft_peak.add_peak(weight, ttft.0);
+        if self.failed.get().is_some() {
+            self.failed.add(weight, 0);
+        }
         if cold {
             self.pace_mut(model).cold_ttft.add(WEIGHT_LOAD, ttft.0);
         }
+    }
+
+    /// An attempt ended without a full answer.
+    pub fn on_failed(&mut self, failure: Failure) {
+        let hosts_fault = match failure {
+            Failure::Unreachable
+            | Failure::OutOfMemory
+            | Failure::ServerError
+            | Failure::FirstByteTimeout
+            | Failure::IdleTimeout
+            | Failure::Broken => true,
+            Failure::Busy | Failure::ModelMissing | Failure::BadRequest => false,
+        };
+        if hosts_fault {
+            self.failed.0.get_or_insert(0);
+            self.failed.add(WEIGHT_FAILURE, 1_000);
+        }
+    }
+
+    /// The share of attempts of late that did not fail by the host's fault, in thousandths: 50 to 1,000.
+    #[must_use]
+    #[inline]
+    pub fn health_permille(&self) -> u64 {
+        1_000u64.saturating_sub(self.failed.get().unwrap_or(0)).max(HEALTH_PERMILLE_MIN)
     }
 
     /// An answer is complete.
@@ -118,20 +147,6 @@ impl HostHistory {
         if let Some(picos) = picos.checked_div(usage.prompt_tokens.into()).filter(|picos| *picos > 0) {
             pace.prompt_token_picos.add(weight, picos);
         }
-    }
-
-    /// An attempt was answered, or failed by the host's fault. Each counts a sixteenth, so that a host that comes back is
-    /// soon seen to.
-    #[inline]
-    pub fn on_ended(&mut self, answered: bool) {
-        let value = if answered { ANSWERED_ALL } else { 0 };
-        self.answered = Some(self.answered.map_or(value, |share| share - share / 16 + value / 16));
-    }
-
-    /// Share of the attempts of late that were answered, in thousandths; `None` before the first.
-    #[must_use]
-    pub fn answered_permille(&self) -> Option<u16> {
-        self.answered.map(|share| ((u64::from(share) * 1_000 + u64::from(ANSWERED_ALL) / 2) >> 16) as u16)
     }
 
     /// What is known of the models here, by id.
@@ -195,6 +210,24 @@ mod tests {
         assert_eq!(mean.get(), Some(u64::MAX));
         mean.add_peak(age.weight(Instant::MAX), 0);
         assert!(mean.get().is_some_and(|value| value < u64::MAX));
+    }
+
+    #[test]
+    fn health_falls_with_failures_of_the_host_and_comes_back() {
+        let mut history = HostHistory::default();
+        history.on_failed(Failure::Busy);
+        assert_eq!(history.health_permille(), 1_000, "a busy host is not sick");
+        let healths: Vec<u64> = (0..40)
+            .map(|_| {
+                history.on_failed(Failure::ServerError);
+                history.health_permille()
+            })
+            .collect();
+        assert_eq!((healths[0], healths[3], healths[39]), (750, 318, 50));
+        for second in 0..60 {
+            history.on_first_byte(at(second * 1_000), ModelId(0), Nanos::from_millis(9), false);
+        }
+        assert!(history.health_permille() > 950, "{}", history.health_permille());
     }
 
     #[test]

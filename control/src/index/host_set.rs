@@ -32,6 +32,20 @@ impl HostSet {
         })
     }
 
+    /// The first host from this id on that is in this set and in the other.
+    #[must_use]
+    pub fn next_common(&self, other: &HostSet, from: HostId) -> Option<HostId> {
+        let first = from.index() / 64;
+        let words = self.words.iter().zip(&other.words).enumerate().skip(first);
+        words
+            .map(|(at, (word, other))| {
+                let passed = if at == first { (1 << (from.index() % 64)) - 1 } else { 0 };
+                (at, word & other & !passed)
+            })
+            .find(|(_, word)| *word != 0)
+            .map(|(at, word)| HostId(at as u32 * 64 + word.trailing_zeros()))
+    }
+
     /// Adds a host, or takes it out; whether that changed anything.
     pub fn set(&mut self, host: HostId, member: bool) -> bool {
         if self.contains(host) == member {

@@ -55,6 +55,16 @@ impl Levels {
         }
     }
 
+    /// The first host of a set without requests, from this id on, and from 0 on where there is none.
+    #[must_use]
+    pub fn next_idle(&self, from: HostId, of: &HostSet) -> Option<HostId> {
+        if self.counts.first().is_none_or(|count| *count == 0) {
+            return None;
+        }
+        let idle = &self.sets[0];
+        idle.next_common(of, from).or_else(|| idle.next_common(of, HostId(0)))
+    }
+
     /// The host with the fewest requests that is in all of these sets; the lowest id of several.
     #[must_use]
     pub fn fewest(&self, of: &[&HostSet]) -> Option<HostId> {
@@ -113,6 +123,9 @@ mod tests {
                     let walked = hosts.into_iter().min().map(|(_, host)| HostId(host));
                     prop_assert_eq!(levels.fewest(&of), walked);
                 }
+                let idle = |host: &u32| sets[0].contains(HostId(*host)) && plain[*host as usize] == Some(0);
+                let walked = (host..150).chain(0..host).find(idle).map(HostId);
+                prop_assert_eq!(levels.next_idle(HostId(host), &sets[0]), walked);
             }
         }
     }

@@ -324,16 +324,9 @@ mod tests {
     fn a_session_stays_in_its_arm_and_single_requests_stand_for_themselves() {
         let arrive = |request, session: Option<u64>| Arrive {
             request: crate::ids::RequestId(request),
-            model: crate::ids::ModelId(0),
             tenant: crate::ids::TenantId(5),
             session: session.map(crate::ids::SessionId),
-            kind: crate::request::Kind::Completion,
-            priority: 0,
-            deadline: None,
-            prompt_bytes: crate::units::Bytes(1),
-            num_predict: None,
-            options: crate::request::HostOptions::default(),
-            prefix: [].into(),
+            ..Arrive::default()
         };
         let file = FlagFile { salt: 1, share_permille: 500, ..FlagFile::default() };
         let assignment = file.check("new").expect("valid");

@@ -2,7 +2,7 @@
 //! no order meets more deadlines, as long as all can be met.
 
 use super::{Group, Queued, Scheduler};
-use crate::strategy::Strategy;
+use crate::strategy::{Requires, Strategy};
 use crate::units::Instant;
 
 /// What it says of itself.
@@ -12,6 +12,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "Jackson 1955; Liu and Layland 1973",
     cost: "O(log q)",
     needs: "deadlines of requests",
+    requires: Requires::Nothing,
     parameters: &[],
 };
 

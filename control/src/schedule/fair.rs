@@ -1,7 +1,8 @@
-//! What fair schedulers know of tenants: who waits, and a number for each.
+//! What fair schedulers know of tenants: who waits, what each weighs, and a number for each.
 
 use alloc::vec::Vec;
 
+use super::WEIGHT_NORMAL;
 use crate::ids::TenantId;
 
 /// By tenant: requests in the queue, and a number that the scheduler gives a meaning to.
@@ -10,16 +11,25 @@ pub(super) struct Tenants {
     tenants: Vec<Tenant>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Tenant {
     pub(super) queued: u64,
     pub(super) value: i64,
+    /// Not part of the memory: the config says it again.
+    pub(super) weight: i64,
+}
+
+impl Default for Tenant {
+    fn default() -> Self {
+        Self { queued: 0, value: 0, weight: WEIGHT_NORMAL.into() }
+    }
 }
 
 impl Tenants {
     pub(super) fn restore(memory: &[u64]) -> Self {
         let pairs = memory.chunks_exact(2);
-        Self { tenants: pairs.map(|pair| Tenant { queued: pair[0], value: pair[1] as i64 }).collect() }
+        let tenant = |pair: &[u64]| Tenant { queued: pair[0], value: pair[1] as i64, ..Tenant::default() };
+        Self { tenants: pairs.map(tenant).collect() }
     }
 
     pub(super) fn memory(&self) -> impl Iterator<Item = u64> + '_ {

@@ -1,7 +1,7 @@
 //! First in, first out: the queue in order of arrival. What Ollama itself does, and the base of comparison.
 
 use super::{Group, Queued, Scheduler};
-use crate::strategy::Strategy;
+use crate::strategy::{Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
@@ -10,6 +10,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "Erlang 1909; Ollama server/sched.go",
     cost: "O(log q)",
     needs: "nothing",
+    requires: Requires::Nothing,
     parameters: &[],
 };
 

@@ -3,7 +3,7 @@
 //! short one with the same deadline. A request without a deadline is due an objective after its arrival.
 
 use super::{Group, Queued, Scheduler};
-use crate::strategy::{Parameter, Parameters, Strategy};
+use crate::strategy::{Parameter, Parameters, Requires, Strategy};
 use crate::units::Nanos;
 
 /// What it says of itself.
@@ -13,6 +13,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "Mok 1983 (least laxity), not preempting",
     cost: "O(log q)",
     needs: "deadlines of requests, lengths of earlier answers",
+    requires: Requires::Nothing,
     parameters: &[
         Parameter {
             name: "objective_millis",

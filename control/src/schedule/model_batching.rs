@@ -2,7 +2,7 @@
 //! left for it, or another has waited for too long.
 
 use super::{Group, Head, Queued, Scheduler, least};
-use crate::strategy::{Parameter, Parameters, Strategy};
+use crate::strategy::{Parameter, Parameters, Requires, Strategy};
 use crate::units::Nanos;
 
 /// What it says of itself.
@@ -12,6 +12,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "Clockwork (Gujarati et al. 2020), loads as planned actions; the limit is our own",
     cost: "O(m n)",
     needs: "models loaded on each host",
+    requires: Requires::Nothing,
     parameters: &[Parameter {
         name: "starvation_millis",
         summary: "a request that has waited longer goes first, loaded or not",

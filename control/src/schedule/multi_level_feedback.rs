@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::{Group, Queued, Scheduler, Work};
 use crate::draw::mix;
 use crate::request::Arrive;
-use crate::strategy::{Parameter, Parameters, Strategy};
+use crate::strategy::{Parameter, Parameters, Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
@@ -16,6 +16,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "Corbató et al. 1962; FastServe (Wu et al. 2023), by session, not preempting",
     cost: "O(log q)",
     needs: "sessions or tenants, tokens of earlier answers",
+    requires: Requires::Nothing,
     parameters: &[
         Parameter {
             name: "quantum_tokens",

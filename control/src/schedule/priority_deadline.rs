@@ -2,7 +2,7 @@
 //! Static priorities with earliest deadline first inside a class (Liu and Layland 1973).
 
 use super::{Group, Queued, Scheduler};
-use crate::strategy::Strategy;
+use crate::strategy::{Requires, Strategy};
 use crate::units::Instant;
 
 /// What it says of itself.
@@ -12,6 +12,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "Liu and Layland 1973 (earliest deadline first)",
     cost: "O(log q)",
     needs: "priorities and deadlines of requests",
+    requires: Requires::Nothing,
     parameters: &[],
 };
 

@@ -1,35 +1,40 @@
 //! Tenants in turn, each for a quantum of tokens (deficit round robin): what a turn leaves over is kept for the next while
-//! the tenant waits, so that long requests cost their owner turns, not others.
+//! the tenant waits, so that long requests cost their owner turns, not others. A tenant's weight scales its quantum.
 
 use alloc::vec::Vec;
 
 use super::fair::Tenants;
-use super::{Group, Head, Queued, Scheduler, Work, group_of};
+use super::{Group, Head, Queued, Scheduler, WEIGHT_NORMAL, Work, group_of};
 use crate::ids::TenantId;
 use crate::request::Arrive;
-use crate::strategy::{Parameter, Parameters, Strategy};
+use crate::strategy::{Parameter, Parameters, Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
     name: "deficit-round-robin",
-    summary: "tenants in turn, each for a quantum of tokens",
+    summary: "tenants in turn, each for a quantum of tokens, by weights",
     source: "Shreedhar, Varghese 1995",
     cost: "O(log q + tenants)",
-    needs: "tenants, tokens of earlier answers",
+    needs: "tenants and their weights, tokens of earlier answers",
+    requires: Requires::Nothing,
     parameters: &[Parameter {
         name: "quantum_tokens",
-        summary: "tokens that a turn adds",
+        summary: "tokens that a turn adds, at a weight of 100",
         default: 2_000,
         least: 1,
         most: 1_000_000_000,
     }],
 };
 
+/// Deficits are counted in parts of a token, as fine as weights, so that no quantum is rounded.
+const TOKEN: i64 = WEIGHT_NORMAL as i64;
+
 /// Turns and deficits.
 #[derive(Debug)]
 pub(super) struct DeficitRoundRobin {
     quantum: i64,
-    /// By tenant: tokens that it may still send in this turn; below zero where answers were longer than expected.
+    /// By tenant: what it may still send in this turn, in parts of a token; below zero where answers were longer than
+    /// expected.
     tenants: Tenants,
     /// Whose turn it is.
     turn: u32,
@@ -43,8 +48,10 @@ impl DeficitRoundRobin {
 
     /// Turns that a tenant must wait until it can send `tokens`.
     fn turns(&self, head: &Head) -> i64 {
-        let missing = i64::from(head.tokens) - self.tenants.get(head.group.0).value;
-        if missing <= 0 { 0 } else { (missing + self.quantum - 1) / self.quantum }
+        let tenant = self.tenants.get(head.group.0);
+        let (missing, quantum) =
+            (i64::from(head.tokens) * TOKEN - tenant.value, self.quantum * tenant.weight);
+        if missing <= 0 { 0 } else { (missing + quantum - 1) / quantum }
     }
 }
 
@@ -74,7 +81,8 @@ impl Scheduler for DeficitRoundRobin {
             .expect("a scheduler is asked only where a request can go");
         for (at, first) in firsts.iter().enumerate() {
             let turns = if at <= place { most } else { most - 1 };
-            self.tenants.of(TenantId(heads[*first].group.0)).value += turns * self.quantum;
+            let tenant = self.tenants.of(TenantId(heads[*first].group.0));
+            tenant.value += turns * self.quantum * tenant.weight;
         }
         self.turn = heads[firsts[place]].group.0;
         firsts[place]
@@ -82,6 +90,10 @@ impl Scheduler for DeficitRoundRobin {
 
     fn asks_for_work(&self) -> bool {
         true
+    }
+
+    fn weigh(&mut self, tenant: TenantId, weight: u32) {
+        self.tenants.of(tenant).weight = weight.into();
     }
 
     fn enter(&mut self, arrive: &Arrive) {
@@ -100,7 +112,7 @@ impl Scheduler for DeficitRoundRobin {
     fn charge(&mut self, arrive: &Arrive, work: Work) {
         let tenant = self.tenants.of(arrive.tenant);
         if tenant.queued > 0 {
-            tenant.value -= i64::from(work.prompt) + i64::from(work.output);
+            tenant.value -= (i64::from(work.prompt) + i64::from(work.output)) * TOKEN;
         }
     }
 
@@ -109,7 +121,7 @@ impl Scheduler for DeficitRoundRobin {
             - i64::from(charged.prompt);
         let tenant = self.tenants.of(arrive.tenant);
         if tenant.queued > 0 {
-            tenant.value -= more;
+            tenant.value -= more * TOKEN;
         }
     }
 

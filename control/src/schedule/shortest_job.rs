@@ -1,8 +1,8 @@
 //! The shortest expected job first: least mean wait where sizes are known (Schrage 1968). The size is a guess: the
 //! median of the model's answers to the tenant under the user's cap, and the prompt's tokens from its bytes.
 
-use super::{Group, Queued, Scheduler};
-use crate::strategy::Strategy;
+use super::{Group, Queued, Scheduler, Work};
+use crate::strategy::{Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
@@ -11,6 +11,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
     source: "Schrage 1968 (shortest processing time), with estimates",
     cost: "O(log q)",
     needs: "lengths of earlier answers, sizes of prompts",
+    requires: Requires::Nothing,
     parameters: &[],
 };
 
@@ -26,9 +27,13 @@ impl Scheduler for ShortestJob {
     fn place(&self, queued: Queued<'_>) -> (Group, u128) {
         let prompt = queued.model.expected_prompt_tokens(queued.arrive.prompt_bytes);
         let output = queued.predictor.expected_output_tokens(queued.arrive).p50;
-        let tokens = u64::from(prompt) + u64::from(output) * PROMPT_TOKENS_PER_OUTPUT_TOKEN;
-        (Group::default(), tokens.into())
+        (Group::default(), rank(Work { prompt, output }))
     }
+}
+
+/// Work in prompt tokens.
+pub(super) fn rank(work: Work) -> u128 {
+    (u64::from(work.prompt) + u64::from(work.output) * PROMPT_TOKENS_PER_OUTPUT_TOKEN).into()
 }
 
 #[cfg(test)]

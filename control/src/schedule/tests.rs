@@ -1,3 +1,4 @@
+use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -35,6 +36,9 @@ impl Line {
         let mut line = Self { control, now: Instant::ZERO, arrived: 0, running: None };
         for model in 0..2 {
             line.feed(Input::ModelNamed { model: ModelId(model), name: "m".into() });
+        }
+        for tenant in 0..2 {
+            line.feed(Input::TenantNamed { tenant: TenantId(tenant), name: format!("t{tenant}") });
         }
         let declaration = Declaration { slots: 1, ..Declaration::default() };
         line.feed(Input::HostDeclared { host: HostId(0), declaration });
@@ -184,9 +188,45 @@ fn a_change_to_a_fair_order_counts_who_is_queued() {
     }
 }
 
-/// Served tokens of two tenants, of which one sends ten times as much; the greatest difference while both wait.
-fn unfairness(scheduler: &str, jobs: &[(u32, u32)], weights: (u64, u64)) -> u64 {
-    let mut line = Line::new(scheduler.into());
+#[test]
+fn the_oracle_knows_the_length_of_each_answer() {
+    let mut line = Line::new("oracle-shortest-job".into());
+    for hint_output_tokens in [None, Some(300), None, Some(20)] {
+        line.arrive(Arrive { hint_output_tokens, ..tenant(0) });
+    }
+    assert_eq!(line.drain(), [0, 3, 2, 1], "without a hint it is expected to be 211 tokens long");
+}
+
+#[test]
+fn weights_hold_from_the_change_that_brings_them_and_after_a_restart() {
+    // A turn at the normal weight is one request.
+    let turns = StrategyFile {
+        name: "deficit-round-robin".into(),
+        parameters: [("quantum_tokens".into(), 221)].into(),
+    };
+    for scheduler in [StrategyFile::from("token-counter"), turns] {
+        let mut line = Line::new(scheduler.clone());
+        for request in 0..80 {
+            line.arrive(tenant(request % 2));
+        }
+        let file = ControlFile {
+            scheduler: scheduler.clone(),
+            tenant_weights: [("t1".into(), 900)].into(),
+            ..ControlFile::default()
+        };
+        line.feed(Input::Policy(Box::new(file.check().unwrap())));
+        line.control = Control::restore(line.control.snapshot());
+        let ours = (0..40).filter_map(|_| line.finish(10, 211)).filter(|request| request.0 % 2 == 1).count();
+        assert!((33..=38).contains(&ours), "{scheduler}: tenant 1 had {ours} of 40, not nine of ten");
+    }
+}
+
+/// Served tokens of two tenants for their weights, of which one sends ten times as much; the greatest difference while both
+/// wait, at a weight of 100.
+fn unfairness(scheduler: &str, jobs: &[(u32, u32)], weights: (u64, u64), tenants: [u32; 2]) -> u64 {
+    let tenant_weights = [("t0".into(), tenants[0]), ("t1".into(), tenants[1])].into();
+    let mut line =
+        Line::with(&ControlFile { scheduler: scheduler.into(), tenant_weights, ..ControlFile::default() });
     let mut sizes: Vec<(usize, u32, u32)> = Vec::new();
     let mut queued = [0i64; 2];
     for (at, &(prompt, output)) in jobs.iter().enumerate() {
@@ -204,7 +244,8 @@ fn unfairness(scheduler: &str, jobs: &[(u32, u32)], weights: (u64, u64)) -> u64 
         served[who] += u64::from(prompt) * weights.0 + u64::from(output) * weights.1;
         line.finish(prompt, output);
         if queued.iter().all(|queued| *queued > 0) {
-            most = most.max(served[0].abs_diff(served[1]));
+            let [ours, theirs] = [0, 1].map(|who| served[who] * 100 / u64::from(tenants[who]));
+            most = most.max(ours.abs_diff(theirs));
         }
     }
     most
@@ -223,16 +264,30 @@ proptest! {
         // Sheng et al. 2024, theorem 4.2: twice the largest of a request's weighted parts; expectations that are off
         // add the work of one request.
         let job = u64::from(PROMPT_MAX) + 2 * u64::from(OUTPUT_MAX);
-        prop_assert!(unfairness("token-counter", &jobs, (1, 2)) <= 3 * job);
+        prop_assert!(unfairness("token-counter", &jobs, (1, 2), [100, 100]) <= 3 * job);
         // A quantum and a request, and once more that request where it was expected shorter.
         let job = u64::from(PROMPT_MAX + OUTPUT_MAX);
-        prop_assert!(unfairness("deficit-round-robin", &jobs, (1, 1)) <= 2_000 + 2 * job);
+        prop_assert!(unfairness("deficit-round-robin", &jobs, (1, 1), [100, 100]) <= 2_000 + 2 * job);
+    }
+
+    #[test]
+    fn backlogged_tenants_are_served_by_their_weights(
+        jobs in prop::collection::vec((1..=PROMPT_MAX, 1..=OUTPUT_MAX), 60..300),
+        tenants in [25u32..=400, 25..=400],
+    ) {
+        // The same bounds, in which a request counts as much more as the lighter tenant weighs less.
+        let lighter = u64::from(*tenants.iter().min().expect("two"));
+        let job = (u64::from(PROMPT_MAX) + 2 * u64::from(OUTPUT_MAX)) * 100 / lighter;
+        prop_assert!(unfairness("token-counter", &jobs, (1, 2), tenants) <= 3 * job + 2);
+        let job = u64::from(PROMPT_MAX + OUTPUT_MAX) * 100 / lighter;
+        prop_assert!(unfairness("deficit-round-robin", &jobs, (1, 1), tenants) <= 2_000 + 2 * job + 2);
     }
 }
 
 #[test]
 fn order_of_arrival_is_not_fair() {
     let jobs = vec![(500, 100); 660];
-    assert!(unfairness("fifo", &jobs, (1, 1)) > 200_000, "{}", unfairness("fifo", &jobs, (1, 1)));
-    assert!(unfairness("token-counter", &jobs, (1, 1)) < 3 * 700);
+    let unfair = unfairness("fifo", &jobs, (1, 1), [100, 100]);
+    assert!(unfair > 200_000, "{unfair}");
+    assert!(unfairness("token-counter", &jobs, (1, 1), [100, 100]) < 3 * 700);
 }

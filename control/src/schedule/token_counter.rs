@@ -1,4 +1,4 @@
-//! The tenant that was served least goes next, counted in weighted tokens (virtual token counter). Who comes back after
+//! The tenant that was served least for its weight goes next, counted in weighted tokens (virtual token counter). Who comes back after
 //! a pause is lifted to the least of those that wait, so that nobody saves up service.
 //!
 //! The answer's tokens are charged by expectation when a request goes out, and set right when it ends.
@@ -7,16 +7,18 @@ use alloc::vec::Vec;
 
 use super::fair::Tenants;
 use super::{Group, Head, Queued, Scheduler, Work, group_of};
+use crate::ids::TenantId;
 use crate::request::Arrive;
-use crate::strategy::{Parameter, Parameters, Strategy};
+use crate::strategy::{Parameter, Parameters, Requires, Strategy};
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
     name: "token-counter",
-    summary: "the tenant that was served the fewest weighted tokens first",
-    source: "Sheng et al. 2024 (Fairness in serving large language models), VTC with prediction",
+    summary: "the tenant that was served the fewest weighted tokens for its weight first",
+    source: "Sheng et al. 2024 (Fairness in serving large language models), weighted VTC with prediction",
     cost: "O(log q + tenants)",
-    needs: "tenants, tokens of earlier answers",
+    needs: "tenants and their weights, tokens of earlier answers",
+    requires: Requires::Nothing,
     parameters: &[
         Parameter {
             name: "prompt_weight",
@@ -34,6 +36,10 @@ pub(super) const STRATEGY: Strategy = Strategy {
         },
     ],
 };
+
+/// What a unit of cost adds to the counter at a weight of 1; a hundredth of it at the normal weight. The greatest weight
+/// divides it, so nobody's work rounds to nothing.
+const UNIT: i64 = 10_000;
 
 /// Counters of tenants.
 #[derive(Debug)]
@@ -74,6 +80,10 @@ impl Scheduler for TokenCounter {
             .expect("a scheduler is asked only where a request can go")
     }
 
+    fn weigh(&mut self, tenant: TenantId, weight: u32) {
+        self.tenants.of(tenant).weight = weight.into();
+    }
+
     fn enter(&mut self, arrive: &Arrive) {
         let least = self.tenants.waiting().map(|tenant| tenant.value).min().unwrap_or(self.left_at);
         let tenant = self.tenants.of(arrive.tenant);
@@ -92,13 +102,15 @@ impl Scheduler for TokenCounter {
     }
 
     fn charge(&mut self, arrive: &Arrive, work: Work) {
-        let cost = self.cost(work);
-        self.tenants.of(arrive.tenant).value += cost;
+        self.settle(arrive, Work::default(), work);
     }
 
     fn settle(&mut self, arrive: &Arrive, charged: Work, took: Work) {
-        let difference = self.cost(took) - self.cost(charged);
-        self.tenants.of(arrive.tenant).value += difference;
+        let (took, charged) = (self.cost(took), self.cost(charged));
+        let tenant = self.tenants.of(arrive.tenant);
+        // Each part is rounded by itself, so that what was charged is what is given back.
+        let difference = took * UNIT / tenant.weight - charged * UNIT / tenant.weight;
+        tenant.value = tenant.value.saturating_add(difference);
     }
 
     fn memory(&self) -> Vec<u64> {

@@ -154,10 +154,21 @@ mod tests {
     use alloc::vec;
 
     use super::*;
-    use crate::strategy::Strategy;
+    use crate::strategy::{Requires, Strategy};
 
     const ALL: &[Line<u8>] = &[
-        (1, Strategy { name: "plain", summary: "", source: "", cost: "", needs: "", parameters: &[] }),
+        (
+            1,
+            Strategy {
+                name: "plain",
+                summary: "",
+                source: "",
+                cost: "",
+                needs: "",
+                requires: Requires::Nothing,
+                parameters: &[],
+            },
+        ),
         (
             2,
             Strategy {
@@ -166,6 +177,7 @@ mod tests {
                 source: "",
                 cost: "",
                 needs: "",
+                requires: Requires::Nothing,
                 parameters: &[
                     Parameter { name: "probes", summary: "", default: 3, least: 2, most: 16 },
                     Parameter { name: "decay_millis", summary: "", default: 10, least: 1, most: 99 },

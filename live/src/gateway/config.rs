@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use control::config::{Config, ControlFile};
 use control::door::Declaration;
-use control::strategy::edits;
+use control::strategy::{Requires, edits};
 use control::units::Bytes;
 use hyper::Uri;
 use serde::Deserialize;
@@ -256,6 +256,7 @@ impl ServeConfig {
             .control
             .check()
             .map_err(|error| source.wrong(source.control_key(&error.key), error.to_string()))?;
+        check_strategies(&source, &control)?;
         let serve_at = file.serve.span().start;
         let serve = file.serve.into_inner();
         let listen = *serve.listen.get_ref();
@@ -307,6 +308,26 @@ impl ServeConfig {
             control,
         })
     }
+}
+
+/// Refuses strategies that decide by what no gateway has.
+fn check_strategies(source: &Source<'_>, control: &Config) -> Result<(), ServeConfigError> {
+    for (requires, why) in [
+        (
+            Requires::Metrics,
+            "a strategy that requires no metrics: the gateway has no source of them, and Ollama tells none",
+        ),
+        (
+            Requires::Oracle,
+            "a strategy that requires no oracle: only the simulator knows an answer's length before it is given",
+        ),
+    ] {
+        if let Some((key, name)) = control.strategy_that(requires) {
+            let message = format!("control.{key}: found {name:?}, expected {why}");
+            return Err(source.wrong(source.control_key(key), message));
+        }
+    }
+    Ok(())
 }
 
 fn check_host(

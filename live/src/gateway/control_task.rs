@@ -208,8 +208,9 @@ impl ControlTask {
             deadline: None,
             prompt_bytes: arrival.prompt_bytes,
             num_predict: arrival.num_predict,
-            options: arrival.options,
+            options: HostOptions::boxed(arrival.options),
             prefix: arrival.prefix,
+            hint_output_tokens: None,
         }));
     }
 

@@ -175,6 +175,9 @@ fn rejected(reason: Reject, model: &str) -> Response<Body> {
         Reject::QueueFull => busy(wire::BUSY),
         Reject::NoHostHasModel => reply::error(StatusCode::NOT_FOUND, &wire::model_missing(model)),
         Reject::QueueTimeout => busy("server busy, please try again.  waited too long for a host"),
+        Reject::DemandsUnmet => {
+            reply::error(StatusCode::SERVICE_UNAVAILABLE, "no host meets what is demanded for this request")
+        }
         Reject::DeadlinePassed => reply::error(StatusCode::GATEWAY_TIMEOUT, "the deadline has passed"),
     }
 }

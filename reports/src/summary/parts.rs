@@ -92,6 +92,8 @@ pub struct Rejected {
     pub no_host_has_model: u64,
     pub queue_timeout: u64,
     pub deadline_passed: u64,
+    /// Hosts have the model, but none meets what rules demand.
+    pub demands_unmet: u64,
 }
 
 /// Failed requests by what the last attempt failed with.
@@ -158,14 +160,20 @@ impl TierShares {
 
 impl Rejected {
     pub(super) fn of(counts: &Counts) -> Self {
-        let [queue_full, no_host_has_model, queue_timeout, deadline_passed] = counts.rejected;
-        Self { queue_full, no_host_has_model, queue_timeout, deadline_passed }
+        let [queue_full, no_host_has_model, queue_timeout, deadline_passed, demands_unmet] = counts.rejected;
+        Self { queue_full, no_host_has_model, queue_timeout, deadline_passed, demands_unmet }
     }
 
     /// Each reason with its count.
     #[must_use]
     pub fn rows(&self) -> Vec<(&'static str, u64)> {
-        let counts = [self.queue_full, self.no_host_has_model, self.queue_timeout, self.deadline_passed];
+        let counts = [
+            self.queue_full,
+            self.no_host_has_model,
+            self.queue_timeout,
+            self.deadline_passed,
+            self.demands_unmet,
+        ];
         REJECTS.iter().zip(counts).map(|((_, name), count)| (*name, count)).collect()
     }
 }

@@ -53,6 +53,9 @@ impl Digest {
                 for hash in &arrive.prefix {
                     self.words([1, *hash, 0]);
                 }
+                if let Some(hint) = arrive.hint_output_tokens {
+                    self.words([2, hint.into(), 0]);
+                }
                 (1, arrive.request.0, arrive.prompt_bytes.0 << 8 | u64::from(arrive.priority as u8))
             }
             Input::FirstByte { request, attempt } => (2, request.0, u64::from(*attempt)),

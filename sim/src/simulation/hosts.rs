@@ -1,6 +1,8 @@
 //! The hosts of a run, when each wants to go on, and when control sees that one has changed.
 
-use control::door::Observation;
+mod meter;
+
+use control::door::{Observation, Utilisation};
 use control::ids::HostId;
 use control::units::{Instant, Nanos};
 use control::{draw, observe};
@@ -12,6 +14,7 @@ use super::run::ahead;
 use super::run::kind;
 use crate::config::Fleet;
 use crate::engine::Tournament;
+use meter::Meter;
 
 /// All hosts.
 #[derive(Debug)]
@@ -32,6 +35,19 @@ struct Place {
     told: Option<Observation>,
     poll_pending: bool,
     poll_phase: Nanos,
+    /// Where the host has a source of metrics.
+    meter: Option<Box<Meter>>,
+}
+
+/// What a poll found.
+#[derive(Debug, Default)]
+pub(super) struct Polled {
+    /// What the host says of itself, where that is news.
+    pub(super) observation: Option<Observation>,
+    /// What its source of metrics says, where that is news.
+    pub(super) utilisation: Option<Utilisation>,
+    /// When the host must be polled again though nothing need happen to it: its metrics change by themselves.
+    pub(super) again: Option<Instant>,
 }
 
 /// Packs a time and a kind into one key: least first. Times reach 2^60 ns, 36 years.
@@ -62,13 +78,23 @@ fn kind_phase(kind: u8) -> Phase {
     }
 }
 
+impl Place {
+    /// The first time from `from` on that falls on the host's beat.
+    fn beat(&self, from: u64, period: Nanos) -> Instant {
+        let beats = from.saturating_sub(self.poll_phase.0).div_ceil(period.0);
+        Instant(self.poll_phase.0 + beats * period.0)
+    }
+}
+
 impl Hosts {
     pub(super) fn new(fleet: &Fleet, seed: u64) -> Self {
         let hosts = fleet.hosts.iter().enumerate().map(|(index, host)| {
             let mut draw = draw::Draw::new(seed, draw::Component::Poll, index as u64, 0);
             let poll_phase = Nanos(draw.bits() % fleet.poll_period.0);
+            let declaration = &host.declaration;
             let host = Host::new(std::sync::Arc::clone(&host.spec));
-            Place { seen: host.revision(), host, told: None, poll_pending: false, poll_phase }
+            let meter = declaration.metrics.then(Box::default);
+            Place { seen: host.revision(), host, told: None, poll_pending: false, poll_phase, meter }
         });
         let hosts: Vec<Place> = hosts.collect();
         Self { next: Tournament::new(hosts.len()), hosts, poll_period: fleet.poll_period }
@@ -119,31 +145,44 @@ impl Hosts {
         self.next.set(index, key);
     }
 
-    /// When the host must be polled because its state has changed since control was told; `None` where it has not, or
-    /// a poll is pending. The poll after this is the first in time at or after `now` that falls on the host's beat.
+    /// When the host must be polled because its state has changed since control was told, or its metrics will have;
+    /// `None` where neither is so, or a poll is pending. The poll after this is the first in time at or after `now` that
+    /// falls on the host's beat.
     #[inline]
     pub(super) fn poll_wanted(&mut self, now: Instant, host: HostId) -> Option<Instant> {
         let place = &mut self.hosts[host.index()];
-        if place.poll_pending || place.host.revision() == place.seen {
+        let changed = place.host.revision() != place.seen;
+        let measured = place.meter.is_some() && place.host.is_computing();
+        if place.poll_pending || !(changed || measured) {
             return None;
         }
         place.poll_pending = true;
-        let (period, phase) = (self.poll_period.0, place.poll_phase.0);
-        let beats = now.0.saturating_sub(phase).div_ceil(period);
-        Some(Instant(phase + beats * period))
+        // A poll at this very time may just have been: what it measured needs time to change.
+        let from = if changed { now.0 } else { now.0 + 1 };
+        Some(place.beat(from, self.poll_period))
     }
 
     /// What a poll finds, where that is news.
-    pub(super) fn poll(&mut self, host: HostId) -> Option<Observation> {
+    pub(super) fn poll(&mut self, now: Instant, host: HostId) -> Polled {
+        let period = self.poll_period;
         let place = &mut self.hosts[host.index()];
         place.poll_pending = false;
         place.seen = place.host.revision();
+        let mut polled = Polled::default();
         let observation = place.host.observe();
-        if !observe::is_news(place.told.as_ref(), &observation) {
-            return None;
+        if observe::is_news(place.told.as_ref(), &observation) {
+            place.told = Some(observation.clone());
+            polled.observation = Some(observation);
         }
-        place.told = Some(observation.clone());
-        Some(observation)
+        if let Some(meter) = &mut place.meter {
+            polled.utilisation = meter.read(now, &place.host, period);
+            // While it computes, and once after, so that control hears that it is idle.
+            if place.host.is_computing() || meter.is_busy() {
+                place.poll_pending = true;
+                polled.again = Some(place.beat(now.0 + 1, period));
+            }
+        }
+        polled
     }
 
     /// Checks what must hold of a host at any time.

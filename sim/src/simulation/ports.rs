@@ -14,8 +14,9 @@ use super::flights;
 /// Bytes of a token: 4 on average (English text), from 3.5 to 4.5 by request.
 const BYTES_PER_TOKEN_X64: u64 = 4 * 64;
 
-/// The request as a gateway sees it: bytes for tokens, keyed hashes for blocks, no answer length.
-pub(super) fn arrive(seed: u64, request: RequestId, job: &Job) -> Arrive {
+/// The request as a gateway sees it: bytes for tokens, keyed hashes for blocks, no answer length, but where an `oracle` is
+/// asked for.
+pub(super) fn arrive(seed: u64, request: RequestId, job: &Job, oracle: bool) -> Arrive {
     let mut draw = Draw::new(seed, Component::PromptBytes, job.id, 0);
     let per_token_x64 = BYTES_PER_TOKEN_X64 - 32 + u64::from(draw.below(65));
     let mut chained = 0;
@@ -33,8 +34,9 @@ pub(super) fn arrive(seed: u64, request: RequestId, job: &Job) -> Arrive {
         deadline: job.deadline,
         prompt_bytes: Bytes((u64::from(job.prompt_tokens) * per_token_x64 / 64).max(1)),
         num_predict: job.num_predict,
-        options: job.options,
+        options: HostOptions::boxed(job.options),
         prefix: prefix.collect(),
+        hint_output_tokens: oracle.then(|| job.output_tokens.min(job.num_predict.unwrap_or(u32::MAX))),
     }
 }
 

@@ -6,9 +6,10 @@ mod step;
 use std::collections::VecDeque;
 
 use control::Control;
-use control::door::{Action, ActionOutcome, Input, Observation, Outputs};
+use control::door::{Action, ActionOutcome, Input, Observation, Outputs, Utilisation};
 use control::ids::{ActionId, ArmId, HostId, ModelId, RequestId, TenantId};
 use control::request::{Failure, Outcome, Usage};
+use control::strategy::Requires;
 use control::units::Instant;
 use sim_host::api::{HostEvent, Message};
 use traces::record::Sample;
@@ -57,6 +58,8 @@ pub struct Simulation<'a, S: Sink> {
     control: Control,
     source: &'a mut dyn Source,
     feedback: bool,
+    /// Whether a strategy asks for what only a simulator knows.
+    oracle: bool,
     sink: &'a mut S,
     logging: bool,
     steps_logged: u64,
@@ -95,6 +98,7 @@ enum ToControl {
     Failed(RequestId, u8, Failure),
     Observed(HostId, Box<Observation>),
     Acted(ActionId, ActionOutcome),
+    Measured(HostId, Utilisation),
 }
 
 impl<'a, S: Sink> Simulation<'a, S> {
@@ -104,6 +108,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             seed: setup.seed,
             control: Control::new(setup.control.clone()),
             feedback: source.wants_feedback(),
+            oracle: setup.control.strategy_that(Requires::Oracle).is_some(),
             source,
             logging: sink.wants_log(),
             steps_logged: 0,
@@ -224,8 +229,12 @@ impl<'a, S: Sink> Simulation<'a, S> {
             let host = HostId(index as u32);
             let declaration = self.setup.fleet.hosts[index].declaration.clone();
             self.step(Input::HostDeclared { host, declaration })?;
-            if let Some(observation) = self.hosts.poll(host) {
+            let polled = self.hosts.poll(self.now, host);
+            if let Some(observation) = polled.observation {
                 self.step(Input::Observed { host, observation })?;
+            }
+            if let Some(utilisation) = polled.utilisation {
+                self.step(Input::Measured { host, utilisation })?;
             }
         }
         Ok(())
@@ -235,7 +244,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
         let Some(job) = self.source.take()? else { return Ok(()) };
         let request = RequestId(self.arrived);
         self.arrived += 1;
-        let arrive = ports::arrive(self.seed, request, &job);
+        let arrive = ports::arrive(self.seed, request, &job, self.oracle);
         let patience = job.patience.map(|patience| {
             let order =
                 Order { at: job.arrival.saturating_add(patience), kind: 1, entity: request.0, count: 0 };
@@ -279,10 +288,14 @@ impl<'a, S: Sink> Simulation<'a, S> {
         self.send_host_events();
         if let Some(at) = self.hosts.poll_wanted(self.now, host) {
             self.hosts.check(host).map_err(|what| self.broken(what))?;
-            let order = Order { at, kind: 2, entity: host.0.into(), count: 0 };
-            self.timers.push(order, Timer::Poll(host));
+            self.poll_at(at, host);
         }
         Ok(())
+    }
+
+    fn poll_at(&mut self, at: Instant, host: HostId) {
+        let order = Order { at, kind: 2, entity: host.0.into(), count: 0 };
+        self.timers.push(order, Timer::Poll(host));
     }
 
     /// What hosts let their clients see goes back to control.
@@ -347,6 +360,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             ToControl::Observed(host, observation) => {
                 self.step(Input::Observed { host, observation: *observation })
             }
+            ToControl::Measured(host, utilisation) => self.step(Input::Measured { host, utilisation }),
         }
     }
 
@@ -380,8 +394,15 @@ impl<'a, S: Sink> Simulation<'a, S> {
                 Ok(())
             }
             Timer::Poll(host) => {
-                if let Some(observation) = self.hosts.poll(host) {
+                let polled = self.hosts.poll(self.now, host);
+                if let Some(observation) = polled.observation {
                     self.to_control.send(self.now, ToControl::Observed(host, Box::new(observation)));
+                }
+                if let Some(utilisation) = polled.utilisation {
+                    self.to_control.send(self.now, ToControl::Measured(host, utilisation));
+                }
+                if let Some(at) = polled.again {
+                    self.poll_at(at, host);
                 }
                 Ok(())
             }

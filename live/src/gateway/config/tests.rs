@@ -61,6 +61,17 @@ fn bad_files_are_refused_with_their_place() {
             "least-token",
             "gateway.toml:18:12: control.balancer: found \"least-token\", expected one of round-robin, random, ",
         ),
+        (
+            "least-tokens",
+            "resource-aware",
+            "gateway.toml:18:12: control.balancer: found \"resource-aware\", expected a strategy that requires no metrics",
+        ),
+        (
+            "balancer = \"least-tokens\"",
+            "scheduler = \"oracle-shortest-job\"",
+            "gateway.toml:18:13: control.scheduler: found \"oracle-shortest-job\", expected a strategy that requires no \
+             oracle",
+        ),
         ("log_dir", "logdir", "(did you mean `log_dir`?)"),
         ("127.0.0.1:0", "here", "gateway.toml:3:10: invalid socket address syntax"),
         ("[serve]\n", "[serve\n", "gateway.toml:2:"),

@@ -42,6 +42,13 @@ impl Host {
         self.revision
     }
 
+    /// Whether at least one runner computes now.
+    #[must_use]
+    #[inline]
+    pub fn is_computing(&self) -> bool {
+        self.active > 0
+    }
+
     /// What the host was made from.
     #[must_use]
     pub fn spec(&self) -> &HostSpec {
