@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use control::config::{Config, ControlFile};
 use control::door::Input;
 use control::units::Instant;
+use reports::events::Event;
 use serde::{Deserialize, Serialize};
 use sim::config::{Fleet, FleetError, FleetFile, FleetSource, NetworkFile};
 use sim_host::api::Engine;
@@ -195,6 +196,12 @@ fn check(file: ScenarioFile, document: &Document) -> Result<Scenario, ScenarioEr
 }
 
 impl Scenario {
+    /// What the operator does, in words and in order of time: an event for each of `changes`.
+    #[must_use]
+    pub fn operator_events(&self) -> Vec<Event> {
+        operator::events(&self.file)
+    }
+
     /// The fleet, with ids given out to `known_models` first.
     ///
     /// # Errors

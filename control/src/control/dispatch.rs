@@ -106,7 +106,7 @@ impl Control {
 
         let warm = candidates.is_loaded(pick.host);
         let arm = self.arms.list[at].id;
-        self.arms.shadow(&candidates, (pick.host, attempt), out, env);
+        self.arms.shadow(&candidates, (pick.host, attempt), &mut self.facts.arms, out, env);
         let entry = self.facts.ledger.get_mut(slot);
         entry.state = State::Sent;
         entry.dispatched_at = now;
