@@ -20,7 +20,7 @@ use sim_host::api::Engine;
 use traces::jobs::Jobs;
 
 use crate::scenario::Scenario;
-use sink::{Keep, Recorder};
+use sink::{Keep, Recorded, Recorder};
 
 /// How a scenario is to be run.
 #[derive(Clone)]
@@ -69,16 +69,20 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
     let fleet = scenario.fleet(source.models(), plan.engine)?;
     let report = &scenario.file.report;
     let expected = trace.as_ref().map(|trace| trace.jobs).or(source.len_hint()).unwrap_or(0);
+    let arms = describe::arms(scenario);
     let spec = MetricsSpec {
         slo_ttft: Nanos::from_millis(report.slo_ttft_millis),
         slo_tpot: Nanos::from_millis(report.slo_tpot_millis),
         warmup_requests: expected * u64::from(report.warmup_percent) / 100,
         models: fleet.models.clone(),
         hosts: fleet.hosts.iter().map(|host| host.declaration.name.clone()).collect(),
+        by_arm: arms.len() > 1 || !scenario.changes.is_empty(),
+        arms,
     };
     let mut info = describe::info(scenario, &fleet, trace.as_ref());
     let keep = Keep::begin(plan.out.as_deref(), plan.log, &spec)?;
-    let mut recorder = Recorder::new(spec, fleet.hosts.len(), expected, keep, watch);
+    let operator = scenario.operator_events();
+    let mut recorder = Recorder::new(spec, fleet.hosts.len(), expected, operator, keep, watch);
     let sample_every = Nanos::from_millis(report.sample_interval_millis);
     let setup = Setup {
         seed,
@@ -88,7 +92,7 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
         sample_every: plan.out.is_some().then_some(sample_every),
     };
     let ended = Simulation::new(setup, &mut *source, &mut recorder).run();
-    let (metrics, timeline, _notes, kept) = recorder.finish();
+    let Recorded { metrics, timeline, events, kept } = recorder.finish();
     let end = ended.with_context(|| repeat(plan))?;
     kept?;
 
@@ -96,6 +100,8 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
     info.simulated = end.ended_at;
     info.interrupted = end.stopped;
     info.predictions = end.predictions;
+    info.arms.clone_from(&end.arms);
+    info.events = events;
     let summary = metrics.summary(&info, &end.last_sample);
     if let Some(folder) = &plan.out {
         let title = PlotTitle {

@@ -19,6 +19,7 @@ use control::config::{Config, ControlFile};
 use control::door::Input;
 use control::strategy::Requires;
 use control::units::Instant;
+use reports::events::Event;
 use serde::{Deserialize, Serialize};
 use sim::config::{Fleet, FleetError, FleetFile, FleetSource, NetworkFile};
 use sim_host::api::Engine;
@@ -227,6 +228,12 @@ fn check_tenants(file: &ScenarioFile) -> Result<(), Wrong> {
 }
 
 impl Scenario {
+    /// What the operator does, in words and in order of time: an event for each of `changes`.
+    #[must_use]
+    pub fn operator_events(&self) -> Vec<Event> {
+        operator::events(&self.file)
+    }
+
     /// The fleet, with ids given out to `known_models` first.
     ///
     /// # Errors

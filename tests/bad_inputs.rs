@@ -141,6 +141,29 @@ fn workloads_that_cannot_be_say_which_key() {
     scenario("trace_without_file", "[workload.arrivals.trace]\nskip_bad = true\n");
 }
 
+#[test]
+fn deeds_of_the_operator_that_cannot_be_say_which() {
+    let deed = |name: &str, keys: &str| scenario(name, &format!("{FLEET}\n[[operator]]\n{keys}\n"));
+    deed("operator_does_nothing", "at_seconds = 5");
+    deed("operator_does_two_things", "at_seconds = 5\ndrain = \"tower-1\"\nfreeze = true");
+    deed("operator_without_time", "rollback = true");
+    deed("operator_before_the_run", "at_seconds = -1\nrollback = true");
+    deed("operator_after_a_year", "at_seconds = 1e9\nrollback = true");
+    deed("operator_drains_unknown_host", "at_seconds = 5\ndrain = \"towr-1\"");
+    deed("operator_undrains_unknown_host", "at_seconds = 5\nundrain = \"elsewhere\"");
+    deed("operator_does_unknown_thing", "at_seconds = 5\nfreze = true");
+    deed("operator_sets_unknown_key", "at_seconds = 5\nset = { balancerr = \"random\" }");
+    deed("operator_sets_unknown_balancer", "at_seconds = 5\n[operator.set]\nbalancer = \"randm\"");
+    deed("operator_sets_wrong_kind", "at_seconds = 5\nset = { queue_requests_max = \"many\" }");
+    deed("operator_sets_deeper_than_there_is", "at_seconds = 5\nset = { \"attempts_max.more\" = 3 }");
+}
+
+#[test]
+fn shadows_that_cannot_be_say_which() {
+    scenario("shadow_twice", "[control]\nshadows = [\"random\", \"latency\", \"random\"]\n");
+    scenario("unknown_shadow", "[control]\nshadows = [\"latancy\"]\n");
+}
+
 /// A trace that is wrong, or an option that is wrong for it.
 #[track_caller]
 fn trace(name: &str, text: &str, extra: &[&str]) {

@@ -10,8 +10,15 @@ const BUILT_IN: &[&str] =
     &["default", "chat", "more-models-than-vram", "fleet-1000", "azure-conv", "peer-8xa100"];
 
 /// What every run with `--out` leaves behind.
-const FILES: &[&str] =
-    &["requests.csv", "hosts.csv", "timeline.csv", "summary.json", "machine.json", "scenario.resolved.toml"];
+const FILES: &[&str] = &[
+    "requests.csv",
+    "hosts.csv",
+    "timeline.csv",
+    "events.csv",
+    "summary.json",
+    "machine.json",
+    "scenario.resolved.toml",
+];
 
 fn herder(folder: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_herder"));

@@ -10,10 +10,12 @@ use std::path::{Path, PathBuf};
 
 use control::units::{Instant, Nanos};
 
+pub use events::EventsCsv;
 pub use hosts::write_hosts;
 pub use requests::RequestsCsv;
 pub use timeline::TimelineCsv;
 
+mod events;
 mod hosts;
 mod requests;
 mod timeline;

@@ -1,8 +1,9 @@
 //! Reports: what a run's records and samples add up to, as a summary to read, JSON, CSV and plots.
 //!
-//! [`metrics`] and [`timeline`] take records and samples while the run goes on, in bounded memory; [`summary`],
+//! [`metrics`], [`timeline`] and [`events`] take what happens while the run goes on, in bounded memory; [`summary`],
 //! [`machine`] and [`text`] say what came of it; [`files`] writes beside a run; [`plots`] draws it.
 
+pub mod events;
 pub mod files;
 pub mod histogram;
 pub mod machine;

@@ -1,12 +1,16 @@
 //! A made-up run for tests: every way to end, two models, three hosts.
 
+use control::balance::BalancerKind;
+use control::door::Note;
+use control::facts::arms::{ArmCounts, find_or_add};
 use control::facts::predict::score::{PredictionScores, QuantileScore, Score};
-use control::ids::{HostId, ModelId, RequestId, SessionId, TenantId};
+use control::ids::{ArmId, HostId, ModelId, RequestId, SessionId, TenantId};
 use control::request::{DoneReason, Failure, Outcome, Reject, Usage};
 use control::units::{Bytes, Instant, Nanos};
 use traces::record::{HostSample, Record, Sample};
 
-use crate::metrics::{Metrics, MetricsSpec};
+use crate::events::{Event, Events};
+use crate::metrics::{ArmInfo, Metrics, MetricsSpec};
 use crate::summary::RunInfo;
 
 pub(crate) const MILLI: u64 = 1_000_000;
@@ -26,7 +30,7 @@ pub(crate) fn finished(request: u64, ttft: u64, rest: u64, output_tokens: u32) -
         first_token: Some(first),
         ended: first + Nanos(rest * MILLI),
         host: Some(HostId((request % 3) as u32)),
-        arm: control::ids::ArmId(0),
+        arm: ArmId(0),
         attempts: 1,
         prompt_tokens: 100,
         cached_tokens: 25,
@@ -106,6 +110,59 @@ pub(crate) fn spec() -> MetricsSpec {
         hosts: vec!["alpha".into(), "beta".into()],
         ..MetricsSpec::default()
     }
+}
+
+/// The same run under two arms and a shadow.
+pub(crate) fn spec_by_arm() -> MetricsSpec {
+    let arm = |name: &str, balancer: &str, part: &str| ArmInfo {
+        name: name.into(),
+        balancer: balancer.into(),
+        part: part.into(),
+        acts: part != "shadow",
+    };
+    MetricsSpec {
+        by_arm: true,
+        arms: vec![
+            arm("base", "random", "base"),
+            arm("shadow/least-load", "least-load", "shadow"),
+            arm("base", "least-tokens", "base"),
+        ],
+        ..spec()
+    }
+}
+
+/// Records of which every third is of the last arm.
+pub(crate) fn records_by_arm() -> Vec<Record> {
+    let arm = |record: &Record| ArmId(if record.request.0.is_multiple_of(3) { 2 } else { 0 });
+    records().into_iter().map(|record| Record { arm: arm(&record), ..record }).collect()
+}
+
+pub(crate) fn metrics_by_arm() -> Metrics {
+    let mut metrics = Metrics::new(spec_by_arm());
+    records_by_arm().iter().for_each(|record| metrics.record(record));
+    metrics
+}
+
+/// What control learned of the arms, and what happened.
+pub(crate) fn info_by_arm() -> RunInfo {
+    let mut arms = Vec::new();
+    for (name, kind, decided, agreed) in [
+        ("base", BalancerKind::Random, 9, 0),
+        ("shadow/least-load", BalancerKind::LeastLoad, 12, 5),
+        ("base", BalancerKind::LeastTokens, 3, 0),
+    ] {
+        let id = find_or_add(&mut arms, name, kind);
+        arms[id.index()].counts = ArmCounts { decided, agreed, ..ArmCounts::default() };
+    }
+    arms[2].rolled_back = true;
+    let mut events = Events::default();
+    events.push(Event {
+        at: Instant(1_500 * MILLI),
+        kind: "set",
+        text: "balancer = \"least-tokens\"".into(),
+    });
+    events.push(Event::noted(Instant(61_000 * MILLI), Note::RolledBack { arm: ArmId(2) }, &spec_by_arm()));
+    RunInfo { arms, events, ..info() }
 }
 
 pub(crate) fn metrics() -> Metrics {

@@ -1,7 +1,8 @@
 //! What a run's records add up to, in memory that does not grow with the number of requests.
 //!
-//! [`Metrics::record`] takes each request once, when it has ended. Times are histograms ([`Histogram`], 0.1 %), one set
-//! for each model; the run's own quantiles come from merging those, which is exact. Formulas:
+//! [`Metrics::record`] takes each request once, when it has ended. Times are histograms
+//! ([`Histogram`](crate::histogram::Histogram), 0.1 %), one set for each model; the run's own quantiles come from merging
+//! those, which is exact. Where arms are told apart, each has such a set too. Formulas:
 //!
 //! - `ttft` = first token − arrival; `e2e` = last token − arrival; queue wait = last dispatch − arrival;
 //! - `tpot` = (last − first token) / (output tokens − 1), undefined with fewer than two tokens;
@@ -14,12 +15,15 @@
 //!
 //! Left out: single requests (see [`crate::files`]), anything over time (see [`crate::timeline`]).
 
-use control::ids::{HostId, ModelId};
+use control::ids::{ArmId, HostId, ModelId};
 use control::request::{Failure, Outcome, Reject};
 use control::units::Nanos;
 use traces::record::Record;
 
-use crate::histogram::{Buckets, Histogram};
+pub use tally::{Counts, Latencies, Tally};
+use tally::{Judged, Recorded};
+
+mod tally;
 
 /// The reasons for which control rejects, in the order in which counts are kept.
 pub const REJECTS: [(Reject, &str); 5] = [
@@ -68,6 +72,23 @@ pub struct MetricsSpec {
     pub models: Vec<String>,
     /// Names by host id; a host without a name is called `host-ID`.
     pub hosts: Vec<String>,
+    /// Whether requests are also told apart by the arm that decided them.
+    pub by_arm: bool,
+    /// Arms by id; an arm that is not here is called `arm-ID`.
+    pub arms: Vec<ArmInfo>,
+}
+
+/// What an arm is.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ArmInfo {
+    /// Its name; an arm with another balancer may have the same.
+    pub name: String,
+    /// Its balancer.
+    pub balancer: String,
+    /// What it is for, in a word.
+    pub part: String,
+    /// Whether requests go where it says; a shadow only says.
+    pub acts: bool,
 }
 
 impl Default for MetricsSpec {
@@ -78,6 +99,8 @@ impl Default for MetricsSpec {
             warmup_requests: 0,
             models: Vec::new(),
             hosts: Vec::new(),
+            by_arm: false,
+            arms: Vec::new(),
         }
     }
 }
@@ -94,6 +117,18 @@ impl MetricsSpec {
     pub fn host_name(&self, host: HostId) -> String {
         self.hosts.get(host.index()).cloned().unwrap_or_else(|| format!("host-{}", host.0))
     }
+
+    /// An arm's name, with its balancer where another arm has the same name.
+    #[must_use]
+    pub fn arm_name(&self, arm: ArmId) -> String {
+        match self.arms.get(arm.index()) {
+            None => format!("arm-{}", arm.0),
+            Some(ArmInfo { name, balancer, .. }) => {
+                let same = self.arms.iter().filter(|other| other.name == *name).count();
+                if same > 1 { format!("{name} ({balancer})") } else { name.clone() }
+            }
+        }
+    }
 }
 
 /// `tpot` of a request in nanoseconds, rounded to the nearest; `None` with fewer than two output tokens or none seen.
@@ -103,140 +138,6 @@ pub fn tpot(record: &Record) -> Option<Nanos> {
     let gaps = u64::from(record.usage.output_tokens).checked_sub(1).filter(|gaps| *gaps > 0)?;
     let span = record.ended.since(record.first_token?).0;
     Some(Nanos((span + gaps / 2) / gaps))
-}
-
-/// Histograms of what finished requests felt, in nanoseconds.
-#[derive(Clone, Default, Debug)]
-pub struct Latencies {
-    /// First token − arrival.
-    pub ttft: Histogram,
-    /// Mean gap between the tokens of a request.
-    pub tpot: Histogram,
-    /// Gaps between tokens, each as long as its request's mean.
-    pub itl: Histogram,
-    /// Sum of all gaps, exact, for the mean of `itl`.
-    pub gaps_nanos: u128,
-    /// Last token − arrival.
-    pub e2e: Histogram,
-    /// Last dispatch − arrival.
-    pub queue: Histogram,
-    /// Arrivals after the warm-up that did not finish.
-    pub infinite: u64,
-}
-
-/// Latencies as they are recorded: `tpot` and `itl` share their buckets, since they count the same values.
-#[derive(Clone, Default, Debug)]
-struct Recorded {
-    ttft: Histogram,
-    tpot_itl: Buckets<2>,
-    gaps_nanos: u128,
-    e2e: Histogram,
-    queue: Histogram,
-    infinite: u64,
-}
-
-impl Recorded {
-    #[inline]
-    fn record(&mut self, record: &Record, tpot: Option<Nanos>) {
-        if let Some(first) = record.first_token {
-            self.ttft.record(first.since(record.arrival).0);
-            if let Some(tpot) = tpot {
-                let gaps = u64::from(record.usage.output_tokens) - 1;
-                self.tpot_itl.record_weighted(tpot.0, [1, gaps]);
-                self.gaps_nanos += u128::from(record.ended.since(first).0);
-            }
-        }
-        self.e2e.record(record.ended.since(record.arrival).0);
-        if let Some(dispatched) = record.dispatched {
-            self.queue.record(dispatched.since(record.arrival).0);
-        }
-    }
-
-    fn merge(&mut self, other: &Self) {
-        self.ttft.merge(&other.ttft);
-        self.tpot_itl.merge(&other.tpot_itl);
-        self.gaps_nanos += other.gaps_nanos;
-        self.e2e.merge(&other.e2e);
-        self.queue.merge(&other.queue);
-        self.infinite += other.infinite;
-    }
-
-    fn latencies(self) -> Latencies {
-        Latencies {
-            ttft: self.ttft,
-            tpot: self.tpot_itl.lane(0),
-            itl: self.tpot_itl.lane(1),
-            gaps_nanos: self.gaps_nanos,
-            e2e: self.e2e,
-            queue: self.queue,
-            infinite: self.infinite,
-        }
-    }
-}
-
-/// Exact counts of requests, warm-up included.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct Counts {
-    /// All requests: the sum of the five ways to end.
-    pub arrived: u64,
-    /// Answered in full.
-    pub finished: u64,
-    /// Turned away by control, in the order of [`REJECTS`].
-    pub rejected: [u64; REJECTS.len()],
-    /// Given up after failed attempts, in the order of [`FAILURES`].
-    pub failed: [u64; FAILURES.len()],
-    /// Left by their client.
-    pub cancelled: u64,
-    /// Still under way at the end.
-    pub unfinished: u64,
-    /// Finished within the objectives.
-    pub good: u64,
-    /// Prompts that the host cut to its context window.
-    pub truncated: u64,
-    /// Attempts on hosts.
-    pub attempts: u64,
-    /// Requests with more than one attempt.
-    pub retried: u64,
-    /// Tokens of the prompts of the finished, as evaluated or cached.
-    pub prompt_tokens: u64,
-    /// … of those, found in a prefix cache.
-    pub cached_tokens: u64,
-    /// Tokens generated for the finished.
-    pub output_tokens: u64,
-}
-
-impl Counts {
-    fn merge(&mut self, other: &Self) {
-        self.arrived += other.arrived;
-        self.finished += other.finished;
-        self.rejected.iter_mut().zip(other.rejected).for_each(|(a, b)| *a += b);
-        self.failed.iter_mut().zip(other.failed).for_each(|(a, b)| *a += b);
-        self.cancelled += other.cancelled;
-        self.unfinished += other.unfinished;
-        self.good += other.good;
-        self.truncated += other.truncated;
-        self.attempts += other.attempts;
-        self.retried += other.retried;
-        self.prompt_tokens += other.prompt_tokens;
-        self.cached_tokens += other.cached_tokens;
-        self.output_tokens += other.output_tokens;
-    }
-}
-
-/// What is kept of a model.
-#[derive(Clone, Default, Debug)]
-pub struct ModelMetrics {
-    /// Counts, warm-up included.
-    pub counts: Counts,
-    recorded: Recorded,
-}
-
-impl ModelMetrics {
-    /// Latencies of the finished after the warm-up.
-    #[must_use]
-    pub fn latencies(&self) -> Latencies {
-        self.recorded.clone().latencies()
-    }
 }
 
 /// What is kept of a host: the requests whose last attempt was there. Warm-up included, but for `ttft`.
@@ -260,8 +161,10 @@ pub struct HostMetrics {
 #[derive(Clone, Debug)]
 pub struct Metrics {
     spec: MetricsSpec,
-    models: Vec<Option<Box<ModelMetrics>>>,
+    models: Vec<Option<Box<Tally>>>,
     hosts: Vec<HostMetrics>,
+    /// By id; empty unless they are told apart.
+    arms: Vec<Option<Box<Tally>>>,
 }
 
 impl Metrics {
@@ -270,7 +173,7 @@ impl Metrics {
     pub fn new(spec: MetricsSpec) -> Self {
         let models = vec![None; spec.models.len()];
         let hosts = vec![HostMetrics::default(); spec.hosts.len()];
-        Self { spec, models, hosts }
+        Self { spec, models, hosts, arms: Vec::new() }
     }
 
     /// What was asked for.
@@ -285,30 +188,10 @@ impl Metrics {
         let measured = record.request.0 >= self.spec.warmup_requests;
         let tpot = tpot(record);
         let good = record.outcome == Outcome::Finished && self.meets_objectives(record, tpot);
-        let model = self.model_mut(record.model);
-        let counts = &mut model.counts;
-        counts.arrived += 1;
-        counts.truncated += u64::from(record.truncated);
-        counts.attempts += u64::from(record.attempts);
-        counts.retried += u64::from(record.attempts > 1);
-        if record.outcome == Outcome::Finished {
-            counts.finished += 1;
-            counts.good += u64::from(good);
-            counts.prompt_tokens += u64::from(record.usage.prompt_tokens);
-            counts.cached_tokens += u64::from(record.cached_tokens);
-            counts.output_tokens += u64::from(record.usage.output_tokens);
-            if measured {
-                model.recorded.record(record, tpot);
-            }
-        } else {
-            model.recorded.infinite += u64::from(measured);
-            match record.outcome {
-                Outcome::Finished => {}
-                Outcome::Rejected(reject) => counts.rejected[reject as usize] += 1,
-                Outcome::Failed(failure) => counts.failed[failure as usize] += 1,
-                Outcome::Cancelled => counts.cancelled += 1,
-                Outcome::Unfinished => counts.unfinished += 1,
-            }
+        let judged = Judged { tpot, good, measured };
+        tally_mut(&mut self.models, record.model.index()).record(record, judged);
+        if self.spec.by_arm {
+            tally_mut(&mut self.arms, record.arm.index()).record(record, judged);
         }
         if let Some(host) = record.host {
             self.record_host(host, record, measured);
@@ -320,14 +203,6 @@ impl Metrics {
     fn meets_objectives(&self, record: &Record, tpot: Option<Nanos>) -> bool {
         record.first_token.is_none_or(|first| first.since(record.arrival) <= self.spec.slo_ttft)
             && tpot.is_none_or(|tpot| tpot <= self.spec.slo_tpot)
-    }
-
-    #[inline]
-    fn model_mut(&mut self, model: ModelId) -> &mut ModelMetrics {
-        if model.index() >= self.models.len() {
-            self.models.resize(model.index() + 1, None);
-        }
-        self.models[model.index()].get_or_insert_default()
     }
 
     #[inline]
@@ -351,8 +226,13 @@ impl Metrics {
     }
 
     /// Models that had a request, by id.
-    pub fn models(&self) -> impl Iterator<Item = (ModelId, &ModelMetrics)> {
+    pub fn models(&self) -> impl Iterator<Item = (ModelId, &Tally)> {
         (0..).map(ModelId).zip(&self.models).filter_map(|(id, model)| Some((id, model.as_deref()?)))
+    }
+
+    /// Arms that had a request, by id; none unless they are told apart.
+    pub fn arms(&self) -> impl Iterator<Item = (ArmId, &Tally)> {
+        (0..).map(ArmId).zip(&self.arms).filter_map(|(id, arm)| Some((id, arm.as_deref()?)))
     }
 
     /// Hosts of the fleet, and any other that a record named, by id.
@@ -378,6 +258,15 @@ impl Metrics {
         });
         sum.latencies()
     }
+}
+
+/// The tally at a place of a list that grows.
+#[inline]
+fn tally_mut(tallies: &mut Vec<Option<Box<Tally>>>, at: usize) -> &mut Tally {
+    if at >= tallies.len() {
+        tallies.resize(at + 1, None);
+    }
+    tallies[at].get_or_insert_default()
 }
 
 #[cfg(test)]

@@ -2,17 +2,21 @@
 //!
 //! Left out: whatever depends on the machine or the way of running (see [`crate::machine`]).
 
+use control::facts::arms::ArmFacts;
 use control::facts::predict::score::PredictionScores;
 use control::units::Instant;
 use serde::Serialize;
 use traces::record::{HostSample, Sample};
 
+use crate::events::{Event, Events};
 use crate::metrics::{Counts, HostMetrics, Latencies, Metrics};
 use crate::number::{millis, ratio};
+pub use arms::ArmRow;
 use parts::mean_millis;
 pub use parts::{Failed, Quantiles, Rejected, Requests, TierHits, TierShares};
 pub use predictions::{Predicted, PredictedQuantile, Predictions};
 
+mod arms;
 mod parts;
 mod predictions;
 
@@ -42,6 +46,10 @@ pub struct RunInfo {
     pub interrupted: bool,
     /// How good control's predictions were.
     pub predictions: PredictionScores,
+    /// What control learned of each arm, by id.
+    pub arms: Vec<ArmFacts>,
+    /// What happened besides requests.
+    pub events: Events,
     /// What was guessed, a sentence each.
     pub assumptions: Vec<String>,
 }
@@ -101,6 +109,17 @@ pub struct HostRow {
     /// Busy time in nanoseconds, for files that print it exactly.
     #[serde(skip)]
     pub busy_nanos: u64,
+}
+
+/// An event's row.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct EventRow {
+    /// When.
+    pub at_seconds: f64,
+    /// What kind of thing.
+    pub kind: &'static str,
+    /// What, for a person.
+    pub text: String,
 }
 
 /// All of it.
@@ -180,6 +199,13 @@ pub struct Summary {
     pub hosts_len: u64,
     /// The busiest hosts, at most [`ROWS_MAX`], busiest first.
     pub hosts: Vec<HostRow>,
+    /// The arms by id, at most [`ROWS_MAX`]; none unless they are told apart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub arms: Vec<ArmRow>,
+    /// How many notable events there were: what the operator did, and what control changed by itself.
+    pub notable_events_len: u64,
+    /// The first of them, at most [`EVENTS_MAX`](crate::events::EVENTS_MAX); `events.csv` has them all.
+    pub notable_events: Vec<EventRow>,
     /// What was guessed.
     pub assumptions: Vec<String>,
 }
@@ -223,7 +249,7 @@ impl Metrics {
             balancer: run.balancer.clone(),
             details: run.details.clone(),
             interrupted: run.interrupted,
-            simulated_seconds: ratio(run.simulated.0.into(), 1_000_000_000, 9).unwrap_or(0.0),
+            simulated_seconds: seconds(run.simulated),
             requests: Requests::of(&counts),
             rejected_by_reason: Rejected::of(&counts),
             failed_by_kind: Failed::of(&counts),
@@ -255,6 +281,9 @@ impl Metrics {
             models: models.into_iter().take(ROWS_MAX).map(|(_, row)| row).collect(),
             hosts_len: hosts.len() as u64,
             hosts: busiest(hosts),
+            arms: self.arm_rows(&run.arms),
+            notable_events_len: run.events.count(),
+            notable_events: event_rows(&run.events),
             assumptions: run.assumptions.clone(),
         }
     }
@@ -279,6 +308,19 @@ impl Metrics {
             })
             .collect()
     }
+}
+
+fn seconds(at: Instant) -> f64 {
+    ratio(at.0.into(), 1_000_000_000, 9).unwrap_or(0.0)
+}
+
+fn event_rows(events: &Events) -> Vec<EventRow> {
+    let row = |event: &Event| EventRow {
+        at_seconds: seconds(event.at),
+        kind: event.kind,
+        text: event.text.clone(),
+    };
+    events.first().iter().map(row).collect()
 }
 
 fn busiest(mut hosts: Vec<HostRow>) -> Vec<HostRow> {

@@ -1,20 +1,26 @@
 //! The summary as text for a person: aligned tables in sections. Colour only where asked for.
 //!
-//! Left out: rows beyond the first [`TOP`] models and hosts, which are folded into one.
+//! Left out: rows beyond the first [`TOP`] models, hosts and arms, which are folded into one, and events beyond the first
+//! [`EVENTS_TOP`].
 
 use std::fmt::Write as _;
 
 use crate::machine::Machine;
 use crate::number::Figure;
-use crate::summary::{HostRow, ModelRow, Predicted, PredictedQuantile, Predictions, Quantiles, Summary};
+use crate::summary::{
+    ArmRow, HostRow, ModelRow, Predicted, PredictedQuantile, Predictions, Quantiles, Summary,
+};
 use format::{count, millis, percent, rate, seconds};
 use table::{Align, Table};
 
 mod format;
 mod table;
 
-/// Rows of models and of hosts that are shown.
+/// Rows of models, of hosts and of arms that are shown.
 pub const TOP: usize = 8;
+
+/// Events that are shown.
+pub const EVENTS_TOP: usize = 10;
 
 /// The summary as text with a line feed at the end. `colour` adds ANSI escapes: for terminals only.
 #[must_use]
@@ -27,6 +33,8 @@ pub fn render(summary: &Summary, machine: Option<&Machine>, colour: bool) -> Str
     page.predictions(summary);
     page.models(summary);
     page.hosts(summary);
+    page.arms(summary);
+    page.events(summary);
     if !summary.assumptions.is_empty() {
         page.heading("Assumptions");
         for assumption in &summary.assumptions {
@@ -249,6 +257,43 @@ impl Page {
         }
         self.table(&table);
     }
+
+    fn arms(&mut self, summary: &Summary) {
+        if summary.arms.is_empty() {
+            return;
+        }
+        self.heading("Arms");
+        let mut table = Table::new([Align::Left; 3].into_iter().chain([Align::Right; 8]));
+        table.header([
+            "", "balancer", "part", "decided", "agreed", "finished", "TTFT p50", "TTFT p99", "TPOT p50",
+            "end p99", "goodput",
+        ]);
+        let top = top(summary.arms.len() as u64);
+        for arm in summary.arms.iter().take(top) {
+            table.row(arm_cells(arm));
+        }
+        self.table(&table);
+        let rest = summary.arms.len().saturating_sub(top);
+        if rest > 0 {
+            self.line(&format!("{rest} more"));
+        }
+    }
+
+    fn events(&mut self, summary: &Summary) {
+        if summary.notable_events.is_empty() {
+            return;
+        }
+        self.heading("Events");
+        let mut table = Table::new([Align::Right, Align::Left, Align::Left]);
+        for event in summary.notable_events.iter().take(EVENTS_TOP) {
+            table.row([&format!("{:.3} s", event.at_seconds), event.kind, &event.text]);
+        }
+        self.table(&table);
+        let rest = summary.notable_events_len.saturating_sub(EVENTS_TOP as u64);
+        if rest > 0 {
+            self.note(&format!("… {} more in events.csv", count(rest)));
+        }
+    }
 }
 
 /// How many of `len` rows are shown: a line that says "1 more" would take the place of that one.
@@ -331,6 +376,24 @@ fn model_cells(model: &ModelRow) -> [String; 8] {
         millis(model.tpot_ms.p50),
         millis(model.e2e_ms.p99),
         rate(model.output_tokens_per_second),
+    ]
+}
+
+fn arm_cells(arm: &ArmRow) -> [String; 11] {
+    let agreed = arm.agreed_share.map_or_else(String::new, |agreed| share(Some(agreed)));
+    let part = if arm.rolled_back { format!("{}, rolled back", arm.part) } else { arm.part.clone() };
+    [
+        arm.arm.clone(),
+        arm.balancer.clone(),
+        part,
+        count(arm.decided),
+        agreed,
+        count(arm.requests.finished),
+        millis(arm.ttft_ms.p50),
+        millis(arm.ttft_ms.p99),
+        millis(arm.tpot_ms.p50),
+        millis(arm.e2e_ms.p99),
+        share(arm.goodput_share),
     ]
 }
 

@@ -42,6 +42,8 @@ pub trait Sink {
     fn sample(&mut self, sample: &Sample);
     /// Control changed something by itself.
     fn note(&mut self, at: Instant, note: Note);
+    /// The operator makes the next of [`Setup::changes`]. Not heard by default.
+    fn operated(&mut self, _at: Instant) {}
     /// A sign of life, every few thousand events. False stops the run at this event boundary.
     fn progress(&mut self, progress: &Progress) -> bool;
     /// Takes a record of the decision log; called only where [`Sink::wants_log`].

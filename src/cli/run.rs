@@ -45,7 +45,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     profiles: Option<PathBuf>,
 
-    /// Write requests.csv, hosts.csv, timeline.csv, summary.json, machine.json, scenario.resolved.toml and plots here
+    /// Write requests.csv, hosts.csv, timeline.csv, events.csv, summary.json, machine.json, scenario.resolved.toml and plots here
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 

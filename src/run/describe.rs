@@ -2,6 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use control::balance;
+use control::config::arms::Role;
+use control::door::Input;
+use control::facts::arms::find_or_add;
+use reports::metrics::ArmInfo;
 use reports::summary::RunInfo;
 use sim::config::Fleet;
 use traces::jobs::Jobs;
@@ -27,6 +32,34 @@ pub(super) fn info(scenario: &Scenario, fleet: &Fleet, trace: Option<&TraceFacts
         assumptions: assumptions(fleet),
         ..RunInfo::default()
     }
+}
+
+/// The arms that control may come to know, by the ids that it gives them as the operator changes its config.
+pub(super) fn arms(scenario: &Scenario) -> Vec<ArmInfo> {
+    let later = scenario.changes.iter().filter_map(|(_, input)| match input {
+        Input::Policy(config) => Some(&**config),
+        _ => None,
+    });
+    let (mut known, mut arms) = (Vec::new(), Vec::new());
+    for spec in std::iter::once(&scenario.control).chain(later).flat_map(|config| &config.arms) {
+        let kind = spec.balancer.kind;
+        if find_or_add(&mut known, &spec.name, kind).index() == arms.len() {
+            let line = balance::ALL.iter().find(|line| line.0 == kind).expect("every balancer has its line");
+            arms.push(ArmInfo {
+                name: spec.name.clone(),
+                balancer: line.1.name.to_owned(),
+                part: match spec.role {
+                    Role::Base => "base",
+                    Role::Choice => "choice",
+                    Role::Variant => "variant",
+                    Role::Shadow => "shadow",
+                }
+                .to_owned(),
+                acts: spec.role != Role::Shadow,
+            });
+        }
+    }
+    arms
 }
 
 /// Hosts by kind: `9 hosts: 3 tower (rtx-4090), 2 rack (2 × a100-80gb) …`.

@@ -1,12 +1,14 @@
-//! Where records go while a run is under way: metrics in memory, rows and the decision log in files.
+//! Where records and events go while a run is under way: metrics in memory, rows and the decision log in files.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result};
 use control::door::Note;
 use control::log::Record as LogRecord;
 use control::units::Instant;
-use reports::files::{RequestsCsv, TimelineCsv};
+use reports::events::{Event, Events};
+use reports::files::{EventsCsv, RequestsCsv, TimelineCsv};
 use reports::metrics::{Metrics, MetricsSpec};
 use reports::timeline::Timeline;
 use sim::simulation::{Progress, Sink};
@@ -21,6 +23,7 @@ const CONTROL_RECORD: u8 = 0;
 pub(super) struct Keep {
     requests: Option<RequestsCsv>,
     timeline: Option<TimelineCsv>,
+    events: Option<EventsCsv>,
     log: Option<Log>,
 }
 
@@ -41,6 +44,7 @@ impl Keep {
         Ok(Self {
             requests: Some(RequestsCsv::create(folder, spec)?),
             timeline: Some(TimelineCsv::create(folder)?),
+            events: Some(EventsCsv::create(folder)?),
             log: if log { Some(Log::begin(folder)?) } else { None },
         })
     }
@@ -48,6 +52,7 @@ impl Keep {
     fn finish(self) -> Result<()> {
         self.requests.map(RequestsCsv::finish).transpose()?;
         self.timeline.map(TimelineCsv::finish).transpose()?;
+        self.events.map(EventsCsv::finish).transpose()?;
         self.log.map_or(Ok(()), Log::finish)
     }
 }
@@ -79,13 +84,24 @@ impl Log {
     }
 }
 
+/// What a run came to, as far as its records tell.
+pub(super) struct Recorded {
+    pub(super) metrics: Metrics,
+    pub(super) timeline: Timeline,
+    pub(super) events: Events,
+    /// Whether all files were written.
+    pub(super) kept: Result<()>,
+}
+
 /// Takes what a run tells. The first failure to write stops the run at its next sign of life.
 pub(super) struct Recorder<'a> {
     metrics: Metrics,
     timeline: Timeline,
     expected: u64,
     keep: Keep,
-    notes: Vec<(Instant, Note)>,
+    events: Events,
+    /// What the operator is still to do.
+    ahead: VecDeque<Event>,
     failed: Option<Error>,
     watch: &'a mut dyn FnMut(&Progress) -> bool,
 }
@@ -95,20 +111,31 @@ impl<'a> Recorder<'a> {
         spec: MetricsSpec,
         hosts_len: usize,
         expected: u64,
+        operator: Vec<Event>,
         keep: Keep,
         watch: &'a mut dyn FnMut(&Progress) -> bool,
     ) -> Self {
         let (metrics, timeline) = (Metrics::new(spec), Timeline::new(hosts_len));
-        Self { metrics, timeline, expected, keep, notes: Vec::new(), failed: None, watch }
+        let (events, ahead) = (Events::default(), operator.into());
+        Self { metrics, timeline, expected, keep, events, ahead, failed: None, watch }
     }
 
     /// Ends the files that grew; what was written is whole even where the run broke off.
-    pub(super) fn finish(self) -> (Metrics, Timeline, Vec<(Instant, Note)>, Result<()>) {
+    pub(super) fn finish(self) -> Recorded {
         let kept = self.keep.finish();
-        (self.metrics, self.timeline, self.notes, self.failed.map_or(kept, Err))
+        let Self { metrics, timeline, events, failed, .. } = self;
+        Recorded { metrics, timeline, events, kept: failed.map_or(kept, Err) }
     }
 
-    fn note(&mut self, outcome: Result<(), impl Into<Error>>) {
+    fn event(&mut self, event: Event) {
+        if let Some(events) = &mut self.keep.events {
+            let written = events.write(&event);
+            self.heed(written);
+        }
+        self.events.push(event);
+    }
+
+    fn heed(&mut self, outcome: Result<(), impl Into<Error>>) {
         if let Err(error) = outcome
             && self.failed.is_none()
         {
@@ -122,7 +149,7 @@ impl Sink for Recorder<'_> {
         self.metrics.record(record);
         if let Some(requests) = &mut self.keep.requests {
             let written = requests.write(record);
-            self.note(written);
+            self.heed(written);
         }
     }
 
@@ -130,12 +157,18 @@ impl Sink for Recorder<'_> {
         self.timeline.push(sample);
         if let Some(timeline) = &mut self.keep.timeline {
             let written = timeline.write(sample);
-            self.note(written);
+            self.heed(written);
         }
     }
 
     fn note(&mut self, at: Instant, note: Note) {
-        self.notes.push((at, note));
+        let event = Event::noted(at, note, self.metrics.spec());
+        self.event(event);
+    }
+
+    fn operated(&mut self, _at: Instant) {
+        let event = self.ahead.pop_front().expect("there are words for each of the operator's changes");
+        self.event(event);
     }
 
     fn progress(&mut self, progress: &Progress) -> bool {

@@ -124,6 +124,25 @@ impl Document {
         }
     }
 
+    /// Lays what is written in the table at `from` over the table at `over`, key by key (points in a key lead deeper).
+    /// Values keep their places, so that whatever is wrong with one is reported where it was written.
+    ///
+    /// # Errors
+    /// Where a key leads through something that is not a table.
+    pub fn lay(&mut self, from: &str, over: &str) -> Result<(), Report> {
+        let Value::Table(entries) = &self.nearest(from).0.value else { return Ok(()) };
+        for entry in entries.clone() {
+            let source = Arc::clone(&self.texts[entry.origin.text]);
+            let path: Vec<_> = over
+                .split('.')
+                .chain(entry.key.split('.'))
+                .map(|name| (name.to_owned(), entry.origin.clone()))
+                .collect();
+            put(&mut self.root, &path, entry.node, &source)?;
+        }
+        Ok(())
+    }
+
     /// The name of the file.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -133,10 +152,14 @@ impl Document {
     /// A report on the value at `path`, or on the nearest table around it that is written.
     #[must_use]
     pub fn report(&self, path: &str, message: impl Into<String>) -> Report {
-        let mut node = &self.root;
-        let mut origin = self.root.origin.clone();
+        self.report_at(self.nearest(path).1, message)
+    }
+
+    /// The value at `path`, or the nearest table around it that is written, and its place.
+    fn nearest(&self, path: &str) -> (&Node, &Origin) {
+        let mut nearest = (&self.root, &self.root.origin);
         for segment in path.split(['.', '[', ']']).filter(|segment| !segment.is_empty()) {
-            let next = match &node.value {
+            let next = match &nearest.0.value {
                 Value::Table(entries) => entries.iter().find(|entry| entry.key == segment).map(|entry| {
                     let whole = matches!(entry.node.value, Value::Table(_));
                     (&entry.node, if whole { &entry.origin } else { &entry.node.origin })
@@ -148,11 +171,10 @@ impl Document {
                     .map(|node| (node, &node.origin)),
                 _ => None,
             };
-            let Some((next, at)) = next else { break };
-            node = next;
-            origin = at.clone();
+            let Some(next) = next else { break };
+            nearest = next;
         }
-        self.report_at(&origin, message)
+        nearest
     }
 
     pub(super) fn report_at(&self, origin: &Origin, message: impl Into<String>) -> Report {

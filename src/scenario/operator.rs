@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use control::door::{Change, Input};
 use control::ids::HostId;
 use control::units::{Instant, Nanos};
+use reports::events::Event;
 use serde::{Deserialize, Serialize};
 
 use super::ScenarioFile;
@@ -48,6 +49,8 @@ pub(super) fn check(
 ) -> Result<Vec<(Instant, Input)>, ScenarioError> {
     let mut changes = Vec::new();
     let mut later = document.clone();
+    // What a rollback goes back to, as control has it.
+    let mut before = None;
     for (index, deed) in in_order(&file.operator) {
         let key = format!("operator[{index}]");
         let wrong =
@@ -66,9 +69,8 @@ pub(super) fn check(
         };
         let mut deeds = Vec::new();
         if !deed.set.is_empty() {
-            for (name, value) in &deed.set {
-                later.set(&format!("{key}.set"), &format!("control.{name}={value}"))?;
-            }
+            before = Some(later.clone());
+            later.lay(&format!("{key}.set"), "control")?;
             let file: ScenarioFile = later.read()?;
             let config = file.control.check().map_err(|error| {
                 let label = format!("found {}, expected {}", error.found, error.expected);
@@ -87,14 +89,48 @@ pub(super) fn check(
             deeds.push(Input::Operator(Change::Drain { host, drained: false }));
         }
         deeds.extend(deed.freeze.map(|frozen| Input::Operator(Change::Freeze(frozen))));
-        deeds.extend(deed.rollback.then_some(Input::Operator(Change::Rollback)));
+        if deed.rollback {
+            later = before.take().unwrap_or(later);
+            deeds.push(Input::Operator(Change::Rollback));
+        }
         let [input] = <[Input; 1]>::try_from(deeds).map_err(|deeds| {
             let label = format!("found {} things to do", deeds.len());
             wrong(&key, format!("{label}, expected one of set, drain, undrain, freeze, rollback"))
         })?;
-        changes.push((Instant::ZERO + Nanos((deed.at_seconds * 1e9) as u64), input));
+        changes.push((deed.at(), input));
     }
     Ok(changes)
+}
+
+/// The same in words, for the report.
+pub(super) fn events(file: &ScenarioFile) -> Vec<Event> {
+    in_order(&file.operator).into_iter().map(|(_, deed)| deed.event()).collect()
+}
+
+impl OperatorFile {
+    fn at(&self) -> Instant {
+        Instant::ZERO + Nanos((self.at_seconds * 1e9) as u64)
+    }
+
+    fn event(&self) -> Event {
+        let (kind, text) = if let Some(host) = &self.drain {
+            ("drain", format!("host {host} gets no new requests"))
+        } else if let Some(host) = &self.undrain {
+            ("undrain", format!("host {host} gets requests again"))
+        } else if let Some(frozen) = self.freeze {
+            if frozen {
+                ("freeze", "nothing changes by itself any more".to_owned())
+            } else {
+                ("unfreeze", "what changes by itself may do so again".to_owned())
+            }
+        } else if self.rollback {
+            ("rollback", "back to the config before the last".to_owned())
+        } else {
+            let keys: Vec<String> = self.set.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+            ("set", keys.join(", "))
+        };
+        Event { at: self.at(), kind, text }
+    }
 }
 
 /// With their places in the file, in order of time.

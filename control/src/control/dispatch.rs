@@ -119,7 +119,7 @@ impl Control {
 
         let warm = candidates.is_loaded(pick.host);
         let arm = self.arms.list[arm_at].id;
-        self.arms.shadow(&candidates, (pick.host, attempt), out, env);
+        self.arms.shadow(&candidates, (pick.host, attempt), &mut self.facts.arms, out, env);
         let prediction = self.predict(&entry.arrive, work.prompt, pick.host, warm);
 
         let entry = self.facts.ledger.get_mut(slot);

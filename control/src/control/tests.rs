@@ -271,3 +271,23 @@ fn restored_control_goes_on_as_the_original() {
         }
     }
 }
+
+#[test]
+fn shadows_are_counted_and_do_not_act() {
+    let file = |shadows: &[&str]| ControlFile {
+        balancer: "round-robin".into(),
+        shadows: shadows.iter().map(|name| (*name).into()).collect(),
+        ..ControlFile::default()
+    };
+    let dispatches = |bench: &mut Bench| -> Vec<Output> {
+        let outputs = (0..6).flat_map(|_| bench.arrive()).collect::<Vec<_>>();
+        outputs.into_iter().filter(|output| matches!(output, Output::Dispatch(_))).collect()
+    };
+    let mut alone = Bench::new(&file(&[]), 3, 4);
+    let mut watched = Bench::new(&file(&["round-robin", "random"]), 3, 4);
+    assert_eq!(dispatches(&mut alone), dispatches(&mut watched));
+    let counts: Vec<_> = watched.control.facts().arms.iter().map(|arm| arm.counts).collect();
+    assert_eq!(counts.iter().map(|counts| counts.decided).collect::<Vec<_>>(), [6, 6, 6]);
+    assert_eq!(counts[1].agreed, 6, "it takes the same turns");
+    assert!(counts[2].agreed < 6, "chance takes others");
+}

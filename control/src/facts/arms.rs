@@ -48,7 +48,10 @@ pub struct ArmCounts {
 }
 
 /// The id of an arm, new where it is.
-pub(crate) fn find_or_add(arms: &mut Vec<ArmFacts>, name: &str, kind: BalancerKind) -> ArmId {
+///
+/// # Panics
+/// Beyond 65,536 arms.
+pub fn find_or_add(arms: &mut Vec<ArmFacts>, name: &str, kind: BalancerKind) -> ArmId {
     let at = arms.iter().position(|arm| arm.name == name && arm.kind == kind).unwrap_or_else(|| {
         arms.push(ArmFacts {
             name: name.into(),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use control::ids::ArmId;
 use control::request::{DoneReason, Outcome};
 use traces::record::Record;
 
@@ -13,12 +14,15 @@ attempts,prompt_tokens,cached_tokens,truncated,usage_prompt_tokens,output_tokens
 outcome,reason,ttft_s,tpot_s,e2e_s";
 
 /// Writes `requests.csv`. The last three columns are defined for finished requests only; `done` and the columns that
-/// hosts report are as in the record.
+/// hosts report are as in the record. Where arms are told apart, `arm` is the one that decided the last attempt.
 #[derive(Debug)]
 pub struct RequestsCsv {
     file: RowFile,
     models: Vec<String>,
     hosts: Vec<String>,
+    by_arm: bool,
+    /// By id, as far as they are known.
+    arms: Vec<String>,
 }
 
 impl RequestsCsv {
@@ -27,8 +31,15 @@ impl RequestsCsv {
     /// # Errors
     /// Where no file can be created there.
     pub fn create(dir: &Path, spec: &MetricsSpec) -> Result<Self, WriteError> {
-        let file = RowFile::create(dir.join("requests.csv"), HEADER)?;
-        Ok(Self { file, models: spec.models.clone(), hosts: spec.hosts.clone() })
+        let header = if spec.by_arm { &format!("{HEADER},arm") } else { HEADER };
+        let file = RowFile::create(dir.join("requests.csv"), header)?;
+        Ok(Self {
+            file,
+            models: spec.models.clone(),
+            hosts: spec.hosts.clone(),
+            by_arm: spec.by_arm,
+            arms: (0..).map(ArmId).take(spec.arms.len()).map(|arm| spec.arm_name(arm)).collect(),
+        })
     }
 
     /// Appends a request.
@@ -36,7 +47,7 @@ impl RequestsCsv {
     /// # Errors
     /// Where the disk takes no more; the file then ends after its last whole row.
     pub fn write(&mut self, record: &Record) -> Result<(), WriteError> {
-        let Self { file, models, hosts } = self;
+        let Self { file, models, hosts, by_arm, arms } = self;
         file.row(|row| {
             row.integer(record.request.0);
             match models.get(record.model.index()) {
@@ -65,6 +76,13 @@ impl RequestsCsv {
             row.span(record.first_token.filter(|_| finished).map(|first| first.since(record.arrival)));
             row.span(tpot(record).filter(|_| finished));
             row.span(finished.then(|| record.ended.since(record.arrival)));
+            if *by_arm {
+                match (record.host, arms.get(record.arm.index())) {
+                    (None, _) => row.word(""),
+                    (_, Some(name)) => row.text(name),
+                    (_, None) => row.text(&format!("arm-{}", record.arm.0)),
+                };
+            }
         })
     }
 

@@ -1,7 +1,7 @@
 use std::fs;
 
 use super::*;
-use crate::made_up::{info, metrics, records, sample, spec};
+use crate::made_up::{info, info_by_arm, metrics, records, records_by_arm, sample, spec, spec_by_arm};
 
 fn names(dir: &Path) -> Vec<String> {
     let mut names: Vec<String> =
@@ -18,6 +18,29 @@ fn requests_csv_is_as_it_was() {
     let path = csv.finish().unwrap();
     insta::assert_snapshot!(fs::read_to_string(path).unwrap());
     assert_eq!(names(dir.path()), ["requests.csv"]);
+}
+
+#[test]
+fn requests_csv_names_the_arm_of_whoever_reached_a_host_where_arms_are_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut csv = RequestsCsv::create(dir.path(), &spec_by_arm()).unwrap();
+    records_by_arm().iter().for_each(|record| csv.write(record).unwrap());
+    let mut reader = csv::Reader::from_path(csv.finish().unwrap()).unwrap();
+    let headers = reader.headers().unwrap().clone();
+    let column = |name: &str| headers.iter().position(|header| header == name).unwrap();
+    let (host, arm) = (column("host"), column("arm"));
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!([&rows[0][arm], &rows[1][arm]], ["base (least-tokens)", "base (random)"]);
+    assert!(rows.iter().all(|row| row[host].is_empty() == row[arm].is_empty()));
+}
+
+#[test]
+fn events_csv_is_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut csv = EventsCsv::create(dir.path()).unwrap();
+    info_by_arm().events.first().iter().for_each(|event| csv.write(event).unwrap());
+    insta::assert_snapshot!(fs::read_to_string(csv.finish().unwrap()).unwrap());
+    assert_eq!(names(dir.path()), ["events.csv"]);
 }
 
 #[test]

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use traces::record::Record;
 
 use super::*;
-use crate::made_up::{MILLI, ended, finished, metrics, spec};
+use crate::histogram::Histogram;
+use crate::made_up::{MILLI, ended, finished, metrics, metrics_by_arm, spec, spec_by_arm};
 
 #[test]
 fn names_of_reasons_stand_in_the_order_of_their_enums() {
@@ -139,4 +140,27 @@ fn reasons_are_told_apart() {
     let counts = metrics.counts();
     assert_eq!(counts.rejected, [0, 0, 0, 1, 0]);
     assert_eq!(counts.failed, [0, 0, 0, 0, 0, 0, 0, 0, 1]);
+}
+
+#[test]
+fn arms_share_out_the_requests_and_are_told_apart_only_where_asked() {
+    let metrics = metrics_by_arm();
+    let arms: Vec<_> = metrics.arms().map(|(id, tally)| (id.0, tally.counts.arrived)).collect();
+    assert_eq!(arms, [(0, 8), (2, 4)]);
+    let mut sum = Counts::default();
+    metrics.arms().for_each(|(_, tally)| sum.merge(&tally.counts));
+    assert_eq!(sum, metrics.counts());
+    let count = |of: fn(&Latencies) -> &Histogram| -> u64 {
+        metrics.arms().map(|(_, tally)| of(&tally.latencies()).count()).sum()
+    };
+    assert_eq!(count(|latencies| &latencies.ttft), metrics.latencies().ttft.count());
+    assert_eq!(count(|latencies| &latencies.itl), metrics.latencies().itl.count());
+
+    assert_eq!(crate::made_up::metrics().arms().count(), 0);
+}
+
+#[test]
+fn arms_of_one_name_are_called_with_their_balancers() {
+    let names = [0, 1, 2, 3].map(|id| spec_by_arm().arm_name(ArmId(id)));
+    assert_eq!(names, ["base (random)", "shadow/least-load", "base (least-tokens)", "arm-3"]);
 }

@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::machine::{Execution, Stopwatch, joined_json, pretty_json};
-use crate::made_up::{ended, finished, info, metrics, sample, spec};
+use crate::made_up::{ended, finished, info, info_by_arm, metrics, metrics_by_arm, sample, spec};
 use crate::number::Figure;
 
 fn summary() -> Summary {
@@ -95,4 +95,21 @@ fn a_host_that_was_never_sampled_still_has_its_row() {
     let rows = metrics().host_rows(info().simulated, &Sample::default());
     assert_eq!(rows.iter().map(|row| row.host.as_str()).collect::<Vec<_>>(), ["alpha", "beta", "host-2"]);
     assert!(rows.iter().all(|row| row.requests > 0 && row.busy_nanos == 0));
+}
+
+#[test]
+fn arms_have_rows_only_where_they_are_told_apart() {
+    let by_arm = metrics_by_arm().summary(&info_by_arm(), &sample(10));
+    let value = serde_json::to_value(&by_arm).unwrap();
+    insta::assert_snapshot!(pretty_json(&(&by_arm.arms, &by_arm.notable_events)));
+    assert_eq!(value["notable_events_len"], 2);
+    let plain = serde_json::to_value(summary()).unwrap();
+    assert!(plain.get("arms").is_none(), "no key without arms");
+}
+
+#[test]
+fn only_a_shadow_agrees() {
+    let arms = metrics_by_arm().summary(&info_by_arm(), &sample(10)).arms;
+    assert_eq!(arms.iter().map(|arm| arm.agreed_share).collect::<Vec<_>>(), [None, Some(0.416_667), None]);
+    assert_eq!(arms.iter().map(|arm| arm.requests.arrived).collect::<Vec<_>>(), [8, 0, 4]);
 }

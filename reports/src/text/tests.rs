@@ -1,7 +1,7 @@
 use control::facts::predict::score::PredictionScores;
 
 use super::*;
-use crate::made_up::{info, metrics, sample};
+use crate::made_up::{info, info_by_arm, metrics, metrics_by_arm, sample};
 use crate::metrics::Metrics;
 use crate::summary::RunInfo;
 
@@ -62,4 +62,24 @@ fn no_escape_is_printed_without_colour() {
     }
     assert_ne!(coloured, stripped);
     assert_eq!(stripped, render(&summary, None, false));
+}
+
+#[test]
+fn arms_and_events_read_as_they_did() {
+    let summary = metrics_by_arm().summary(&info_by_arm(), &sample(10));
+    let text = render(&summary, None, false);
+    let from = text.find("\nArms\n").expect("arms have a table");
+    let to = text.find("\nAssumptions\n").expect("assumptions come last");
+    insta::assert_snapshot!(&text[from..to]);
+}
+
+#[test]
+fn more_events_than_are_shown_are_counted() {
+    let mut summary = metrics_by_arm().summary(&info_by_arm(), &sample(10));
+    summary.notable_events = summary.notable_events.iter().cycle().take(64).cloned().collect();
+    summary.notable_events_len = 1_234;
+    let text = render(&summary, None, false);
+    let rows = text.matches(" s  set").count() + text.matches(" s  rolled_back").count();
+    assert_eq!(rows, EVENTS_TOP, "{text}");
+    assert!(text.contains("… 1,224 more in events.csv"), "{text}");
 }

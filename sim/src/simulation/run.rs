@@ -186,6 +186,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
                 kind::SAMPLE => self.sample(),
                 kind::OPERATOR => {
                     let (_, input) = self.changes.pop_front().expect("its key was the least");
+                    self.sink.operated(self.now);
                     self.step(input)?;
                     if self.feedback {
                         arrival = self.source.next_arrival()?;
