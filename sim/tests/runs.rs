@@ -163,10 +163,12 @@ fn a_host_with_metrics_tells_at_each_poll_how_busy_it_was() {
     assert!((40..80).contains(&idle.memory), "8 billion weights of half a byte in 80 GB: {}", idle.memory);
     measured.retain(|(now, _)| *now < last);
     assert_eq!(measured.last().unwrap().1, idle, "the last word is that it is idle again");
-    // A word holds until the next, each for the period before it: in all, two answers of 2,500 steps of a millisecond.
-    let busy: f64 = measured
-        .windows(2)
-        .map(|pair| f64::from(pair[0].1.cpu) * pair[1].0.since(pair[0].0).0 as f64 / 1e9)
-        .sum();
+    // A word holds until the next, each for the second before it, or the time since the start. In all, two answers of
+    // 2,500 steps of a millisecond.
+    let seconds = |from: Instant, to: Instant| to.since(from).0 as f64 / 1e9;
+    let words = measured.windows(2).map(|pair| f64::from(pair[0].1.cpu) * seconds(pair[0].0, pair[1].0));
+    let (first, utilisation) = measured[1];
+    let before_the_start = (1.0 - seconds(Instant::ZERO, first)).max(0.0);
+    let busy = words.sum::<f64>() - f64::from(utilisation.cpu) * before_the_start;
     assert!((busy - 5_000.0).abs() < 10.0, "{busy} ms");
 }
