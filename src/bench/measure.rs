@@ -132,9 +132,11 @@ pub fn at_scale(component: &Component, scale: u64, budget: Budget) -> [Measured;
             measured.memory_bytes = measured.memory_bytes.max(memory.map(|used| used.peak_bytes));
             measured.cpu_nanos.push(f64::INFINITY);
         }
-        for _ in 0..ROUNDS {
-            for (measured, ((subject, _), _)) in both.iter_mut().zip(&mut subjects) {
-                time(&mut **subject, budget.timed / ROUNDS as u32, measured);
+        for round in 0..ROUNDS {
+            // Who goes first changes: the second finds the caches as the first left them.
+            let first = (round + seed as usize) % 2;
+            for form in [first, 1 - first] {
+                time(&mut *subjects[form].0.0, budget.timed / ROUNDS as u32, &mut both[form]);
             }
         }
     }

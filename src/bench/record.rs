@@ -59,7 +59,7 @@ pub struct Record {
     pub allocations_per_operation: Option<f64>,
     /// How cost is said to grow.
     pub complexity_claimed: Complexity,
-    /// How it grew, over all scales; `None` with fewer than three.
+    /// How it grew, over all scales; `None` with fewer than three. Times that hardly grow count as constant.
     pub complexity_measured: Option<Complexity>,
     /// What that was fitted to: what was counted, or `cpu time`.
     pub complexity_basis: &'static str,
@@ -106,6 +106,10 @@ pub struct Growth {
     pub crossover: Crossover,
 }
 
+/// Times that grow by less than this power of the scale (twofold over a thousandfold) count as constant: that much
+/// comes of caches, which hold less of a larger structure.
+const EXPONENT_LEAST: f64 = 0.1;
+
 /// Compares both forms at each scale and over them.
 #[must_use]
 pub fn growth(scales: &[AtScale]) -> Growth {
@@ -116,12 +120,16 @@ pub fn growth(scales: &[AtScale]) -> Growth {
         };
         scales.iter().flat_map(of).collect()
     };
+    let exponent = |form: usize| fit::exponent(&points(form, |measured| &measured.cpu_nanos));
     let complexity = |form: usize| {
         let counted = points(form, |measured| &measured.counted);
-        let basis = if counted.is_empty() { points(form, |measured| &measured.cpu_nanos) } else { counted };
-        fit::complexity(&basis)
+        if !counted.is_empty() {
+            return fit::complexity(&counted);
+        }
+        let best = fit::complexity(&points(form, |measured| &measured.cpu_nanos))?;
+        let flat = exponent(form).is_some_and(|estimate| estimate.value < EXPONENT_LEAST);
+        Some(if flat { Complexity::Constant } else { best })
     };
-    let exponent = |form: usize| fit::exponent(&points(form, |measured| &measured.cpu_nanos));
     let compared: Vec<Compared> = scales.iter().map(compare).collect();
     Growth {
         complexity: [complexity(0), complexity(1)],
@@ -224,6 +232,23 @@ fn stamp(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn timed(times: [(u64, f64); 3]) -> Vec<AtScale> {
+        let at = |(scale, nanos): (u64, f64)| {
+            let form = || Measured { cpu_nanos: vec![nanos, nanos * 1.001], ..Measured::default() };
+            AtScale { scale, timestamp: String::new(), forms: [form(), form()] }
+        };
+        times.map(at).into()
+    }
+
+    #[test]
+    fn times_that_caches_explain_are_constant() {
+        let flat = growth(&timed([(10, 100.0), (1_000, 101.0), (10_000, 150.0)]));
+        assert_eq!(flat.complexity, [Some(Complexity::Constant); 2]);
+        let steep = growth(&timed([(10, 100.0), (1_000, 1_090.0), (10_000, 10_090.0)]));
+        assert_eq!(steep.complexity, [Some(Complexity::Linear); 2]);
+        assert_eq!(steep.crossover, Crossover::Never, "both are as fast");
+    }
 
     #[test]
     fn stamps_are_of_the_calendar() {
