@@ -224,12 +224,13 @@ fn used<T>(work: impl FnOnce() -> T) -> (T, Option<Used>) {
 
 #[cfg(test)]
 mod tests {
+    use control::draw::mix;
     use control::index::Implementation;
 
     use super::super::fit::Complexity;
     use super::*;
 
-    /// Answers the number of the operation, or one more in a form that is wrong.
+    /// Answers a mix of the operation's number, or one more in a form that is wrong.
     struct Numbers {
         next: u64,
         wrong: u64,
@@ -240,7 +241,7 @@ mod tests {
             let from = self.next;
             self.next += operations;
             count::add(3 * operations);
-            (from..self.next).map(|number| number + self.wrong).fold(0, u64::wrapping_add)
+            (from..self.next).fold(0, |sum, number| sum.wrapping_add(mix(number)).wrapping_add(self.wrong))
         }
     }
 

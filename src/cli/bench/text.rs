@@ -40,10 +40,10 @@ pub(super) fn block(component: &Component, records: &[Record]) -> String {
     text
 }
 
-/// `optimised: an indexed heap; claimed log n, measured log n by comparisons of keys; time ~ n^0.12 (0.10 to 0.14); …`
+/// `optimised: an indexed heap`, and below it `claimed log n, measured log n by comparisons of keys; time ~ n^0.12 …`.
 fn growth(record: &Record) -> String {
     let name = record.name.rsplit('/').nth(1).unwrap_or_default();
-    let mut text = format!("{name}: {}; claimed {}", record.form, record.complexity_claimed.name());
+    let mut text = format!("{name}: {}\n    claimed {}", record.form, record.complexity_claimed.name());
     if let Some(measured) = record.complexity_measured {
         text.push_str(&format!(", measured {} by {}", measured.name(), record.complexity_basis));
     }
@@ -139,7 +139,7 @@ mod tests {
             cpu: Duration::from_nanos((each * 39.0) as u64),
             allocations: Some(60),
             memory_bytes: Some((each * 123_456.0) as u64),
-            counted: Vec::new(),
+            counted: vec![each; 5],
         }
     }
 
