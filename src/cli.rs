@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod completions;
 mod duration;
 mod host;
@@ -55,6 +56,7 @@ enum Command {
     Serve(serve::Args),
     Host(host::Args),
     Replay(replay::Args),
+    Bench(bench::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -83,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::main(&args),
         Command::Host(args) => host::main(&args),
         Command::Replay(args) => replay::main(&args),
+        Command::Bench(args) => bench::main(&args),
         Command::Completions(args) => completions::main(&args),
         Command::Man(args) => man::main(&args),
     };

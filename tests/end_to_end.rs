@@ -346,3 +346,40 @@ fn ctrl_c_leaves_whole_files_and_says_so() {
         contents(&folder.path().join("a")).into_keys().filter(|name| name.ends_with(".tmp")).collect();
     assert!(left.is_empty(), "{left:?}");
 }
+
+#[test]
+fn bench_measures_a_component_and_leaves_whole_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let records = json(folder.path(), &["bench", "host-set", "--scales", "10,100", "--json", "--out", "b"]);
+    let records = records.as_array().expect("a list of records");
+    // Two components, two scales, two forms.
+    assert_eq!(records.len(), 8);
+    for record in records {
+        for filled in
+            ["operations_per_second", "p99_nanos", "memory_bytes", "allocations_per_operation", "cpu_use"]
+        {
+            assert!(record[filled].is_number(), "{filled} of {}", record["name"]);
+        }
+        assert!(record["complexity_measured"].is_null(), "two scales tell no curve");
+        assert!(record["checked_operations"].as_u64() > Some(0));
+    }
+    let mut files: Vec<String> = contents(&folder.path().join("b")).into_keys().collect();
+    files.sort();
+    let expected = [
+        "bench.csv",
+        "bench.json",
+        "host-set-common.png",
+        "host-set-common.svg",
+        "host-set-member.png",
+        "host-set-member.svg",
+    ];
+    assert_eq!(files, expected);
+}
+
+#[test]
+fn bench_refuses_what_it_does_not_know() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = herder(folder.path(), &["bench", "priority-que"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("did you mean \"priority-queue\"?"));
+}

@@ -1,5 +1,5 @@
 //! The plots of a run, as SVG and PNG: latency distributions, throughput and queue over time, utilisation of the hosts,
-//! models in memory. The same run gives the same bytes.
+//! models in memory; and, apart from runs, how the time of an operation grows with scale. The same data give the same bytes.
 //!
 //! A plot is laid out once as a list of shapes and drawn by both of plotters' backends; the layout is ours, since
 //! nothing may overlap whatever a run holds. Text is set in DejaVu Sans (in `fonts/`, with its licence), whose widths are
@@ -20,7 +20,10 @@ mod latency;
 mod palette;
 mod render;
 mod residency;
+mod scaling;
 mod throughput;
+
+pub use scaling::{ScalingChart, ScalingCurve, ScalingPoint, scaling};
 
 /// Under what a run was made, for the second line of each title.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -47,18 +50,35 @@ impl PlotTitle {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Plot {
     /// Name of its files, without extension.
-    pub name: &'static str,
+    pub name: String,
     /// As SVG.
     pub svg: String,
     /// As PNG, 1,280 × 720 pixels.
     pub png: Vec<u8>,
 }
 
+impl Plot {
+    /// Writes both files to the folder `dir`, which must exist.
+    ///
+    /// # Errors
+    /// Where a file cannot be written.
+    pub fn write(&self, dir: &Path) -> Result<[PathBuf; 2], WriteError> {
+        let paths = ["svg", "png"].map(|extension| dir.join(format!("{}.{extension}", self.name)));
+        write_whole(&paths[0], self.svg.as_bytes())?;
+        write_whole(&paths[1], &self.png)?;
+        Ok(paths)
+    }
+}
+
 /// Draws the four plots of a run.
 #[must_use]
 pub fn draw(title: &PlotTitle, metrics: &Metrics, timeline: &Timeline) -> Vec<Plot> {
     let under = title.line(timeline.hosts_len());
-    let plot = |name, figure: &Figure| Plot { name, svg: render::svg(figure), png: render::png(figure) };
+    let plot = |name: &str, figure: &Figure| Plot {
+        name: name.to_owned(),
+        svg: render::svg(figure),
+        png: render::png(figure),
+    };
     vec![
         plot("latency", &latency::figure(&under, metrics)),
         plot("throughput", &throughput::figure(&under, timeline)),
@@ -79,11 +99,7 @@ pub fn write(
 ) -> Result<Vec<PathBuf>, WriteError> {
     let mut paths = Vec::new();
     for plot in draw(title, metrics, timeline) {
-        for (extension, bytes) in [("svg", plot.svg.as_bytes()), ("png", &plot.png)] {
-            let path = dir.join(plot.name).with_extension(extension);
-            write_whole(&path, bytes)?;
-            paths.push(path);
-        }
+        paths.extend(plot.write(dir)?);
     }
     Ok(paths)
 }

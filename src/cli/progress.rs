@@ -1,4 +1,4 @@
-//! Progress of a run, on standard error, only where that is a terminal and the run takes longer than two seconds.
+//! Progress of what takes long, on standard error, only where that is a terminal and it takes longer than two seconds.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -27,8 +27,13 @@ impl Progress {
         Self { bar, watch: Stopwatch::start(), shown: false }
     }
 
-    /// Shows how far it is; call it every few thousand events.
+    /// Shows how far a run is; call it every few thousand events.
     pub(super) fn update(&mut self, point: &Point) {
+        self.show(point.ended, point.expected, |elapsed| line(point, elapsed));
+    }
+
+    /// Shows how much of a whole is done, with a message made of the time that has passed.
+    pub(super) fn show(&mut self, done: u64, of: Option<u64>, message: impl FnOnce(Duration) -> String) {
         let Some(bar) = &self.bar else { return };
         let elapsed = self.watch.wall();
         if elapsed < SHOW_AFTER {
@@ -36,8 +41,8 @@ impl Progress {
         }
         if !self.shown {
             self.shown = true;
-            let (pattern, len) = match point.expected {
-                Some(requests) => ("{bar:30} {percent:>3} %  {msg}", requests),
+            let (pattern, len) = match of {
+                Some(len) => ("{bar:30} {percent:>3} %  {msg}", len),
                 None => ("{spinner} {msg}", 0),
             };
             bar.set_length(len);
@@ -46,8 +51,16 @@ impl Progress {
             );
             bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
         }
-        bar.set_position(point.ended);
-        bar.set_message(line(point, elapsed));
+        bar.set_position(done);
+        bar.set_message(message(elapsed));
+    }
+
+    /// Does something that prints, with the line out of its way.
+    pub(super) fn above<T>(&self, prints: impl FnOnce() -> T) -> T {
+        match &self.bar {
+            Some(bar) => bar.suspend(prints),
+            None => prints(),
+        }
     }
 
     /// Takes the line away.
@@ -76,7 +89,7 @@ fn line(point: &Point, elapsed: Duration) -> String {
 }
 
 /// A span of time as a person says it: `1 h 02 min`, `3 min 20 s`, `45 s`.
-fn span(seconds: u64) -> String {
+pub(super) fn span(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),

@@ -80,6 +80,50 @@ fn no_text_touches_another_or_leaves_the_picture() {
     }
 }
 
+fn chart(scales: &[f64], crossover: Option<f64>) -> ScalingChart {
+    let curve = |label: &str, each: f64| ScalingCurve {
+        label: label.into(),
+        points: scales
+            .iter()
+            .map(|&scale| {
+                let seconds = each * scale;
+                ScalingPoint { scale, seconds, low: seconds * 0.9, high: seconds * 1.1 }
+            })
+            .collect(),
+    };
+    ScalingChart {
+        name: "queue".into(),
+        title: "Queue: push and pop".into(),
+        under: "five seeds".into(),
+        scale: "queued requests".into(),
+        curves: vec![curve("baseline", 1e-9), curve("optimised", 3e-9)],
+        crossover,
+    }
+}
+
+#[test]
+fn texts_of_a_scaling_chart_stand_apart_whatever_the_scales() {
+    for scales in [&[][..], &[10.0], &[10.0, 100.0], &[8.0, 100.0, 1e3, 1e4, 1e5], &[1.0, 1e9]] {
+        for crossover in [None, Some(9.0), Some(9e4)] {
+            let boxes = boxes(&scaling::figure(&chart(scales, crossover)));
+            for (index, a) in boxes.iter().enumerate() {
+                assert!(a.0 >= 0.0 && a.1 >= 0.0 && a.2 <= WIDTH && a.3 <= HEIGHT, "{scales:?}: {a:?}");
+                for b in &boxes[index + 1..] {
+                    let apart = a.2 <= b.0 || b.2 <= a.0 || a.3 <= b.1 || b.3 <= a.1;
+                    assert!(apart, "{scales:?}, {crossover:?}: {a:?} on {b:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_scaling_chart_says_where_the_last_form_begins_to_win() {
+    let with = |crossover| scaling(&chart(&[10.0, 100.0, 1e4], crossover)).svg;
+    assert!(with(Some(1_234.4)).contains("wins from about 1,234"));
+    assert!(!with(None).contains("wins"));
+}
+
 #[test]
 fn the_same_run_draws_the_same_bytes() {
     let (metrics, timeline) = (metrics(), timeline(3, 20));
