@@ -3,6 +3,7 @@
 //! What is decided, modelled and measured is elsewhere; this file only connects it.
 
 mod describe;
+mod executor;
 mod sink;
 
 use std::fs;
@@ -13,6 +14,7 @@ use control::units::Nanos;
 use reports::machine::{Execution, Machine, Stopwatch, pretty_json};
 use reports::metrics::MetricsSpec;
 use reports::plots::{self, PlotTitle};
+use reports::stages::{StageMeter, StageRow};
 use reports::summary::Summary;
 use reports::{files, machine};
 use sim::simulation::{Progress, RunEnd, Setup, Simulation};
@@ -20,6 +22,7 @@ use sim_host::api::Engine;
 use traces::jobs::Jobs;
 
 use crate::scenario::Scenario;
+use executor::Pool;
 use sink::{Keep, Recorded, Recorder};
 
 /// How a scenario is to be run.
@@ -35,6 +38,8 @@ pub struct Plan {
     pub out: Option<PathBuf>,
     /// Whether the decision log is kept, in the folder `decisions` of `out`.
     pub log: bool,
+    /// Whether control's stages are timed.
+    pub profile: bool,
 }
 
 /// What came of a run.
@@ -91,8 +96,13 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
         changes: scenario.changes.clone(),
         sample_every: plan.out.is_some().then_some(sample_every),
     };
-    let ended = Simulation::new(setup, &mut *source, &mut recorder).run();
-    let Recorded { metrics, timeline, events, kept } = recorder.finish();
+    recorder.meter = plan.profile.then(StageMeter::default);
+    let mut simulation = Simulation::new(setup, &mut *source, &mut recorder);
+    if plan.threads > 1 {
+        simulation.evaluate_with(Box::new(Pool::new(plan.threads)?));
+    }
+    let ended = simulation.run();
+    let Recorded { metrics, timeline, events, stages, kept } = recorder.finish();
     let end = ended.with_context(|| repeat(plan))?;
     kept?;
 
@@ -102,6 +112,8 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
     info.predictions = end.predictions;
     info.arms.clone_from(&end.arms);
     info.events = events;
+    info.prefetch = scenario.control.prefetch.as_ref().map(|_| end.prefetch);
+    info.selection = end.selection;
     let summary = metrics.summary(&info, &end.last_sample);
     if let Some(folder) = &plan.out {
         let title = PlotTitle {
@@ -132,14 +144,14 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
             draw()?;
         }
     }
-    let machine = stopwatch.stop(execution(plan, &end));
+    let machine = stopwatch.stop(execution(plan, &end, stages));
     if let Some(folder) = &plan.out {
         files::write_whole(&folder.join("machine.json"), pretty_json(&machine).as_bytes())?;
     }
     Ok(Done { summary, machine, stopped: end.stopped })
 }
 
-fn execution(plan: &Plan, end: &RunEnd) -> Execution {
+fn execution(plan: &Plan, end: &RunEnd, stages: Vec<StageRow>) -> Execution {
     Execution {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         engine: match plan.engine {
@@ -150,6 +162,7 @@ fn execution(plan: &Plan, end: &RunEnd) -> Execution {
         events: end.events,
         steps: end.steps,
         boundaries: end.boundaries,
+        stages,
     }
 }
 

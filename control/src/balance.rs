@@ -56,10 +56,19 @@ pub trait Balancer: Send {
     fn asks_for_bound(&self) -> bool {
         false
     }
+    /// Whether it draws hosts by their declared weights, which are then kept as sums.
+    fn asks_for_weights(&self) -> bool {
+        false
+    }
     /// What it keeps between decisions; it is built again from it.
     fn memory(&self) -> Vec<u64> {
         Vec::new()
     }
+}
+
+/// A score of two parts: the first decides, the second where it is equal.
+const fn pack(value: u64, tie: u32) -> u128 {
+    (value as u128) << 32 | tie as u128
 }
 
 /// The balancers.

@@ -23,6 +23,7 @@ use crate::door::{Env, Input, Outputs};
 use crate::facts::Facts;
 use crate::ids::Epoch;
 use crate::index::Implementation;
+use crate::index::argmin::{Executor, Sequential};
 use crate::schedule::{Head, Scheduler, SchedulerKind};
 use crate::units::Instant;
 
@@ -42,6 +43,7 @@ pub struct Control {
     scheduler_kind: SchedulerKind,
     arms: Arms,
     indexes: Indexes,
+    executor: Box<dyn Executor + Send>,
     /// Scratch of `dispatch`: requests whose open hosts they have all tried.
     parked: Vec<u32>,
     /// Scratch of `dispatch`: hosts that are taken before others.
@@ -81,6 +83,7 @@ impl Control {
             epoch,
             facts,
             indexes: Indexes::new(Implementation::default(), Wants::default()),
+            executor: Box::new(Sequential),
             parked: Vec::new(),
             preferred: Preferred::default(),
             heads: Vec::new(),
@@ -97,6 +100,11 @@ impl Control {
         let mut facts = self.facts.clone();
         self.keep(&mut facts);
         Snapshot { config: self.config.clone(), epoch: self.epoch, facts }
+    }
+
+    /// Who evaluates many hosts from now on; one after the other at first. It changes no decision, so it is no part of a snapshot.
+    pub fn evaluate_with(&mut self, executor: Box<dyn Executor + Send>) {
+        self.executor = executor;
     }
 
     /// Takes one input in. `now` never goes back; a late wake is just a later `now`.

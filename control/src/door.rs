@@ -462,6 +462,8 @@ pub enum Stage {
     Schedule,
     /// Choosing a host.
     Balance,
+    /// All of it; drivers time it around [`Control::step`](crate::Control::step).
+    Step,
 }
 
 /// Write-only: nothing that control decides can rest on it.

@@ -10,6 +10,7 @@ pub mod machine;
 pub mod metrics;
 pub mod number;
 pub mod plots;
+pub mod stages;
 pub mod summary;
 pub mod text;
 pub mod timeline;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::number::ratio;
+use crate::stages::StageRow;
 use crate::summary::Summary;
 
 /// Facts about one execution.
@@ -28,10 +29,13 @@ pub struct Machine {
     pub steps: u64,
     /// Events of batch loops: steps, or jumps over several.
     pub boundaries: u64,
+    /// Times of control's stages, where they were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageRow>,
 }
 
 /// What the caller of a run knows of how it ran; the fields are those of [`Machine`].
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 #[expect(missing_docs, reason = "the same names as in `Machine`")]
 pub struct Execution {
     pub version: String,
@@ -40,6 +44,7 @@ pub struct Execution {
     pub events: u64,
     pub steps: u64,
     pub boundaries: u64,
+    pub stages: Vec<StageRow>,
 }
 
 /// Marks the start of what a [`Machine`] measures.
@@ -79,6 +84,7 @@ impl Stopwatch {
             events: execution.events,
             steps: execution.steps,
             boundaries: execution.boundaries,
+            stages: execution.stages,
         }
     }
 }

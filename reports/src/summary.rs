@@ -4,6 +4,8 @@
 
 use control::facts::arms::ArmFacts;
 use control::facts::predict::score::PredictionScores;
+use control::policy::prefetch::PrefetchCounts;
+use control::policy::select::SelectCounters;
 use control::units::Instant;
 use serde::Serialize;
 use traces::record::{HostSample, Sample};
@@ -50,6 +52,10 @@ pub struct RunInfo {
     pub arms: Vec<ArmFacts>,
     /// What happened besides requests.
     pub events: Events,
+    /// What became of loads ahead of demand, where there may be some.
+    pub prefetch: Option<PrefetchCounts>,
+    /// How often balancers were selected, where they were.
+    pub selection: Option<SelectCounters>,
     /// What was guessed, a sentence each.
     pub assumptions: Vec<String>,
 }
@@ -139,6 +145,12 @@ pub struct Summary {
     pub balancer: String,
     /// More on what ran.
     pub details: Vec<(String, String)>,
+    /// What became of loads of models ahead of demand: asked = done + failed + abandoned + still under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefetch: Option<PrefetchCounts>,
+    /// How often the balancer was selected: choices, those that the cache answered, changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selection: Option<SelectCounters>,
     /// Whether the run was stopped before its end.
     pub interrupted: bool,
     /// Time of the last event, in seconds.
@@ -248,6 +260,8 @@ impl Metrics {
             scheduler: run.scheduler.clone(),
             balancer: run.balancer.clone(),
             details: run.details.clone(),
+            prefetch: run.prefetch,
+            selection: run.selection,
             interrupted: run.interrupted,
             simulated_seconds: seconds(run.simulated),
             requests: Requests::of(&counts),

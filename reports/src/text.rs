@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use crate::machine::Machine;
 use crate::number::Figure;
+use crate::stages::StageRow;
 use crate::summary::{
     ArmRow, HostRow, ModelRow, Predicted, PredictedQuantile, Predictions, Quantiles, Summary,
 };
@@ -35,6 +36,7 @@ pub fn render(summary: &Summary, machine: Option<&Machine>, colour: bool) -> Str
     page.hosts(summary);
     page.arms(summary);
     page.events(summary);
+    page.stages(machine.map_or(&[], |machine| &machine.stages));
     if !summary.assumptions.is_empty() {
         page.heading("Assumptions");
         for assumption in &summary.assumptions {
@@ -103,12 +105,49 @@ impl Page {
         if let Some(machine) = machine {
             table.row(["computed", &computed(summary, machine)]);
         }
+        if let Some(selection) = &summary.selection {
+            let text = format!(
+                "{} choices, {} from the cache, {} changes of the balancer",
+                count(selection.choices),
+                count(selection.cache_hits),
+                count(selection.switches)
+            );
+            table.row(["selection", &text]);
+        }
+        if let Some(prefetch) = &summary.prefetch {
+            let text = format!(
+                "{} loads asked for, {} done ({} used, {} wasted), {} given up, {} failed",
+                count(prefetch.asked),
+                count(prefetch.done),
+                count(prefetch.used),
+                count(prefetch.wasted),
+                count(prefetch.abandoned),
+                count(prefetch.failed)
+            );
+            table.row(["loaded ahead", &text]);
+        }
         self.table(&table);
         if summary.interrupted {
             let warning =
                 self.painted("1;33", "stopped before its end: everything below is of the part that ran");
             self.line(&warning);
         }
+    }
+
+    fn stages(&mut self, stages: &[StageRow]) {
+        if stages.is_empty() {
+            return;
+        }
+        self.heading("Control's stages, in nanoseconds");
+        let mut table = Table::new([Align::Left; 1].into_iter().chain([Align::Right; 7]));
+        table.header(["", "passed", "mean", "min", "p50", "p95", "p99", "max"]);
+        for row in stages {
+            let mean = format!("{:.0}", row.mean_ns);
+            let numbers = [row.min_ns, row.p50_ns, row.p95_ns, row.p99_ns, row.max_ns].map(count);
+            let [min, p50, p95, p99, max] = &numbers;
+            table.row([row.stage, &count(row.count), &mean, min, p50, p95, p99, max]);
+        }
+        self.table(&table);
     }
 
     fn requests(&mut self, summary: &Summary) {

@@ -9,9 +9,11 @@ mod ports;
 mod run;
 
 use control::config::Config;
-use control::door::{Input, Note};
+use control::door::{Input, Meter, Note};
 use control::facts::arms::ArmFacts;
 use control::facts::predict::score::PredictionScores;
+use control::policy::prefetch::PrefetchCounts;
+use control::policy::select::SelectCounters;
 use control::units::{Instant, Nanos};
 use traces::record::{Record, Sample};
 
@@ -44,6 +46,10 @@ pub trait Sink {
     fn note(&mut self, at: Instant, note: Note);
     /// The operator makes the next of [`Setup::changes`]. Not heard by default.
     fn operated(&mut self, _at: Instant) {}
+    /// Who times control's stages, if anyone.
+    fn meter(&mut self) -> Option<&mut dyn Meter> {
+        None
+    }
     /// A sign of life, every few thousand events. False stops the run at this event boundary.
     fn progress(&mut self, progress: &Progress) -> bool;
     /// Takes a record of the decision log; called only where [`Sink::wants_log`].
@@ -87,6 +93,10 @@ pub struct RunEnd {
     pub last_sample: Sample,
     /// What was learned of each arm, by id.
     pub arms: Vec<ArmFacts>,
+    /// What became of loads ahead of demand.
+    pub prefetch: PrefetchCounts,
+    /// How often balancers were selected, where they were.
+    pub selection: Option<SelectCounters>,
     /// How good control's predictions were.
     pub predictions: PredictionScores,
 }

@@ -53,13 +53,17 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t)]
     engine: Engine,
 
-    /// Threads for what can be done beside a run (plots); a run itself is one thread, and no result depends on this
+    /// Threads for what can be done beside a run (plots), and for choosing among thousands of hosts; no result depends on this
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: u32,
 
     /// Keep the decision log (the folder decisions) beside the results, for `herder replay`
     #[arg(long, requires = "out")]
     log: bool,
+
+    /// Time the stages of each decision (admission, schedule, balance): where control's time goes
+    #[arg(long)]
+    profile: bool,
 
     /// Print one JSON object (summary.json and machine.json in one) instead of the summary
     #[arg(long)]
@@ -96,6 +100,7 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
         threads: args.threads,
         out: args.out.clone(),
         log: args.log,
+        profile: args.profile,
     };
     let stop = interrupt::flag()?;
     let mut progress = Progress::new();

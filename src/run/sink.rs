@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result};
-use control::door::Note;
+use control::door::{Meter, Note};
 use control::log::Record as LogRecord;
 use control::units::Instant;
 use reports::events::{Event, Events};
 use reports::files::{EventsCsv, RequestsCsv, TimelineCsv};
 use reports::metrics::{Metrics, MetricsSpec};
+use reports::stages::{StageMeter, StageRow};
 use reports::timeline::Timeline;
 use sim::simulation::{Progress, Sink};
 use traces::log::{LogWriter, Rotation};
@@ -89,6 +90,7 @@ pub(super) struct Recorded {
     pub(super) metrics: Metrics,
     pub(super) timeline: Timeline,
     pub(super) events: Events,
+    pub(super) stages: Vec<StageRow>,
     /// Whether all files were written.
     pub(super) kept: Result<()>,
 }
@@ -102,6 +104,8 @@ pub(super) struct Recorder<'a> {
     events: Events,
     /// What the operator is still to do.
     ahead: VecDeque<Event>,
+    /// Who times control's stages, where they were asked for.
+    pub(super) meter: Option<StageMeter>,
     failed: Option<Error>,
     watch: &'a mut dyn FnMut(&Progress) -> bool,
 }
@@ -117,14 +121,15 @@ impl<'a> Recorder<'a> {
     ) -> Self {
         let (metrics, timeline) = (Metrics::new(spec), Timeline::new(hosts_len));
         let (events, ahead) = (Events::default(), operator.into());
-        Self { metrics, timeline, expected, keep, events, ahead, failed: None, watch }
+        Self { metrics, timeline, expected, keep, events, ahead, meter: None, failed: None, watch }
     }
 
     /// Ends the files that grew; what was written is whole even where the run broke off.
     pub(super) fn finish(self) -> Recorded {
         let kept = self.keep.finish();
-        let Self { metrics, timeline, events, failed, .. } = self;
-        Recorded { metrics, timeline, events, kept: failed.map_or(kept, Err) }
+        let Self { metrics, timeline, events, failed, meter, .. } = self;
+        let stages = meter.map(|meter| meter.rows()).unwrap_or_default();
+        Recorded { metrics, timeline, events, stages, kept: failed.map_or(kept, Err) }
     }
 
     fn event(&mut self, event: Event) {
@@ -169,6 +174,10 @@ impl Sink for Recorder<'_> {
     fn operated(&mut self, _at: Instant) {
         let event = self.ahead.pop_front().expect("there are words for each of the operator's changes");
         self.event(event);
+    }
+
+    fn meter(&mut self) -> Option<&mut dyn Meter> {
+        self.meter.as_mut().map(|meter| meter as &mut dyn Meter)
     }
 
     fn progress(&mut self, progress: &Progress) -> bool {

@@ -1,7 +1,7 @@
 //! The host with the least latency × load so far, and now and then another by chance, so that what has changed is found
 //! out: an ε-greedy bandit. Its chance is keyed like every other draw, so a run repeats.
 
-use super::{Balancer, Candidates, Pick};
+use super::{Balancer, Candidates, Pick, pack};
 use crate::door::Reason;
 use crate::draw::Draw;
 use crate::ids::HostId;
@@ -43,9 +43,9 @@ impl Balancer for Bandit {
         }
         let cost = |host: HostId| {
             let latency = candidates.history(host).ttft.get().unwrap_or(0);
-            u128::from(latency) * u128::from(candidates.load(host).in_flight + 1)
+            latency.saturating_mul(u64::from(candidates.load(host).in_flight) + 1)
         };
-        let host = candidates.least(|host| (cost(host), candidates.load(host).in_flight));
+        let host = candidates.least_score(|host| pack(cost(host), candidates.load(host).in_flight));
         Pick { host, reason: Reason::LeastLatency }
     }
 }

@@ -4,13 +4,15 @@ use crate::draw::Draw;
 use crate::facts::history::HostHistory;
 use crate::facts::hosts::{HostFacts, HostLoad};
 use crate::ids::HostId;
+use crate::index::argmin::{self, Executor};
 use crate::index::host_set::HostSet;
 use crate::index::levels::Levels;
+use crate::index::weights::Weights;
 use crate::request::Arrive;
 use crate::units::Instant;
 
 /// The hosts that may be chosen for one request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Candidates<'a> {
     pub(crate) now: Instant,
     pub(crate) request: &'a Arrive,
@@ -26,10 +28,16 @@ pub struct Candidates<'a> {
     pub(crate) levels: Option<&'a Levels>,
     /// Requests under way on the eligible hosts, where that is kept.
     pub(crate) in_flight_sum: Option<u64>,
+    /// Weights of the open hosts, where they are kept.
+    pub(crate) weights: Option<&'a Weights>,
+    /// Who evaluates many hosts.
+    pub(crate) executor: &'a dyn Executor,
     pub(crate) tried: &'a [HostId],
     pub(crate) prompt_tokens: u32,
 }
 
+/// Hosts from which on they are shared out: below, handing over costs more than it saves (`herder bench least-score`).
+const HOSTS_MANY: usize = 2_048;
 /// Draws before the open hosts are counted instead.
 const DRAWS_MAX: u32 = 8;
 
@@ -129,6 +137,33 @@ impl Candidates<'_> {
     #[must_use]
     pub fn least<T: Ord>(&self, value: impl Fn(HostId) -> T) -> HostId {
         self.open().min_by_key(|host| value(*host)).expect("a balancer is asked only where a host is open")
+    }
+
+    /// The open host with the least score, ties to the lower id. Many hosts are shared out by the driver's executor, which
+    /// changes nothing but the time that it takes.
+    ///
+    /// # Panics
+    /// Where none is open.
+    #[must_use]
+    pub fn least_score(&self, score: impl Fn(HostId) -> u128 + Sync) -> HostId {
+        let open = |host| self.is_open(host).then(|| score(host));
+        argmin::least(self.executor, self.eligible, HOSTS_MANY, open)
+            .expect("a balancer is asked only where a host is open")
+    }
+
+    /// An open host by chance, in proportion to its declared weight.
+    ///
+    /// # Panics
+    /// Where none is open.
+    #[must_use]
+    pub fn drawn_by_weight(&self, draw: &mut Draw) -> HostId {
+        match self.weights.filter(|_| self.tried.is_empty()) {
+            Some(weights) => {
+                let at = weights.pick(draw.bits()).expect("a balancer is asked only where a host is open");
+                HostId(at as u32)
+            }
+            None => self.drawn_by(draw, |host| u64::from(self.weight(host))),
+        }
     }
 
     /// The open host with the fewest requests under way, ties to the lower id.

@@ -2,9 +2,10 @@
 //!
 //! It shows why latency alone misleads: it lags behind load, so that all requests follow each other to one host.
 
-use super::{Balancer, Candidates, Pick};
+use super::{Balancer, Candidates, Pick, pack};
 use crate::door::Reason;
 use crate::draw::Draw;
+use crate::ids::HostId;
 use crate::strategy::{Requires, Strategy};
 
 /// What it says of itself.
@@ -24,8 +25,9 @@ pub(super) struct Latency;
 
 impl Balancer for Latency {
     fn pick(&mut self, candidates: &Candidates<'_>, _: &mut Draw) -> Pick {
-        let latency =
-            |host| (candidates.history(host).ttft.get().unwrap_or(0), candidates.load(host).in_flight);
-        Pick { host: candidates.least(latency), reason: Reason::LeastLatency }
+        let latency = |host: HostId| {
+            pack(candidates.history(host).ttft.get().unwrap_or(0), candidates.load(host).in_flight)
+        };
+        Pick { host: candidates.least_score(latency), reason: Reason::LeastLatency }
     }
 }

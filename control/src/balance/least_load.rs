@@ -4,6 +4,7 @@
 use super::{Balancer, Candidates, Pick};
 use crate::door::Reason;
 use crate::draw::Draw;
+use crate::ids::HostId;
 use crate::strategy::{Requires, Strategy};
 
 /// What it says of itself.
@@ -23,10 +24,11 @@ pub(super) struct LeastLoad;
 
 impl Balancer for LeastLoad {
     fn pick(&mut self, candidates: &Candidates<'_>, _: &mut Draw) -> Pick {
-        let load = |host| {
+        let load = |host: HostId| {
             let requests = u64::from(candidates.load(host).in_flight) + 1;
-            (candidates.host(host).declaration.tier, (requests << 32) / u64::from(candidates.weight(host)))
+            let tier = u128::from(candidates.host(host).declaration.tier);
+            tier << 64 | u128::from((requests << 32) / u64::from(candidates.weight(host)))
         };
-        Pick { host: candidates.least(load), reason: Reason::LeastWork }
+        Pick { host: candidates.least_score(load), reason: Reason::LeastWork }
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct LeastTokens;
 impl Balancer for LeastTokens {
     fn pick(&mut self, candidates: &Candidates<'_>, _: &mut Draw) -> Pick {
         Pick {
-            host: candidates.least(|host| candidates.load(host).outstanding_tokens),
+            host: candidates.least_score(|host| candidates.load(host).outstanding_tokens.into()),
             reason: Reason::LeastWork,
         }
     }

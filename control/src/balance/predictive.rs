@@ -1,7 +1,7 @@
 //! Where the first token is expected soonest: the load of the model if it is not loaded, the work under way, the
 //! prompt's own evaluation; each from what was measured on that host, or is assumed until then.
 
-use super::{Balancer, Candidates, Pick};
+use super::{Balancer, Candidates, Pick, pack};
 use crate::door::Reason;
 use crate::draw::Draw;
 use crate::facts::history::Pace;
@@ -58,8 +58,8 @@ impl Predictive {
 
 impl Balancer for Predictive {
     fn pick(&mut self, candidates: &Candidates<'_>, _: &mut Draw) -> Pick {
-        let host =
-            candidates.least(|host| (self.expected(candidates, host), candidates.load(host).in_flight));
+        let host = candidates
+            .least_score(|host| pack(self.expected(candidates, host), candidates.load(host).in_flight));
         Pick { host, reason: Reason::Predicted }
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! [`HostHistory::health_permille`]: crate::facts::history::HostHistory::health_permille
 
-use super::{Balancer, Candidates, Pick};
+use super::{Balancer, Candidates, Pick, pack};
 use crate::door::Reason;
 use crate::draw::Draw;
 use crate::ids::HostId;
@@ -62,7 +62,8 @@ impl ResourceAware {
 
 impl Balancer for ResourceAware {
     fn pick(&mut self, candidates: &Candidates<'_>, _: &mut Draw) -> Pick {
-        let host = candidates.least(|host| (self.load(candidates, host), candidates.load(host).in_flight));
+        let host =
+            candidates.least_score(|host| pack(self.load(candidates, host), candidates.load(host).in_flight));
         Pick { host, reason: Reason::LeastBusy }
     }
 }

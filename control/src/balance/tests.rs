@@ -129,6 +129,8 @@ impl Fleet {
             eligible_set: &self.eligible_set,
             levels: None,
             in_flight_sum: None,
+            weights: None,
+            executor: &crate::index::argmin::Sequential,
             loaded: &self.loaded,
             tried: &[],
             prompt_tokens: 100,

@@ -22,8 +22,12 @@ pub(super) const STRATEGY: Strategy = Strategy {
 pub(super) struct WeightedRandom;
 
 impl Balancer for WeightedRandom {
+    fn asks_for_weights(&self) -> bool {
+        true
+    }
+
     fn pick(&mut self, candidates: &Candidates<'_>, draw: &mut Draw) -> Pick {
-        let host = candidates.drawn_by(draw, |host| u64::from(candidates.weight(host)));
+        let host = candidates.drawn_by_weight(draw);
         Pick { host, reason: Reason::Drawn }
     }
 }

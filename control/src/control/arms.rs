@@ -39,7 +39,11 @@ impl Arms {
     /// What they ask for.
     pub(super) fn want(&self) -> Wants {
         let any = |asks: fn(&dyn Balancer) -> bool| self.list.iter().any(|arm| asks(&*arm.balancer));
-        Wants { levels: any(|arm| arm.asks_for_levels()), sums: any(|arm| arm.asks_for_bound()) }
+        Wants {
+            levels: any(|arm| arm.asks_for_levels()),
+            sums: any(|arm| arm.asks_for_bound()),
+            weights: any(|arm| arm.asks_for_weights()),
+        }
     }
 
     /// The arm at a place decides.

@@ -88,9 +88,12 @@ impl Control {
         let preferred = self
             .preferred
             .gather(lane, |host| self.facts.loads[host.index()].has_room() && !entry.tried().contains(&host));
-        let (eligible, eligible_set, sum) = match preferred {
-            true => (&self.preferred.hosts, &self.preferred.set, None),
-            false => (&lane.eligible, &lane.eligible_set, self.indexes.sums.then_some(lane.in_flight_sum)),
+        let (eligible, eligible_set, sum, weights) = match preferred {
+            true => (&self.preferred.hosts, &self.preferred.set, None, None),
+            false => {
+                let sum = self.indexes.sums.then_some(lane.in_flight_sum);
+                (&lane.eligible, &lane.eligible_set, sum, lane.weights.as_ref())
+            }
         };
         let candidates = Candidates {
             now,
@@ -103,6 +106,8 @@ impl Control {
             loaded: &self.indexes.models[model.index()].loaded,
             levels: self.indexes.levels.as_ref(),
             in_flight_sum: sum,
+            weights,
+            executor: &*self.executor,
             tried: entry.tried(),
             prompt_tokens: work.prompt,
         };

@@ -41,6 +41,8 @@ pub(super) struct Wants {
     pub(super) levels: bool,
     /// Requests under way on the hosts of a lane.
     pub(super) sums: bool,
+    /// Weights of the hosts of a lane.
+    pub(super) weights: bool,
 }
 
 /// All indexes.
@@ -72,6 +74,8 @@ pub(super) struct Indexes {
     pub(super) breaker_wake: Option<Instant>,
     /// Whether `in_flight_sum` is kept.
     pub(super) sums: bool,
+    /// Whether the weights of lanes are kept.
+    pub(super) weighs: bool,
 }
 
 impl Indexes {
@@ -94,6 +98,7 @@ impl Indexes {
             deferred_positions: Positions::default(),
             breaker_wake: None,
             sums: wants.sums,
+            weighs: wants.weights,
         }
     }
 

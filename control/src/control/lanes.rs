@@ -14,6 +14,7 @@ use crate::ids::{HostId, ModelId};
 use crate::index::Implementation;
 use crate::index::host_set::HostSet;
 use crate::index::queue::Queue;
+use crate::index::weights::Weights;
 
 /// A lane, in the order in which they were first needed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
@@ -54,6 +55,8 @@ pub(super) struct Lane {
     pub(super) open_len: u32,
     /// Requests under way on the eligible; kept where a balancer asks for it.
     pub(super) in_flight_sum: u64,
+    /// Weights of those that have room; kept where a balancer asks for it.
+    pub(super) weights: Option<Weights>,
     /// How many hosts could ever take them: those that have the model, answering or not.
     pub(super) reachable_len: u32,
     reachable: HostSet,
@@ -85,6 +88,14 @@ impl Lane {
                 self.open_len -= u32::from(open);
                 self.in_flight_sum -= in_flight;
             }
+        }
+    }
+}
+
+impl Lane {
+    fn weigh(&mut self, host: HostId, weight: u32) {
+        if let Some(weights) = &mut self.weights {
+            weights.set(host.index(), weight.into());
         }
     }
 }
@@ -121,7 +132,9 @@ impl Control {
     /// Another lane for a model.
     pub(super) fn add_lane(&mut self, model: ModelId) -> LaneId {
         let lane = LaneId::new(self.indexes.lanes.len());
-        self.indexes.lanes.push(Lane::new(model, self.implementation(Part::Queue)));
+        let mut added = Lane::new(model, self.implementation(Part::Queue));
+        added.weights = self.indexes.weighs.then(|| Weights::new(Implementation::Optimised));
+        self.indexes.lanes.push(added);
         self.indexes.models[model.index()].lanes.push(lane);
         lane
     }
@@ -163,6 +176,7 @@ impl Control {
         let load = self.facts.loads[host.index()];
         let in_flight = if self.indexes.sums { u64::from(load.in_flight) } else { 0 };
         let load = (load.has_room(), in_flight);
+        let weight = self.facts.hosts[host.index()].declaration.weight.max(1);
         let Indexes { models, lanes, demanding, names, .. } = &mut self.indexes;
         let index = &models[model.index()];
         let has = index.stored.contains(host);
@@ -176,6 +190,7 @@ impl Control {
             };
             let has = has && will_do;
             lane.place(host, has, has && chosen, load);
+            lane.weigh(host, if has && chosen && load.0 { weight } else { 0 });
         }
     }
 
@@ -239,11 +254,13 @@ impl Control {
         if had_room == has_room {
             return;
         }
+        let weight = self.facts.hosts[host.index()].declaration.weight.max(1);
         for stored in &self.facts.hosts[host.index()].observation.stored {
             for lane in &self.indexes.models[stored.model.index()].lanes {
                 let lane = &mut self.indexes.lanes[lane.index()];
                 if lane.eligible_set.contains(host) {
                     lane.open_len = lane.open_len.wrapping_add_signed(if has_room { 1 } else { -1 });
+                    lane.weigh(host, if has_room { weight } else { 0 });
                 }
             }
         }

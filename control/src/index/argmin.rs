@@ -14,7 +14,7 @@ const CHUNKS_MAX: usize = 64;
 pub type Scored = (u128, u32);
 
 /// Evaluates chunks, perhaps at the same time.
-pub trait Executor {
+pub trait Executor: Sync {
     /// How many chunks it evaluates at the same time.
     fn width(&self) -> usize;
 

@@ -16,6 +16,7 @@ fn machine() -> Machine {
         events: 99,
         steps: 0,
         boundaries: 0,
+        stages: Vec::new(),
     }
 }
 

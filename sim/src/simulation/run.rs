@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use control::Control;
 use control::door::{Action, ActionOutcome, Input, Observation, Outputs, Utilisation};
 use control::ids::{ActionId, ArmId, HostId, ModelId, RequestId, TenantId};
+use control::index::argmin::Executor;
 use control::request::{Failure, Outcome, Usage};
 use control::strategy::Requires;
 use control::units::Instant;
@@ -130,6 +131,11 @@ impl<'a, S: Sink> Simulation<'a, S> {
             outputs: Outputs::new(),
             host_events: Vec::new(),
         }
+    }
+
+    /// Who evaluates many hosts in this run; one after the other at first. It changes no byte.
+    pub fn evaluate_with(&mut self, executor: Box<dyn Executor + Send>) {
+        self.control.evaluate_with(executor);
     }
 
     /// Runs until nothing is left to do, or the sink stops it.
@@ -453,6 +459,8 @@ impl<'a, S: Sink> Simulation<'a, S> {
             steps,
             boundaries,
             last_sample,
+            prefetch: self.control.facts().prefetch.counts,
+            selection: self.control.facts().recent.as_ref().map(|recent| *recent.selector.counters()),
             arms: self.control.snapshot().facts.arms,
             predictions: self.control.facts().predictions,
         })

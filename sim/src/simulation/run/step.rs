@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use control::door::{Dispatch, Env, Input, NoMeter, Output};
+use control::door::{Dispatch, Env, Input, NoMeter, Output, Stage};
 use control::ids::RequestId;
 use control::log;
 use control::request::Outcome;
@@ -15,15 +15,14 @@ impl<S: Sink> Simulation<'_, S> {
     /// One step of control, and what follows from it.
     pub(super) fn step(&mut self, input: Input) -> Result<(), RunError> {
         self.digest.input(self.now, &input);
-        let mut env = Env { seed: self.seed, meter: &mut NoMeter };
         if self.logging {
             self.open_segment()?;
-            self.control.step(self.now, input.clone(), &mut self.outputs, &mut env);
+            self.decide(input.clone());
             let outputs = Cow::Borrowed(self.outputs.as_slice());
             let record = log::Record::Step { now: self.now, input: Cow::Owned(input), outputs };
             self.sink.log(&record).map_err(RunError::Log)?;
         } else {
-            self.control.step(self.now, input, &mut self.outputs, &mut env);
+            self.decide(input);
         }
         let mut outputs = std::mem::take(&mut self.outputs);
         for output in outputs.drain() {
@@ -33,6 +32,23 @@ impl<S: Sink> Simulation<'_, S> {
         self.outputs = outputs;
         let what = self.checker.after_step(&self.control);
         what.map_err(|what| self.broken(what))
+    }
+
+    /// Control takes an input in, timed where someone asks for it.
+    #[inline]
+    fn decide(&mut self, input: Input) {
+        match self.sink.meter() {
+            None => {
+                let mut env = Env { seed: self.seed, meter: &mut NoMeter };
+                self.control.step(self.now, input, &mut self.outputs, &mut env);
+            }
+            Some(meter) => {
+                meter.enter(Stage::Step);
+                let mut env = Env { seed: self.seed, meter };
+                self.control.step(self.now, input, &mut self.outputs, &mut env);
+                env.meter.leave(Stage::Step);
+            }
+        }
     }
 
     /// Opens a segment of the log with a snapshot, at the start and every so many steps.
