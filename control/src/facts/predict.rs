@@ -1,7 +1,7 @@
 //! How long an answer will be and how long it will take, as quantiles, learned from answers; and how good that was.
 //!
-//! Length: a decayed histogram ([`lengths`]) for each pair of model and tenant, and one for each model. A pair speaks for
-//! itself from [`PAIR_ANSWERS_MIN`] answers on; before that its model speaks, from the first answer on; before that
+//! Length: a decayed histogram ([`lengths`]) for each model, and one for each pair of model and tenant from when a second
+//! tenant asks for the model. A pair speaks for itself from [`PAIR_ANSWERS_MIN`] answers on; before that its model speaks, from the first answer on; before that
 //! nothing is known, and who must decide takes what `facts/models.rs` assumes.
 //!
 //! Time from dispatch to the last byte: the time to the first token ([`service`]), and the quantile of the length at the
@@ -61,6 +61,9 @@ struct ModelAnswers {
     /// How many, and from dispatch to last byte of all.
     answers: u64,
     service_micros: u64,
+    /// Who asked first, and whether others did: what one tenant alone asks for is the model's own histogram.
+    tenant: Option<TenantId>,
+    shared: bool,
 }
 
 /// Answers of a model to a tenant.
@@ -95,12 +98,14 @@ impl Predictor {
         if arrive.kind == Kind::Embedding {
             return None;
         }
-        let model = self.models.get(arrive.model.index())?.lengths.quantiles()?;
-        let pair = self.place(arrive.model, arrive.tenant).ok().and_then(|at| {
+        let model = self.models.get(arrive.model.index())?;
+        let of_model = model.lengths.quantiles()?;
+        let place = if model.shared { self.place(arrive.model, arrive.tenant).ok() } else { None };
+        let of_pair = place.and_then(|at| {
             let lengths = &self.pairs[self.places[at].2 as usize].lengths;
             lengths.quantiles().filter(|_| lengths.answers() >= PAIR_ANSWERS_MIN)
         });
-        Some(pair.unwrap_or(model).capped(arrive.num_predict))
+        Some(of_pair.unwrap_or(of_model).capped(arrive.num_predict))
     }
 
     /// The same for who must decide: assumed values where nothing is known.
@@ -146,6 +151,10 @@ impl Predictor {
         model.lengths.learn(usage.output_tokens);
         model.answers += 1;
         model.service_micros += u64::from(micros(service));
+        model.shared |= *model.tenant.get_or_insert(arrive.tenant) != arrive.tenant;
+        if !model.shared {
+            return;
+        }
         let pair = self.pair_mut(arrive.model, arrive.tenant);
         pair.recent = true;
         pair.lengths.learn(usage.output_tokens);

@@ -79,6 +79,20 @@ const fn bounds(row: usize, sub: usize) -> (u32, u32) {
     (low, low + ((1 << shift) - 1))
 }
 
+/// The least length of a row that so much of its weight does not pass, interpolated inside its bucket.
+fn within(row: usize, counts: &[u16; SUBS], target: u32) -> u32 {
+    let mut seen = 0;
+    for (sub, count) in counts.iter().map(|count| u32::from(*count)).enumerate() {
+        if seen + count >= target && count > 0 {
+            let (low, high) = bounds(row, sub);
+            let inside = u64::from(high - low) * u64::from(target - seen) / u64::from(count);
+            return low + inside as u32;
+        }
+        seen += count;
+    }
+    unreachable!("the row weighs enough")
+}
+
 impl Lengths {
     /// Counts an answer.
     #[inline]
@@ -92,7 +106,7 @@ impl Lengths {
         self.fresh += 1;
         if self.fresh * u32::from(ANSWER) * REFRESH_SHARE >= self.weight {
             self.fresh = 0;
-            self.quantiles = Quantiles { p50: self.at(50), p90: self.at(90) };
+            self.quantiles = self.count();
         }
     }
 
@@ -115,26 +129,22 @@ impl Lengths {
         self.weight = self.counts.as_flattened().iter().map(|count| u32::from(*count)).sum();
     }
 
-    /// The least length that `percent` of the weight does not pass, interpolated inside its bucket.
-    fn at(&self, percent: u32) -> u32 {
-        let target = (self.weight * percent).div_ceil(100);
+    /// Both quantiles, in one walk through the rows.
+    fn count(&self) -> Quantiles {
         let mut seen = 0;
+        let mut found = [0; 2];
+        let mut targets = [50, 90].map(|percent| (self.weight * percent).div_ceil(100)).into_iter().enumerate().peekable();
         for (row, counts) in self.counts.iter().enumerate() {
             let in_row: u32 = counts.iter().map(|count| u32::from(*count)).sum();
-            if seen + in_row < target {
-                seen += in_row;
-                continue;
+            while let Some((at, target)) = targets.next_if(|(_, target)| seen + in_row >= *target) {
+                found[at] = within(row, counts, target - seen);
             }
-            for (sub, count) in counts.iter().map(|count| u32::from(*count)).enumerate() {
-                if seen + count >= target && count > 0 {
-                    let (low, high) = bounds(row, sub);
-                    let inside = u64::from(high - low) * u64::from(target - seen) / u64::from(count);
-                    return low + inside as u32;
-                }
-                seen += count;
+            if targets.peek().is_none() {
+                break;
             }
+            seen += in_row;
         }
-        unreachable!("the weight is the sum of the counts")
+        Quantiles { p50: found[0], p90: found[1] }
     }
 }
 
