@@ -258,6 +258,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             host: None,
             arm: ArmId::default(),
             attempts: 0,
+            closed: false,
             cached_tokens: 0,
             truncated: false,
             usage: Default::default(),
@@ -316,7 +317,9 @@ impl<'a, S: Sink> Simulation<'a, S> {
             let message = match event {
                 HostEvent::FirstToken { .. } => ToControl::FirstByte(request, attempt),
                 HostEvent::Finished { usage, cached_tokens, truncated, .. } => {
-                    if let Some((_, flight)) = self.flights.find(request) {
+                    if let Some((_, flight)) = self.flights.find(request)
+                        && flight.hears(attempt)
+                    {
                         flight.cached_tokens = cached_tokens;
                         flight.truncated = truncated;
                     }
@@ -333,7 +336,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
         match message {
             ToControl::FirstByte(request, attempt) => {
                 let Some((_, flight)) = self.flights.find(request) else { return Ok(()) };
-                if flight.attempts != attempt + 1 {
+                if !flight.hears(attempt) {
                     return Ok(());
                 }
                 if flight.first_token.replace(self.now).is_some() {
@@ -347,7 +350,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             }
             ToControl::Finished(request, attempt, usage) => {
                 let Some((place, flight)) = self.flights.find(request) else { return Ok(()) };
-                if flight.attempts != attempt + 1 {
+                if !flight.hears(attempt) {
                     return Ok(());
                 }
                 flight.usage = usage;
@@ -366,7 +369,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
 
     fn fail(&mut self, request: RequestId, attempt: u8, failure: Failure) -> Result<(), RunError> {
         let Some((_, flight)) = self.flights.find(request) else { return Ok(()) };
-        if flight.attempts != attempt + 1 {
+        if !flight.hears(attempt) {
             return Ok(());
         }
         if let Some(token) = flight.timeout.take() {
@@ -381,6 +384,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             Timer::FirstByte(request, attempt) => {
                 let (_, flight) = self.flights.find(request).expect("a time-out ends with its flight");
                 flight.timeout = None;
+                flight.closed = true;
                 let host = flight.host.expect("a time-out belongs to an attempt");
                 // The driver closes the connection, then tells control.
                 self.to_host.send(self.now, (host, ToHost::Cancel(request, attempt)));

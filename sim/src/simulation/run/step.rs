@@ -82,6 +82,7 @@ impl<S: Sink> Simulation<'_, S> {
         flight.host = Some(host);
         flight.arm = arm;
         flight.attempts = attempt + 1;
+        flight.closed = false;
         flight.timeout = Some(token);
         self.to_host.send(self.now, (host, ToHost::Request(request, attempt)));
     }
