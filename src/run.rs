@@ -15,6 +15,7 @@ use reports::metrics::MetricsSpec;
 use reports::plots::{self, PlotTitle};
 use reports::summary::Summary;
 use reports::{files, machine};
+use sim::check::Checks;
 use sim::simulation::{Progress, RunEnd, Setup, Simulation};
 use sim_host::api::Engine;
 use traces::jobs::Jobs;
@@ -86,6 +87,7 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
         fleet,
         changes: scenario.changes.clone(),
         sample_every: plan.out.is_some().then_some(sample_every),
+        checks: Checks::Sparse,
     };
     let ended = Simulation::new(setup, &mut *source, &mut recorder).run();
     let (metrics, timeline, _notes, kept) = recorder.finish();

@@ -121,9 +121,9 @@ impl<'a, S: Sink> Simulation<'a, S> {
             timers: EventQueue::default(),
             sample_at: setup.sample_every.map(|_| Instant::ZERO),
             changes: setup.changes.iter().cloned().collect(),
+            checker: Checker::new(setup.checks),
             setup,
             digest: Digest::default(),
-            checker: Checker::default(),
             arrived: 0,
             now: Instant::ZERO,
             events: 0,
@@ -287,8 +287,11 @@ impl<'a, S: Sink> Simulation<'a, S> {
 
     fn after_host(&mut self, host: HostId) -> Result<(), RunError> {
         self.send_host_events();
-        if let Some(at) = self.hosts.poll_wanted(self.now, host) {
+        let poll = self.hosts.poll_wanted(self.now, host);
+        if poll.is_some() || self.checker.always() {
             self.hosts.check(host).map_err(|what| self.broken(what))?;
+        }
+        if let Some(at) = poll {
             self.poll_at(at, host);
         }
         Ok(())

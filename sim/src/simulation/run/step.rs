@@ -25,6 +25,8 @@ impl<S: Sink> Simulation<'_, S> {
         } else {
             self.control.step(self.now, input, &mut self.outputs, &mut env);
         }
+        let what = self.checker.after_decision(&self.control, self.outputs.as_slice());
+        what.map_err(|what| self.broken(what))?;
         let mut outputs = std::mem::take(&mut self.outputs);
         for output in outputs.drain() {
             self.digest.output(&output);
