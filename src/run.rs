@@ -17,6 +17,7 @@ use reports::plots::{self, PlotTitle};
 use reports::stages::{StageMeter, StageRow};
 use reports::summary::Summary;
 use reports::{files, machine};
+use sim::check::Checks;
 use sim::simulation::{Progress, RunEnd, Setup, Simulation};
 use sim_host::api::Engine;
 use traces::jobs::Jobs;
@@ -95,6 +96,7 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
         fleet,
         changes: scenario.changes.clone(),
         sample_every: plan.out.is_some().then_some(sample_every),
+        checks: Checks::Sparse,
     };
     recorder.meter = plan.profile.then(StageMeter::default);
     let mut simulation = Simulation::new(setup, &mut *source, &mut recorder);

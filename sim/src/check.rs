@@ -1,7 +1,8 @@
 //! Checks of what must hold at any time, apart from the code they check: conservation (I1), time and single service
-//! (I3 and I4, where the main loop sees them), capacity (I2, in the host).
+//! (I3 and I4, where the main loop sees them), capacity (I2, here for what control lets out, in the host for the rest).
 
 use control::Control;
+use control::door::Output;
 use control::facts::ledger::State;
 use control::request::Outcome;
 
@@ -10,9 +11,20 @@ const RECOUNT_STEPS: u64 = 1_000;
 /// Steps for each request or host to count.
 const RECOUNT_STEPS_EACH: u64 = 32;
 
+/// How often what must hold is checked in full. Counters and limits are checked at each step in any case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Checks {
+    /// So often that it costs a few percent: control every thousand steps or so, a host when its models change.
+    #[default]
+    Sparse,
+    /// Control after each step, a host after each of its events: for tests.
+    Always,
+}
+
 /// Counts of its own, held against control's.
 #[derive(Debug, Default)]
 pub struct Checker {
+    checks: Checks,
     steps: u64,
     recount_at: u64,
     finished: u64,
@@ -22,6 +34,36 @@ pub struct Checker {
 }
 
 impl Checker {
+    /// A checker that has seen nothing yet.
+    #[must_use]
+    pub fn new(checks: Checks) -> Self {
+        Self { checks, ..Self::default() }
+    }
+
+    /// Whether all that can be checked is to be checked each time.
+    #[must_use]
+    #[inline]
+    pub fn always(&self) -> bool {
+        self.checks == Checks::Always
+    }
+
+    /// Control has decided: no host is given more requests than its limit. A limit that fell leaves those that it has.
+    ///
+    /// # Errors
+    /// What does not hold.
+    #[inline]
+    pub fn after_decision(&self, control: &Control, outputs: &[Output]) -> Result<(), String> {
+        for output in outputs {
+            if let Output::Dispatch(dispatch) = output {
+                let load = control.facts().loads[dispatch.host.index()];
+                if load.in_flight > load.limit {
+                    return Err(format!("host {} was given more than its limit: {load:?}", dispatch.host.0));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// A request ended.
     #[inline]
     pub fn ended(&mut self, outcome: Outcome) {
@@ -45,7 +87,7 @@ impl Checker {
         if !counters.conserve() {
             return Err(format!("requests are lost or doubled: {counters:?}"));
         }
-        if self.steps < self.recount_at {
+        if self.steps < self.recount_at && !self.always() {
             return Ok(());
         }
         let things = counters.queued + counters.running + control.facts().hosts.len() as u64;
@@ -64,7 +106,7 @@ impl Checker {
         let mut in_flight = vec![0; facts.hosts.len()];
         let mut tokens = vec![0; facts.hosts.len()];
         for (_, entry) in facts.ledger.iter() {
-            if entry.state == State::Queued {
+            if matches!(entry.state, State::Queued | State::Deferred) {
                 queued += 1;
                 continue;
             }
@@ -91,15 +133,12 @@ impl Checker {
                     in_flight[index]
                 ));
             }
-            if load.in_flight > load.limit {
-                return Err(format!("host {index} has more requests than its limit: {load:?}"));
-            }
         }
         let ends = (self.finished, self.rejected, self.failed, self.cancelled);
         // Control ends a request in the same step in which the driver is told, or before the driver has acted on it.
         let told = (counters.finished, counters.rejected, counters.failed, counters.cancelled);
-        let behind = told.0 + told.1 + told.2 + told.3 - (ends.0 + ends.1 + ends.2 + ends.3);
-        if behind > 1 {
+        let behind = (told.0 + told.1 + told.2 + told.3).checked_sub(ends.0 + ends.1 + ends.2 + ends.3);
+        if behind.is_none_or(|behind| behind > 1) {
             return Err(format!("driver saw {ends:?} end, control {told:?}"));
         }
         Ok(())

@@ -19,6 +19,7 @@ use traces::record::{Record, Sample};
 
 pub use run::Simulation;
 
+use crate::check::Checks;
 use crate::config::Fleet;
 
 /// What a run is made from.
@@ -34,6 +35,8 @@ pub struct Setup {
     pub sample_every: Option<Nanos>,
     /// What the operator does and when, in order of time.
     pub changes: Vec<(Instant, Input)>,
+    /// How often what must hold is checked.
+    pub checks: Checks,
 }
 
 /// Where a run's results go.

@@ -204,8 +204,8 @@ impl Control {
         self.charge(self.host_of(slot), false, charged_tokens);
     }
 
-    /// Whether a failed attempt may be followed by another: before the first byte only, never after the client's own
-    /// mistake, and not after a cold time-out, which would start the same load on host after host.
+    /// Whether a failed attempt may be followed by another: before the first byte and the deadline only, never after the
+    /// client's own mistake, and not after a cold time-out, which would start the same load on host after host.
     fn may_retry(&mut self, now: Instant, slot: Slot, failure: Failure) -> bool {
         let entry = self.facts.ledger.get(slot);
         let repeatable = match failure {
@@ -222,6 +222,7 @@ impl Control {
         let eligible = &self.indexes.lanes[entry.lane.index()].eligible;
         repeatable
             && entry.state == State::Sent
+            && entry.arrive.deadline.is_none_or(|deadline| now < deadline)
             && entry.attempts < self.config.attempts_max
             && eligible.iter().any(|host| !entry.tried().contains(host))
             && self.facts.retry.take(now, self.config.retry_budget_per_second)

@@ -25,6 +25,8 @@ pub(super) struct Flight {
     pub(super) arm: ArmId,
     /// Attempts begun.
     pub(super) attempts: u8,
+    /// Whether the driver has closed the last attempt's connection: what its host still says is not heard.
+    pub(super) closed: bool,
     pub(super) cached_tokens: u32,
     pub(super) truncated: bool,
     pub(super) usage: Usage,
@@ -35,6 +37,11 @@ pub(super) struct Flight {
 }
 
 impl Flight {
+    /// Whether what a host says of an attempt is heard: it is the last, and its connection stands.
+    pub(super) fn hears(&self, attempt: u8) -> bool {
+        self.attempts == attempt + 1 && !self.closed
+    }
+
     pub(super) fn record(&self, ended: Instant, outcome: Outcome) -> Record {
         Record {
             request: self.request,

@@ -122,9 +122,9 @@ impl<'a, S: Sink> Simulation<'a, S> {
             timers: EventQueue::default(),
             sample_at: setup.sample_every.map(|_| Instant::ZERO),
             changes: setup.changes.iter().cloned().collect(),
+            checker: Checker::new(setup.checks),
             setup,
             digest: Digest::default(),
-            checker: Checker::default(),
             arrived: 0,
             now: Instant::ZERO,
             events: 0,
@@ -265,6 +265,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             host: None,
             arm: ArmId::default(),
             attempts: 0,
+            closed: false,
             cached_tokens: 0,
             truncated: false,
             usage: Default::default(),
@@ -293,8 +294,11 @@ impl<'a, S: Sink> Simulation<'a, S> {
 
     fn after_host(&mut self, host: HostId) -> Result<(), RunError> {
         self.send_host_events();
-        if let Some(at) = self.hosts.poll_wanted(self.now, host) {
+        let poll = self.hosts.poll_wanted(self.now, host);
+        if poll.is_some() || self.checker.always() {
             self.hosts.check(host).map_err(|what| self.broken(what))?;
+        }
+        if let Some(at) = poll {
             self.poll_at(at, host);
         }
         Ok(())
@@ -323,7 +327,9 @@ impl<'a, S: Sink> Simulation<'a, S> {
             let message = match event {
                 HostEvent::FirstToken { .. } => ToControl::FirstByte(request, attempt),
                 HostEvent::Finished { usage, cached_tokens, truncated, .. } => {
-                    if let Some((_, flight)) = self.flights.find(request) {
+                    if let Some((_, flight)) = self.flights.find(request)
+                        && flight.hears(attempt)
+                    {
                         flight.cached_tokens = cached_tokens;
                         flight.truncated = truncated;
                     }
@@ -340,7 +346,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
         match message {
             ToControl::FirstByte(request, attempt) => {
                 let Some((_, flight)) = self.flights.find(request) else { return Ok(()) };
-                if flight.attempts != attempt + 1 {
+                if !flight.hears(attempt) {
                     return Ok(());
                 }
                 if flight.first_token.replace(self.now).is_some() {
@@ -354,7 +360,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             }
             ToControl::Finished(request, attempt, usage) => {
                 let Some((place, flight)) = self.flights.find(request) else { return Ok(()) };
-                if flight.attempts != attempt + 1 {
+                if !flight.hears(attempt) {
                     return Ok(());
                 }
                 flight.usage = usage;
@@ -373,7 +379,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
 
     fn fail(&mut self, request: RequestId, attempt: u8, failure: Failure) -> Result<(), RunError> {
         let Some((_, flight)) = self.flights.find(request) else { return Ok(()) };
-        if flight.attempts != attempt + 1 {
+        if !flight.hears(attempt) {
             return Ok(());
         }
         if let Some(token) = flight.timeout.take() {
@@ -388,6 +394,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             Timer::FirstByte(request, attempt) => {
                 let (_, flight) = self.flights.find(request).expect("a time-out ends with its flight");
                 flight.timeout = None;
+                flight.closed = true;
                 let host = flight.host.expect("a time-out belongs to an attempt");
                 // The driver closes the connection, then tells control.
                 self.to_host.send(self.now, (host, ToHost::Cancel(request, attempt)));

@@ -8,6 +8,7 @@ use control::draw::{Component, Draw};
 use control::ids::ModelId;
 use control::request::{KeepAlive, Outcome};
 use control::units::{Bytes, Instant, Nanos};
+use sim::check::Checks;
 use sim::config::{Fleet, FleetHost};
 use sim::simulation::{Progress, RunEnd, Setup, Simulation, Sink};
 use sim_host::api::Engine;
@@ -213,6 +214,7 @@ pub(crate) fn run(
         fleet,
         sample_every: None,
         changes: Vec::new(),
+        checks: Checks::Sparse,
     };
     Simulation::new(setup, source, sink).run().expect("a run without broken invariants")
 }

@@ -24,6 +24,8 @@ impl<S: Sink> Simulation<'_, S> {
         } else {
             self.decide(input);
         }
+        let what = self.checker.after_decision(&self.control, self.outputs.as_slice());
+        what.map_err(|what| self.broken(what))?;
         let mut outputs = std::mem::take(&mut self.outputs);
         for output in outputs.drain() {
             self.digest.output(&output);
@@ -98,6 +100,7 @@ impl<S: Sink> Simulation<'_, S> {
         flight.host = Some(host);
         flight.arm = arm;
         flight.attempts = attempt + 1;
+        flight.closed = false;
         flight.timeout = Some(token);
         self.to_host.send(self.now, (host, ToHost::Request(request, attempt)));
     }
