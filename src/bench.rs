@@ -21,15 +21,25 @@ pub mod record;
 
 mod backlog;
 mod batch_loop;
+mod constraints;
 mod decision;
 mod events;
+mod fleet_numbers;
 mod histogram;
+mod history;
 mod host_choice;
 mod host_set;
+mod least_score;
+mod lru;
 mod plane;
 mod priority_queue;
 mod request_queue;
+mod same;
+mod stage_times;
 mod trace_reading;
+mod vocabulary;
+
+pub use same::NAME as SAME;
 
 use control::draw::{Component as Purpose, Draw};
 use control::index::Implementation;
@@ -38,6 +48,7 @@ use fit::Complexity;
 
 /// Every file's components.
 pub const ALL: &[fn() -> Vec<Component>] = &[
+    same::components,
     priority_queue::components,
     request_queue::components,
     host_choice::components,
@@ -45,6 +56,13 @@ pub const ALL: &[fn() -> Vec<Component>] = &[
     events::components,
     batch_loop::components,
     histogram::components,
+    stage_times::components,
+    history::components,
+    lru::components,
+    vocabulary::components,
+    fleet_numbers::components,
+    constraints::components,
+    least_score::components,
     trace_reading::components,
     decision::components,
     backlog::components,
@@ -71,10 +89,33 @@ pub struct Component {
     pub scale: &'static str,
     /// How the cost of an operation is claimed to grow, as in [`FORMS`].
     pub claimed: [Complexity; 2],
+    /// Whose time decides which form is faster.
+    pub clock: Clock,
     /// What is counted under [`Case::counting`]; `None` where the structure cannot be watched.
     pub counted: Option<&'static str>,
     /// Builds one form.
     pub build: Box<dyn Fn(Case) -> Box<dyn Subject>>,
+}
+
+/// A clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Clock {
+    /// CPU time of the process: other work on the machine hardly disturbs it.
+    #[default]
+    Cpu,
+    /// Wall time, where a form has threads: they save none of the CPU's.
+    Wall,
+}
+
+impl Clock {
+    /// As printed.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu time",
+            Self::Wall => "wall time",
+        }
+    }
 }
 
 /// What is built.
@@ -106,11 +147,6 @@ impl Case {
 pub trait Subject {
     /// Does the next operations of its stream and gives the wrapping sum over what they answered.
     fn operate(&mut self, operations: u64) -> u64;
-
-    /// Most bytes that an operation so far held at once, where that says more than what lives after building.
-    fn peak_bytes(&self) -> Option<u64> {
-        None
-    }
 }
 
 /// The components of these names: a whole name, or that of a group. All where none is given.

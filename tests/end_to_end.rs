@@ -355,9 +355,14 @@ fn bench_measures_a_component_and_leaves_whole_files() {
     // Two components, two scales, two forms.
     assert_eq!(records.len(), 8);
     for record in records {
-        for filled in
-            ["operations_per_second", "p99_nanos", "memory_bytes", "allocations_per_operation", "cpu_use"]
-        {
+        for filled in [
+            "operations_per_second",
+            "p99_nanos",
+            "live_bytes",
+            "memory_bytes",
+            "allocations_per_operation",
+            "cpu_use",
+        ] {
             assert!(record[filled].is_number(), "{filled} of {}", record["name"]);
         }
         assert!(record["complexity_measured"].is_null(), "two scales tell no curve");

@@ -10,7 +10,7 @@ use control::units::{Bytes, Instant};
 
 use super::fit::Complexity;
 use super::plane::{Fleet, Plane};
-use super::{Case, Component, Subject};
+use super::{Case, Clock, Component, Subject};
 
 /// Eight hosts of eight slots, all taken.
 const FLEET: Fleet = Fleet { hosts: 8, slots: 8, models: 4, tenants: 16 };
@@ -27,6 +27,7 @@ pub(super) fn components() -> Vec<Component> {
             operation: "end a request, let the next out, queue another",
             scale: "queued requests",
             claimed: [Complexity::Linear, Complexity::Logarithmic],
+            clock: Clock::Cpu,
             counted: None,
             build: Box::new(move |case| Box::new(Backlog::new(name, case))),
         }

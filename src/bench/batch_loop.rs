@@ -10,7 +10,7 @@ use sim_host::batch::{BatchLoop, Discipline, LoopEvent, LoopSpec, PrefixCache, S
 use sim_host::costs::Costs;
 
 use super::fit::Complexity;
-use super::{Case, Component, Subject, count};
+use super::{Case, Clock, Component, Subject, count};
 
 const SLOTS: u32 = 4;
 const PROMPT_TOKENS: u32 = 900;
@@ -25,6 +25,7 @@ pub(super) fn components() -> Vec<Component> {
         operation: "serve a request, four slots at a quarter of their load",
         scale: "tokens of an answer",
         claimed: [Complexity::Linear, Complexity::Constant],
+        clock: Clock::Cpu,
         counted: Some("internal events"),
         build: Box::new(|case| Box::new(Loop::new(case))),
     }]

@@ -8,7 +8,7 @@ use control::units::Bytes;
 
 use super::fit::Complexity;
 use super::plane::{Fleet, Plane};
-use super::{Case, Component, Subject};
+use super::{Case, Clock, Component, Subject};
 
 /// Requests under way on each host, on average.
 const BUSY: usize = 4;
@@ -27,6 +27,7 @@ pub(super) fn components() -> Vec<Component> {
             operation: "take a request in, choose its host, end it",
             scale: "hosts",
             claimed: [grows; 2],
+            clock: Clock::Cpu,
             counted: None,
             build: Box::new(move |case| Box::new(Decision::new(name, case))),
         }

@@ -7,7 +7,7 @@ use control::units::Instant;
 use sim::engine::{EventQueue, Order, Tournament};
 
 use super::fit::Complexity;
-use super::{Case, Component, Subject};
+use super::{Case, Clock, Component, Subject};
 
 /// An event comes back at most so many nanoseconds later.
 const SPAN: u32 = 1_000_000;
@@ -20,6 +20,7 @@ pub(super) fn components() -> Vec<Component> {
             operation: "take the next event and schedule another",
             scale: "events to come",
             claimed: [Complexity::Linear, Complexity::Logarithmic],
+            clock: Clock::Cpu,
             counted: None,
             build: Box::new(|case| {
                 if case.is_baseline() {
@@ -35,6 +36,7 @@ pub(super) fn components() -> Vec<Component> {
             operation: "find the host whose event is next and set its next one",
             scale: "hosts",
             claimed: [Complexity::Linear, Complexity::Logarithmic],
+            clock: Clock::Cpu,
             counted: None,
             build: Box::new(by_host),
         },

@@ -8,7 +8,7 @@ use reports::machine::pretty_json;
 use reports::plots::{ScalingChart, ScalingCurve, ScalingPoint, scaling};
 
 use super::fit::{self, Crossover};
-use super::record::{AtScale, Record, growth};
+use super::record::{AtScale, Noise, Record, growth};
 use super::{Component, SEEDS};
 
 /// Writes both tables.
@@ -33,22 +33,22 @@ fn csv(records: &[Record]) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// Where a file cannot be written.
-pub fn write_plot(folder: &Path, component: &Component, scales: &[AtScale]) -> Result<()> {
-    scaling(&chart(component, scales)).write(folder)?;
+pub fn write_plot(folder: &Path, component: &Component, scales: &[AtScale], noise: Noise) -> Result<()> {
+    scaling(&chart(component, scales, noise)).write(folder)?;
     Ok(())
 }
 
-fn chart(component: &Component, scales: &[AtScale]) -> ScalingChart {
+fn chart(component: &Component, scales: &[AtScale], noise: Noise) -> ScalingChart {
     let curve = |form: usize| {
         let point = |at: &AtScale| {
-            let cpu = fit::mean(&at.forms[form].cpu_nanos);
+            let time = fit::mean(at.forms[form].time_nanos());
             // An interval that reaches down to nothing has no place on a logarithmic axis.
-            let low = cpu.low.max(cpu.value / 10.0);
+            let low = time.low.max(time.value / 10.0);
             ScalingPoint {
                 scale: at.scale as f64,
-                seconds: cpu.value / 1e9,
+                seconds: time.value / 1e9,
                 low: low / 1e9,
-                high: cpu.high / 1e9,
+                high: time.high / 1e9,
             }
         };
         let name = if form == 0 { "baseline" } else { "optimised" };
@@ -57,18 +57,19 @@ fn chart(component: &Component, scales: &[AtScale]) -> ScalingChart {
             points: scales.iter().map(point).collect(),
         }
     };
-    let crossover = match growth(scales).crossover {
+    let wins = growth(scales, noise).crossover;
+    let crossover = match wins {
         Crossover::At(scale) => Some(scale as f64),
         Crossover::Always | Crossover::Never => None,
     };
-    let said = match growth(scales).crossover {
+    let said = match wins {
         Crossover::Always => "the optimised form wins at every scale".to_owned(),
         Crossover::Never => "the optimised form does not win at the largest scale".to_owned(),
         Crossover::At(scale) => format!("the optimised form wins from about {scale}"),
     };
     ScalingChart {
         name: component.name.replace('/', "-"),
-        title: format!("{}: CPU time to {}", component.name, component.operation),
+        title: format!("{}: {} to {}", component.name, component.clock.name(), component.operation),
         under: format!("mean of {} seeds with its 95 % interval · {said}", SEEDS.len()),
         scale: component.scale.to_owned(),
         curves: vec![curve(0), curve(1)],

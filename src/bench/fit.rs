@@ -202,15 +202,25 @@ impl Verdict {
 }
 
 /// Less of an improvement is none: two builds of the same code differ by as much.
-const GAIN_LEAST: f64 = 1.05;
+pub const GAIN_LEAST: f64 = 1.05;
 
-/// Compares the times of both forms, paired by seed: a gain is one of at least 5 % whose 95 % interval (of the mean
-/// logarithm of the ratios) lies above 1.
+/// Compares the times of both forms, paired by seed: a gain is one by at least this factor whose 95 % interval (of the
+/// mean logarithm of the ratios) lies above 1.
 #[must_use]
-pub fn verdict(baseline: &[f64], optimised: &[f64]) -> Verdict {
-    let ratios: Vec<f64> = baseline.iter().zip(optimised).map(|(b, o)| libm::log(b / o)).collect();
-    let mean = mean(&ratios);
-    if mean.low > 0.0 && mean.value >= libm::log(GAIN_LEAST) { Verdict::Gain } else { Verdict::NoGain }
+pub fn verdict(baseline: &[f64], optimised: &[f64], gain_least: f64) -> Verdict {
+    let mean = log_ratio(baseline, optimised);
+    if mean.low > 0.0 && mean.value >= libm::log(gain_least) { Verdict::Gain } else { Verdict::NoGain }
+}
+
+/// By what factor two came apart, whichever was faster; at least 1.
+#[must_use]
+pub fn apart(one: &[f64], other: &[f64]) -> f64 {
+    libm::exp(log_ratio(one, other).value.abs())
+}
+
+fn log_ratio(one: &[f64], other: &[f64]) -> Estimate {
+    let ratios: Vec<f64> = one.iter().zip(other).map(|(one, other)| libm::log(one / other)).collect();
+    mean(&ratios)
 }
 
 /// From what scale on the optimised form wins.
@@ -246,7 +256,7 @@ pub struct Compared {
 }
 
 /// Where the optimised form starts to win, and wins at every larger scale measured. Between the last scale without a
-/// gain and the next, the ratio is taken to be a power of the scale; `scales` ascend.
+/// gain and the next, the ratio is taken to be a power of the scale, which is good for two digits; `scales` ascend.
 #[must_use]
 pub fn crossover(scales: &[Compared]) -> Crossover {
     let Some(last) = scales.iter().rposition(|compared| compared.verdict == Verdict::NoGain) else {
@@ -260,7 +270,17 @@ pub fn crossover(scales: &[Compared]) -> Crossover {
     }
     let (from, to) = (libm::log(before.factor), libm::log(next.factor));
     let (n, m) = (libm::log(before.scale as f64), libm::log(next.scale as f64));
-    Crossover::At(libm::exp(n + (m - n) * (-from / (to - from))).round() as u64)
+    let at = two_digits(libm::exp(n + (m - n) * (-from / (to - from))));
+    Crossover::At(at.clamp(before.scale, next.scale))
+}
+
+/// A scale, of at least 1, to two digits that count.
+fn two_digits(scale: f64) -> u64 {
+    let mut unit = 1.0;
+    while scale / unit >= 99.5 {
+        unit *= 10.0;
+    }
+    ((scale / unit).round() * unit) as u64
 }
 
 #[cfg(test)]

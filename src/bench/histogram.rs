@@ -7,7 +7,7 @@ use control::draw::Draw;
 use reports::histogram::{Histogram, rank};
 
 use super::fit::Complexity;
-use super::{Component, Subject};
+use super::{Clock, Component, Subject};
 
 /// Quantiles that are asked for, in thousandths.
 const QUANTILES: [u64; 3] = [500, 950, 990];
@@ -19,6 +19,7 @@ pub(super) fn components() -> Vec<Component> {
         operation: "record all values and ask three percentiles",
         scale: "values",
         claimed: [Complexity::Linearithmic, Complexity::Linear],
+        clock: Clock::Cpu,
         counted: None,
         build: Box::new(|case| {
             let values = Values { draw: case.draw(), len: case.scale };

@@ -7,7 +7,7 @@ use control::index::host_set::HostSet;
 use control::index::levels::Levels;
 
 use super::fit::Complexity;
-use super::{Case, Component, Subject};
+use super::{Case, Clock, Component, Subject};
 
 /// Requests under way on each host at the start are below this.
 const BUSY: u32 = 8;
@@ -19,6 +19,7 @@ pub(super) fn components() -> Vec<Component> {
         operation: "choose the least loaded host, and end a request on another",
         scale: "hosts",
         claimed: [Complexity::Linear; 2],
+        clock: Clock::Cpu,
         counted: None,
         build: Box::new(|case| {
             let fleet = Fleet::new(case);

@@ -5,7 +5,7 @@ use control::ids::HostId;
 use control::index::host_set::HostSet;
 
 use super::fit::Complexity;
-use super::{Case, Component, Subject};
+use super::{Case, Clock, Component, Subject};
 
 pub(super) fn components() -> Vec<Component> {
     vec![
@@ -15,6 +15,7 @@ pub(super) fn components() -> Vec<Component> {
             operation: "ask whether a host is a member",
             scale: "hosts",
             claimed: [Complexity::Linear, Complexity::Constant],
+            clock: Clock::Cpu,
             counted: None,
             build: Box::new(|case| {
                 let (mut draw, hosts) = (case.draw(), case.scale as u32);
@@ -32,6 +33,7 @@ pub(super) fn components() -> Vec<Component> {
             operation: "go through the hosts that three sets share",
             scale: "hosts",
             claimed: [Complexity::Linear; 2],
+            clock: Clock::Cpu,
             counted: None,
             build: Box::new(common),
         },

@@ -3,15 +3,16 @@
 //! For each seed both forms are built, and both do the same first operations, whose answers must agree: that is the
 //! warm-up, too. Then each is timed for a while: samples of wall time by the monotonic clock, each at least a hundred
 //! times the clock's resolution, so that short operations are timed in batches; CPU time of the process in a few rounds,
-//! both forms in turns, of which the least counts: machines are shared, and other work only ever adds. Memory is the most that building and warm-up held at once, and allocations are
-//! those of the timed operations, both by the program's counting allocator.
+//! both forms in turns, of which the least counts: machines are shared, and other work only ever adds. Where a form has threads, wall time takes its place. Memory is what
+//! lives after building, and the most that building and warm-up held at once; allocations are those of the timed operations; all by the program's counting allocator, which
+//! counts for the thread that measures.
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use reports::machine::{Stopwatch, cpu_time};
 
-use super::{Case, Component, FORMS, SEEDS, Subject, count};
+use super::{Case, Clock, Component, FORMS, SEEDS, Subject, count};
 
 /// How long things go on, for each seed and form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +51,10 @@ pub struct Measured {
     pub batch: u64,
     /// CPU nanoseconds for one operation, by seed: the least of the rounds.
     pub cpu_nanos: Vec<f64>,
+    /// Wall nanoseconds for one operation, likewise.
+    pub wall_nanos: Vec<f64>,
+    /// Which of the two decides.
+    pub clock: Clock,
     /// Counted comparisons (or what the component counts) for one operation, by seed; empty where nothing is counted.
     pub counted: Vec<f64>,
     /// Timed operations.
@@ -62,9 +67,22 @@ pub struct Measured {
     pub cpu: Duration,
     /// Allocations of the timed operations; `None` where the allocator does not count.
     pub allocations: Option<u64>,
+    /// Bytes that live after building, the most over the seeds; `None` where the allocator does not count.
+    pub live_bytes: Option<u64>,
     /// Most bytes that building and warm-up held at once, the largest over the seeds; `None` where the allocator does
     /// not count.
     pub memory_bytes: Option<u64>,
+}
+
+impl Measured {
+    /// Nanoseconds for one operation by the clock that decides, by seed.
+    #[must_use]
+    pub fn time_nanos(&self) -> &[f64] {
+        match self.clock {
+            Clock::Cpu => &self.cpu_nanos,
+            Clock::Wall => &self.wall_nanos,
+        }
+    }
 }
 
 /// The least step of the clock that shows, in nanoseconds.
@@ -90,26 +108,22 @@ pub fn clock_resolution_nanos() -> u128 {
 #[must_use]
 pub fn at_scale(component: &Component, scale: u64, budget: Budget) -> [Measured; 2] {
     let resolution = clock_resolution_nanos();
-    let mut both = [Measured::default(), Measured::default()];
+    let mut both = [(); 2].map(|()| Measured { clock: component.clock, ..Measured::default() });
     for seed in SEEDS {
         let build = |form: usize, counting| {
             let scale = usize::try_from(scale).expect("a scale fits the memory");
             (component.build)(Case { implementation: FORMS[form], scale, seed, counting })
         };
-        let (baseline, baseline_use) = used(|| {
-            let mut subject = build(0, false);
-            let warm = warm_up(&mut *subject, budget.warm_up);
-            (subject, warm)
-        });
-        let warm = baseline.1;
-        let (optimised, optimised_use) = used(|| {
-            let mut subject = build(1, false);
+        let (mut baseline, baseline_built) = built(|| build(0, false));
+        let (warm, baseline_use) = used(|| warm_up(&mut *baseline, budget.warm_up));
+        let (mut optimised, optimised_built) = built(|| build(1, false));
+        let (optimised_warm, optimised_use) = used(|| {
             let watch = Stopwatch::start();
-            let sum = subject.operate(warm.operations);
-            (subject, Warm { sum, wall: watch.wall(), ..warm })
+            let sum = optimised.operate(warm.operations);
+            Warm { sum, wall: watch.wall(), ..warm }
         });
         assert_eq!(
-            baseline.1.sum, optimised.1.sum,
+            warm.sum, optimised_warm.sum,
             "{} at {scale}, seed {seed}: the forms differ within {} operations",
             component.name, warm.operations
         );
@@ -122,21 +136,26 @@ pub fn at_scale(component: &Component, scale: u64, budget: Budget) -> [Measured;
                 assert_eq!(sum, warm.sum, "{} at {scale}: counting changes nothing", component.name);
             }
         }
-        let mut subjects = [(baseline, baseline_use), (optimised, optimised_use)];
-        for (measured, ((_, warm), memory)) in both.iter_mut().zip(&subjects) {
+        let warmed = [(warm, baseline_built, baseline_use), (optimised_warm, optimised_built, optimised_use)];
+        for (measured, (warm, built, used)) in both.iter_mut().zip(warmed) {
             if measured.batch == 0 {
                 let each = warm.wall.as_nanos() / u128::from(warm.operations);
                 measured.batch = (resolution * RESOLUTIONS).div_ceil(each.max(1)) as u64;
             }
             measured.checked += warm.operations;
-            measured.memory_bytes = measured.memory_bytes.max(memory.map(|used| used.peak_bytes));
+            measured.live_bytes = measured.live_bytes.max(built.map(|built| built.live_bytes));
+            let most =
+                built.zip(used).map(|(built, used)| built.peak_bytes.max(built.live_bytes + used.peak_bytes));
+            measured.memory_bytes = measured.memory_bytes.max(most);
             measured.cpu_nanos.push(f64::INFINITY);
+            measured.wall_nanos.push(f64::INFINITY);
         }
+        let mut subjects = [baseline, optimised];
         for round in 0..ROUNDS {
             // Who goes first changes: the second finds the caches as the first left them.
             let first = (round + seed as usize) % 2;
             for form in [first, 1 - first] {
-                time(&mut *subjects[form].0.0, budget.timed / ROUNDS as u32, &mut both[form]);
+                time(&mut *subjects[form], budget.timed / ROUNDS as u32, &mut both[form]);
             }
         }
     }
@@ -185,8 +204,10 @@ fn time(subject: &mut dyn Subject, budget: Duration, measured: &mut Measured) {
     let operations = samples.len() as u64 * batch;
     measured.samples.extend_from_slice(&samples);
     measured.operations += operations;
-    let least = measured.cpu_nanos.last_mut().expect("the seed has begun");
-    *least = least.min((cpu.as_nanos() as f64 / operations as f64).max(f64::MIN_POSITIVE));
+    for (nanos, took) in [(&mut measured.cpu_nanos, cpu), (&mut measured.wall_nanos, wall)] {
+        let least = nanos.last_mut().expect("the seed has begun");
+        *least = least.min((took.as_nanos() as f64 / operations as f64).max(f64::MIN_POSITIVE));
+    }
     measured.wall += wall;
     measured.cpu += cpu;
     measured.allocations = memory.map(|used| measured.allocations.unwrap_or(0) + used.allocations);
@@ -197,6 +218,32 @@ fn time(subject: &mut dyn Subject, budget: Duration, measured: &mut Measured) {
 struct Used {
     allocations: u64,
     peak_bytes: u64,
+}
+
+/// What building took.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Built {
+    peak_bytes: u64,
+    live_bytes: u64,
+}
+
+/// More than the counting itself takes for a moment.
+const COUNTING_BYTES: u64 = 1 << 16;
+
+/// Builds. The allocator tells peaks alone: what lives shows by a block on top of it that is larger than the peak of
+/// building, and whose size is known. Nothing is written into the block, so it takes no memory.
+fn built<T>(build: impl FnOnce() -> T) -> (T, Option<Built>) {
+    let ((done, building, block), all) = used(|| {
+        let (done, building) = used(build);
+        let block = building.map_or(0, |building| building.peak_bytes + COUNTING_BYTES);
+        black_box(Vec::<u8>::with_capacity(block as usize));
+        (done, building, block)
+    });
+    let built = building.zip(all).map(|(building, all)| Built {
+        peak_bytes: building.peak_bytes,
+        live_bytes: all.peak_bytes.saturating_sub(block),
+    });
+    (done, built)
 }
 
 /// Does the work; what it took is `None` where the program has no counting allocator (tests of the library).
@@ -252,6 +299,7 @@ mod tests {
             operation: "count",
             scale: "nothing",
             claimed: [Complexity::Constant; 2],
+            clock: Clock::Cpu,
             counted: Some("numbers"),
             build: Box::new(move |case| {
                 let wrong = if case.implementation == Implementation::Optimised { wrong } else { 0 };
@@ -269,7 +317,8 @@ mod tests {
         let [baseline, optimised] = at_scale(&component(0), 10, short());
         assert_eq!(baseline.checked, optimised.checked);
         for form in [baseline, optimised] {
-            assert_eq!((form.cpu_nanos.len(), form.counted), (SEEDS.len(), vec![3.0; SEEDS.len()]));
+            assert_eq!((form.cpu_nanos.len(), form.wall_nanos.len()), (SEEDS.len(), SEEDS.len()));
+            assert_eq!(form.counted, vec![3.0; SEEDS.len()]);
             assert!(form.samples.len() >= SAMPLES_LEAST * ROUNDS * SEEDS.len() && form.batch > 1);
             assert_eq!(form.operations, form.samples.len() as u64 * form.batch);
             assert!(form.samples.is_sorted());

@@ -7,7 +7,7 @@ use control::index::heap::{Heap, Positions, Sorted};
 
 use super::count::{Counted, Key};
 use super::fit::Complexity;
-use super::{Case, Component, Subject};
+use super::{Case, Clock, Component, Subject};
 
 pub(super) fn components() -> Vec<Component> {
     vec![Component {
@@ -16,6 +16,7 @@ pub(super) fn components() -> Vec<Component> {
         operation: "pop and push, or change a key, in turns",
         scale: "queued requests",
         claimed: [Complexity::Linear, Complexity::Logarithmic],
+        clock: Clock::Cpu,
         counted: Some("comparisons of keys"),
         build: Box::new(|case| if case.counting { mix::<Counted>(case) } else { mix::<u64>(case) }),
     }]

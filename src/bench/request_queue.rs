@@ -7,7 +7,7 @@ use control::index::queue::Queue as Index;
 use control::schedule::{Group, Key};
 
 use super::fit::Complexity;
-use super::{Case, Component, Subject};
+use super::{Case, Clock, Component, Subject};
 
 /// Tenants; each has a group of its own.
 const TENANTS: u32 = 16;
@@ -19,6 +19,7 @@ pub(super) fn components() -> Vec<Component> {
         operation: "let the first request out and queue another",
         scale: "queued requests",
         claimed: [Complexity::Linear, Complexity::Logarithmic],
+        clock: Clock::Cpu,
         counted: None,
         build: Box::new(|case| Box::new(Queue::new(case))),
     }]

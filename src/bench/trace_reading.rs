@@ -9,7 +9,7 @@ use traces::reader::{ReadOptions, Reader};
 use traces::row::TraceRow;
 
 use super::fit::Complexity;
-use super::{Case, Component, Subject};
+use super::{Case, Clock, Component, Subject};
 
 pub(super) fn components() -> Vec<Component> {
     vec![Component {
@@ -18,6 +18,7 @@ pub(super) fn components() -> Vec<Component> {
         operation: "read a trace and sum its tokens",
         scale: "rows",
         claimed: [Complexity::Linear; 2],
+        clock: Clock::Cpu,
         counted: None,
         build: Box::new(|case| Box::new(Trace { case })),
     }]

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use super::progress::{Progress, span};
 use super::{Ending, interrupt, print};
 use crate::bench::measure::{Budget, at_scale};
-use crate::bench::record::{AtScale, Record, records, timestamp};
+use crate::bench::record::{AtScale, Noise, Record, records, timestamp};
 use crate::bench::{self, Component, SCALES, files};
 
 mod text;
@@ -52,14 +52,20 @@ Components:
   {}
 
 Both forms do the same operations, and their answers must agree. Times are CPU time over five fixed seeds: other
-programs disturb it less than wall time, which percentiles are of. A gain is one of at least 5 % that chance does
-not explain (95 %); all else is no gain.",
-        bench::names().join(", ")
+programs disturb it less than wall time, which percentiles are of. (Of threads it is wall time.) One form is measured
+against itself first, as `{}`: what comes of that is noise. A gain is one of at least 5 %, and of more than the noise,
+that chance does not explain (95 %); all else is no gain.",
+        bench::SAME,
+        bench::names().join(", "),
     )
 }
 
 pub(super) fn main(args: &Args) -> Result<Ending> {
-    let components = bench::select(&args.components)?;
+    let asked = bench::select(&args.components)?;
+    let is_control = |component: &Component| component.name == bench::SAME;
+    let shows_control = asked.iter().any(is_control);
+    let mut components = bench::select(&[bench::SAME.into()])?;
+    components.extend(asked.into_iter().filter(|component| !is_control(component)));
     let mut scales = args.scales.clone();
     scales.sort_unstable();
     scales.dedup();
@@ -71,6 +77,7 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
     let total = (components.len() * scales.len()) as u64;
     let mut all: Vec<Record> = Vec::new();
     let mut done = 0;
+    let mut noise = Noise::NONE;
     for component in &components {
         let mut measured: Vec<AtScale> = Vec::new();
         for &scale in &scales {
@@ -85,14 +92,20 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
         if measured.is_empty() {
             break;
         }
-        let rows = records(component, &measured);
+        if is_control(component) {
+            noise = Noise::of(&measured);
+            if !shows_control {
+                continue;
+            }
+        }
+        let rows = records(component, &measured, noise);
         if !args.json {
             progress.above(|| print(&text::block(component, &rows)))?;
         }
         all.extend(rows);
         if let Some(folder) = &args.out {
             files::write_tables(folder, &all)?;
-            files::write_plot(folder, component, &measured)?;
+            files::write_plot(folder, component, &measured, noise)?;
         }
     }
     progress.finish();

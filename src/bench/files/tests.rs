@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::bench::fit::Complexity;
 use crate::bench::measure::Measured;
-use crate::bench::record::records;
+use crate::bench::record::{Noise, records};
 use crate::bench::select;
 
 /// Times in nanoseconds of both forms at three scales; the optimised form is ahead from 100 on.
@@ -15,11 +15,14 @@ fn measured(each: f64) -> Measured {
         samples: vec![each; 10],
         batch: 4,
         cpu_nanos: vec![each; 5],
+        wall_nanos: vec![each; 5],
+        clock: component().clock,
         operations: 40,
         checked: 9,
         wall: Duration::from_nanos((each * 40.0) as u64),
         cpu: Duration::from_nanos((each * 40.0) as u64),
         allocations: Some(60),
+        live_bytes: Some(2_000),
         memory_bytes: Some(4_096),
         counted: vec![each / 10.0; 5],
     }
@@ -39,7 +42,7 @@ fn component() -> Component {
 }
 
 /// The fields of a record, in the order of columns.
-const FIELDS: [&str; 36] = [
+const FIELDS: [&str; 42] = [
     "name",
     "component",
     "implementation",
@@ -54,9 +57,13 @@ const FIELDS: [&str; 36] = [
     "p99_nanos",
     "operations_per_sample",
     "cpu_nanos",
+    "time_nanos",
+    "time_of",
     "cpu_use",
     "memory_bytes",
     "memory_bytes_per_unit",
+    "live_bytes",
+    "live_bytes_per_unit",
     "allocations_per_operation",
     "complexity_claimed",
     "complexity_measured",
@@ -68,6 +75,8 @@ const FIELDS: [&str; 36] = [
     "baseline_operations_per_second",
     "improvement_factor",
     "improvement_percent",
+    "noise_percent",
+    "gain_least_percent",
     "verdict",
     "crossover",
     "timestamp",
@@ -80,7 +89,7 @@ const FIELDS: [&str; 36] = [
 
 #[test]
 fn rows_and_objects_have_the_same_fields_all_filled() {
-    let records = records(&component(), &scales());
+    let records = records(&component(), &scales(), Noise::NONE);
     let text = String::from_utf8(csv(&records).unwrap()).unwrap();
     let mut lines = text.lines();
     assert_eq!(lines.next().unwrap(), FIELDS.join(","));
@@ -97,11 +106,15 @@ fn rows_and_objects_have_the_same_fields_all_filled() {
 
 #[test]
 fn figures_of_a_record_follow_from_what_was_measured() {
-    let records = records(&component(), &scales());
+    let records = records(&component(), &scales(), Noise::NONE);
     let last = records.last().unwrap();
     assert_eq!(last.name, "priority-queue/optimised/10000");
     assert_eq!((last.operations_per_second, last.baseline_operations_per_second), (500_000.0, 50_000.0));
     assert_eq!((last.improvement_factor, last.improvement_percent), (10.0, 900.0));
+    assert_eq!(
+        (last.time_of, last.live_bytes_per_unit, last.gain_least_percent.round()),
+        ("cpu time", Some(0.2), 5.0)
+    );
     assert_eq!((last.cpu_use, last.allocations_per_operation), (1.0, Some(1.5)));
     assert_eq!((last.counted_per_operation, last.complexity_basis), (Some(200.0), "comparisons of keys"));
     assert_eq!(records[4].complexity_measured, Some(Complexity::Linear));
@@ -112,7 +125,7 @@ fn figures_of_a_record_follow_from_what_was_measured() {
 #[test]
 fn a_plot_has_both_forms_and_the_crossover() {
     let dir = tempfile::tempdir().unwrap();
-    write_plot(dir.path(), &component(), &scales()).unwrap();
+    write_plot(dir.path(), &component(), &scales(), Noise::NONE).unwrap();
     let svg = std::fs::read_to_string(dir.path().join("priority-queue.svg")).unwrap();
     for part in
         ["baseline: a sorted vector", "optimised: an indexed heap", "wins from about 100", "queued requests"]

@@ -74,11 +74,15 @@ fn intervals_widen_with_fewer_values_and_hold_the_mean() {
 #[test]
 fn a_gain_must_be_larger_than_chance_and_than_five_percent() {
     let base = [100.0, 104.0, 98.0, 101.0, 99.0];
-    assert_eq!(verdict(&base, &base.map(|time| time / 2.0)), Verdict::Gain);
-    assert_eq!(verdict(&base, &base), Verdict::NoGain);
-    assert_eq!(verdict(&base, &base.map(|time| time / 1.02)), Verdict::NoGain, "2 %");
-    assert_eq!(verdict(&base, &base.map(|time| time * 2.0)), Verdict::NoGain, "a loss");
-    assert_eq!(verdict(&base, &[20.0, 300.0, 25.0, 280.0, 30.0]), Verdict::NoGain, "as likely chance");
+    assert_eq!(verdict(&base, &base.map(|time| time / 2.0), GAIN_LEAST), Verdict::Gain);
+    assert_eq!(verdict(&base, &base, GAIN_LEAST), Verdict::NoGain);
+    assert_eq!(verdict(&base, &base.map(|time| time / 1.02), GAIN_LEAST), Verdict::NoGain, "2 %");
+    assert_eq!(verdict(&base, &base.map(|time| time * 2.0), GAIN_LEAST), Verdict::NoGain, "a loss");
+    assert_eq!(
+        verdict(&base, &[20.0, 300.0, 25.0, 280.0, 30.0], GAIN_LEAST),
+        Verdict::NoGain,
+        "as likely chance"
+    );
 }
 
 fn compared(scales: &[(u64, f64)]) -> Vec<Compared> {

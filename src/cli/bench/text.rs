@@ -31,12 +31,24 @@ pub(super) fn block(component: &Component, records: &[Record]) -> String {
     }
     text.push_str(&aligned(&rows));
     text.push_str(&match optimised.crossover {
-        Crossover::Always => "  the optimised form wins at every scale\n\n".to_owned(),
-        Crossover::Never => "  the optimised form does not win at the largest scale: no gain\n\n".to_owned(),
+        Crossover::Always => "  the optimised form wins at every scale\n".to_owned(),
+        Crossover::Never => "  the optimised form does not win at the largest scale: no gain\n".to_owned(),
         Crossover::At(scale) => {
-            format!("  the optimised form wins from about {scale} {}\n\n", component.scale)
+            format!("  the optimised form wins from about {scale} {}\n", component.scale)
         }
     });
+    if let [Some(before), Some(after)] = [baseline, optimised].map(|record| record.live_bytes_per_unit) {
+        let (scale, of) = (optimised.scale, component.scale);
+        text.push_str(&format!(
+            "  live after building, for each of {scale} {of}: {} baseline, {} optimised\n",
+            bytes(before),
+            bytes(after)
+        ));
+    }
+    text.push_str(&format!(
+        "  {}; noise floor {:.1} % (one form against itself): a gain is {:.1} % or more\n\n",
+        optimised.time_of, optimised.noise_percent, optimised.gain_least_percent
+    ));
     text
 }
 
@@ -52,9 +64,6 @@ fn growth(record: &Record) -> String {
     {
         text.push_str(&format!("; time ~ n^{value:.2} ({low:.2} to {high:.2})"));
     }
-    if let Some(each) = record.memory_bytes_per_unit {
-        text.push_str(&format!("; {} for each of {}", bytes(each), record.scale));
-    }
     text
 }
 
@@ -65,8 +74,8 @@ fn row(baseline: &Record, optimised: &Record) -> [String; 12] {
     };
     [
         optimised.scale.to_string(),
-        nanos(baseline.cpu_nanos),
-        nanos(optimised.cpu_nanos),
+        nanos(baseline.time_nanos),
+        nanos(optimised.time_nanos),
         format!("{:.2}", optimised.improvement_factor),
         format!("{:.0} %", baseline.tolerance.max(optimised.tolerance) * 100.0),
         optimised.verdict.name().to_owned(),
@@ -125,19 +134,22 @@ mod tests {
 
     use super::*;
     use crate::bench::measure::Measured;
-    use crate::bench::record::{AtScale, records};
-    use crate::bench::{SCALES, select};
+    use crate::bench::record::{AtScale, Noise, records};
+    use crate::bench::{Clock, SCALES, select};
 
     fn measured(each: f64) -> Measured {
         Measured {
             samples: vec![each; 10],
             batch: 4,
             cpu_nanos: vec![each, each * 1.01, each, each * 0.99, each],
+            wall_nanos: vec![each; 5],
+            clock: Clock::Cpu,
             operations: 40,
             checked: 9,
             wall: Duration::from_nanos((each * 40.0) as u64),
             cpu: Duration::from_nanos((each * 39.0) as u64),
             allocations: Some(60),
+            live_bytes: Some((each * 456.0) as u64),
             memory_bytes: Some((each * 123_456.0) as u64),
             counted: vec![each; 5],
         }
@@ -152,8 +164,9 @@ mod tests {
                     timestamp: "2026-01-31T12:00:00Z".into(),
                     forms: [measured(scale as f64 * factor), measured(scale as f64)],
                 });
-                let text = block(&component, &records(&component, &scales));
+                let text = block(&component, &records(&component, &scales, Noise::NONE));
                 assert!(text.contains(said) && text.contains("1.5"), "{text}");
+                assert!(text.contains("456 B optimised") && text.contains("noise floor 0.0 %"), "{text}");
                 for line in text.lines() {
                     assert!(line.chars().count() <= 140, "{}: {line}", line.chars().count());
                 }
