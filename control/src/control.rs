@@ -11,6 +11,7 @@ mod indexes;
 mod lanes;
 mod observe;
 mod operate;
+mod recount;
 mod select;
 
 use alloc::boxed::Box;
@@ -87,7 +88,7 @@ impl Control {
         };
         control.build_arms();
         control.prepare_selection(false);
-        control.rebuild_indexes();
+        control.rebuild_indexes(false);
         control
     }
 

@@ -54,12 +54,16 @@ impl Arms {
         &mut self,
         candidates: &Candidates<'_>,
         (host, attempt): (HostId, u8),
+        facts: &mut [ArmFacts],
         out: &mut Outputs,
         env: &Env<'_>,
     ) {
         for at in 0..self.shadows.len() {
             let at = self.shadows[at];
             let would = self.pick(at, candidates, env.seed, attempt).host;
+            let counts = &mut facts[self.list[at].id.index()].counts;
+            counts.decided += 1;
+            counts.agreed += u64::from(would == host);
             out.push(Output::Shadow(Shadow {
                 request: candidates.request.request,
                 attempt,
@@ -75,6 +79,10 @@ impl Control {
     /// Builds the arms of the config, each from what it kept before.
     pub(super) fn build_arms(&mut self) {
         let mut built = Arms { choices_from: usize::MAX, ..Arms::default() };
+        for facts in &mut self.facts.arms {
+            // What ends later of an arm that is no longer in the config says nothing of those that are.
+            facts.of_base = false;
+        }
         for (at, spec) in self.config.arms.iter().enumerate() {
             let id = arms::find_or_add(&mut self.facts.arms, &spec.name, spec.balancer.kind);
             let facts = &mut self.facts.arms[id.index()];

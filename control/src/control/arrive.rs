@@ -33,6 +33,7 @@ impl Control {
             state: State::Queued,
             lane,
             group: Group::default(),
+            rank: 0,
             attempts: 0,
             tried: [HostId(0); ATTEMPTS_MAX],
             cold: false,

@@ -1,11 +1,13 @@
 //! Breakers at work: they are told how attempts went, and hosts that are ejected leave their lanes.
 
+use alloc::vec::Vec;
+
 use super::Control;
 use crate::door::{BreakerState, Note, Output, Outputs};
-use crate::facts::breakers::Place;
+use crate::facts::breakers::{Breakers, Place};
 use crate::facts::ledger::Slot;
 use crate::ids::{HostId, ModelId};
-use crate::policy::breaker::{Scope, Span, State, Transition, Verdict, may_eject, verdict};
+use crate::policy::breaker::{Breaker, Scope, Span, State, Transition, Verdict, may_eject, verdict};
 use crate::request::Failure;
 use crate::units::{Instant, Nanos};
 
@@ -110,12 +112,19 @@ impl Control {
         if admits {
             ejected.remove(&place);
         } else {
-            let hosts = match model {
-                None => self.facts.hosts.len(),
-                Some(model) => self.indexes.models[model.index()].stored.len(),
+            // Of the hosts that could be chosen otherwise: a silent one is no reserve.
+            let offered = |host: &HostId| self.facts.hosts[host.index()].is_offered();
+            let out = |host: &HostId| {
+                ejected.contains(&(*host, None)) || model.is_some() && ejected.contains(&(*host, model))
             };
-            let others = ejected.iter().filter(|other| other.1 == model).count();
-            if !may_eject(others as u32, hosts as u32, config.ejected_percent_max) {
+            let count = |hosts: &mut dyn Iterator<Item = HostId>| {
+                hosts.filter(offered).fold((0, 0), |(all, gone), host| (all + 1, gone + u32::from(out(&host))))
+            };
+            let (hosts, others) = match model {
+                None => count(&mut (0..self.facts.hosts.len() as u32).map(HostId)),
+                Some(model) => count(&mut self.indexes.models[model.index()].stored.iter()),
+            };
+            if !may_eject(others, hosts, config.ejected_percent_max) {
                 return;
             }
             ejected.insert(place);
@@ -123,6 +132,20 @@ impl Control {
         match model {
             None => self.place_host(host),
             Some(model) => self.place(host, model),
+        }
+    }
+
+    /// Brings what breakers keep in line with a new config: where it has none, nothing is left of them; where it lets
+    /// another number of probes through, whoever may have requests now gets them.
+    pub(super) fn prepare_breakers(&mut self) {
+        let Some(config) = &self.config.breaker else {
+            self.facts.breakers = Breakers::default();
+            return;
+        };
+        let admits = |(place, breaker): (Place, &Breaker)| breaker.admits(config).then_some(place);
+        let admitted: Vec<Place> = self.facts.breakers.iter().filter_map(admits).collect();
+        for place in admitted {
+            self.facts.breakers.ejected.remove(&place);
         }
     }
 }

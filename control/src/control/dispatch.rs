@@ -119,7 +119,7 @@ impl Control {
 
         let warm = candidates.is_loaded(pick.host);
         let arm = self.arms.list[arm_at].id;
-        self.arms.shadow(&candidates, (pick.host, attempt), out, env);
+        self.arms.shadow(&candidates, (pick.host, attempt), &mut self.facts.arms, out, env);
         let prediction = self.predict(&entry.arrive, work.prompt, pick.host, warm);
 
         let entry = self.facts.ledger.get_mut(slot);
@@ -134,7 +134,7 @@ impl Control {
         self.scheduler.charge(&entry.arrive, work);
         self.facts.counters.queued -= 1;
         self.facts.counters.running += 1;
-        self.charge(pick.host, true, work.total());
+        self.charge((pick.host, model), true, work.total());
         self.facts.arms[arm.index()].counts.decided += 1;
         self.breakers_sent(pick.host, model);
         self.meet_demand(pick.host, model, out);

@@ -167,8 +167,9 @@ impl Indexes {
 }
 
 impl Control {
-    /// Builds every index from the facts.
-    pub(super) fn rebuild_indexes(&mut self) {
+    /// Builds every index from the facts. Where the order of the queue is another now, it is ordered `anew`; else each
+    /// request keeps its place, which rests on what was known when it came.
+    pub(super) fn rebuild_indexes(&mut self, anew: bool) {
         let hosts = self.implementation(Part::Hosts);
         let wants = match hosts {
             Implementation::Optimised => self.arms.want(),
@@ -195,9 +196,10 @@ impl Control {
             let entry = self.facts.ledger.get_mut(slot);
             entry.lane = lane;
             match entry.state {
-                State::Queued => self.enqueue(slot),
+                State::Queued if anew => self.enqueue(slot),
+                State::Queued => self.index_queued(slot),
                 State::Deferred => self.defer(slot),
-                State::Sent | State::Streaming => {}
+                State::Sent | State::Streaming => self.indexes.models[arrive.model.index()].running += 1,
             }
         }
     }
@@ -218,11 +220,10 @@ impl Control {
     /// Keeps a request out of the queue until it may start.
     pub(super) fn defer(&mut self, slot: Slot) {
         let entry = self.facts.ledger.get(slot);
-        let starts = entry.arrived_at.saturating_add(self.start_after(entry.lane));
-        self.indexes.defer(entry, starts, self.expires(entry), slot);
+        self.indexes.defer(entry, self.starts(entry), self.expires(entry), slot);
     }
 
-    /// Puts a request into the queue of its lane, under its key.
+    /// Puts a request into the queue of its lane, where the scheduler wants it.
     pub(super) fn enqueue(&mut self, slot: Slot) {
         let entry = self.facts.ledger.get(slot);
         let queued = Queued {
@@ -233,17 +234,29 @@ impl Control {
         };
         let aged = entry.group == Group::AGED;
         let (group, rank) = if aged { (Group::AGED, 0) } else { self.scheduler.place(queued) };
-        let key = Key { rank, request: entry.arrive.request };
-        let ages = self.config.aging.filter(|_| !aged).map(|aging| entry.arrived_at.saturating_add(aging));
+        let entry = self.facts.ledger.get_mut(slot);
+        (entry.group, entry.rank) = (group, rank);
+        self.index_queued(slot);
+    }
+
+    /// Puts a request into the queue of its lane, at the place that it has.
+    fn index_queued(&mut self, slot: Slot) {
+        let entry = self.facts.ledger.get(slot);
+        let aging = self.config.aging.filter(|_| entry.group != Group::AGED);
+        let ages = aging.map(|aging| self.starts(entry).saturating_add(aging));
         let times = Times { expires: self.expires(entry), ages };
-        let lane = entry.lane;
-        self.facts.ledger.get_mut(slot).group = group;
-        self.indexes.enqueue(lane, (group, key), times, slot);
+        let key = Key { rank: entry.rank, request: entry.arrive.request };
+        self.indexes.enqueue(entry.lane, (entry.group, key), times, slot);
+    }
+
+    /// When a request may start: its wait counts from then on.
+    pub(super) fn starts(&self, entry: &Entry) -> Instant {
+        entry.arrived_at.saturating_add(self.start_after(entry.lane))
     }
 
     /// When a queued request is given up: its deadline, or the longest wait.
     pub(super) fn expires(&self, entry: &Entry) -> Instant {
-        let timeout = entry.arrived_at.saturating_add(self.config.queue_timeout);
+        let timeout = self.starts(entry).saturating_add(self.config.queue_timeout);
         entry.arrive.deadline.map_or(timeout, |deadline| deadline.min(timeout))
     }
 }

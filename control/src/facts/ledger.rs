@@ -47,6 +47,8 @@ pub struct Entry {
     pub(crate) lane: LaneId,
     /// Its group in the queue.
     pub group: Group,
+    /// Its rank there, by what was known when it was queued.
+    pub rank: u128,
     /// Attempts begun.
     pub attempts: u8,
     /// The hosts of these attempts, in order.
@@ -68,6 +70,12 @@ impl Entry {
     #[must_use]
     pub fn tried(&self) -> &[HostId] {
         &self.tried[..self.attempts as usize]
+    }
+
+    /// Whether it is on a host.
+    #[must_use]
+    pub const fn is_running(&self) -> bool {
+        matches!(self.state, State::Sent | State::Streaming)
     }
 
     /// The host of the last attempt.

@@ -28,6 +28,12 @@ impl Queue {
         self.len == 0
     }
 
+    /// How many requests are queued.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
     /// Adds a request that stands in no queue of these positions.
     pub fn push(&mut self, positions: &mut Positions, group: Group, key: Key, slot: u32) {
         let at = match self.groups.binary_search_by_key(&group, |entry| entry.0) {

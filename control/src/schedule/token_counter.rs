@@ -3,6 +3,7 @@
 //!
 //! The answer's tokens are charged by expectation when a request goes out, and set right when it ends.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::fair::Tenants;
@@ -98,6 +99,21 @@ impl Scheduler for TokenCounter {
         tenant.queued -= 1;
         if tenant.queued == 0 {
             self.left_at = tenant.value;
+        }
+    }
+
+    fn resume(&mut self, queued: &BTreeMap<TenantId, u64>) {
+        let stays = |of: &Self, tenant: &TenantId| of.tenants.get(tenant.0).queued > 0;
+        let staying: Vec<TenantId> = queued.keys().copied().filter(|tenant| stays(self, tenant)).collect();
+        let least = staying.iter().map(|tenant| self.tenants.get(tenant.0).value).min();
+        let (came, left) = self.tenants.resume(queued);
+        if let Some(last) = left.iter().map(|tenant| self.tenants.get(tenant.0).value).max() {
+            self.left_at = last;
+        }
+        let least = least.unwrap_or(self.left_at);
+        for tenant in came {
+            let tenant = self.tenants.of(tenant);
+            tenant.value = tenant.value.max(least);
         }
     }
 
