@@ -88,7 +88,7 @@ impl Control {
         };
         control.build_arms();
         control.prepare_selection(false);
-        control.rebuild_indexes(false);
+        control.rebuild_indexes();
         control
     }
 

@@ -30,7 +30,7 @@ use crate::strategy::{Chosen, Line};
 use crate::units::{Instant, Nanos};
 
 /// The place of a request in its group: least first, ties in order of arrival.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Key {
     /// What the scheduler made of it.
     pub rank: u128,

@@ -2,12 +2,13 @@
 //! (I3 and I4, where the main loop sees them), capacity (I2, in the host).
 
 use control::Control;
-use control::facts::ledger::State;
+use control::config::DispatchLimit;
+use control::ids::Epoch;
 use control::request::Outcome;
 
 /// Least steps between two full recounts; more where there is more to count, so that a step's share stays constant.
 const RECOUNT_STEPS: u64 = 1_000;
-/// Steps for each request or host to count.
+/// Steps for each request, or model on a host, to count.
 const RECOUNT_STEPS_EACH: u64 = 32;
 
 /// Counts of its own, held against control's.
@@ -48,7 +49,9 @@ impl Checker {
         if self.steps < self.recount_at {
             return Ok(());
         }
-        let things = counters.queued + counters.running + control.facts().hosts.len() as u64;
+        let facts = control.facts();
+        let places = (facts.hosts.len() * (1 + facts.models.len())) as u64;
+        let things = counters.queued + counters.running + places;
         self.recount_at = self.steps + (things * RECOUNT_STEPS_EACH).max(RECOUNT_STEPS);
         self.recount(control)
     }
@@ -60,11 +63,15 @@ impl Checker {
     pub fn recount(&self, control: &Control) -> Result<(), String> {
         let facts = control.facts();
         let counters = &facts.counters;
+        control.recount()?;
+        // A limit that is learned, or of another config, may fall below what is under way.
+        let learned = control.config().dispatch == DispatchLimit::Learned;
+        let limits_stay = !learned && control.epoch() == Epoch::default();
         let (mut queued, mut running) = (0, 0);
         let mut in_flight = vec![0; facts.hosts.len()];
         let mut tokens = vec![0; facts.hosts.len()];
         for (_, entry) in facts.ledger.iter() {
-            if entry.state == State::Queued {
+            if !entry.is_running() {
                 queued += 1;
                 continue;
             }
@@ -91,7 +98,7 @@ impl Checker {
                     in_flight[index]
                 ));
             }
-            if load.in_flight > load.limit {
+            if limits_stay && load.in_flight > load.limit {
                 return Err(format!("host {index} has more requests than its limit: {load:?}"));
             }
         }

@@ -33,7 +33,6 @@ impl Control {
             state: State::Queued,
             lane,
             group: Group::default(),
-            rank: 0,
             attempts: 0,
             tried: [HostId(0); ATTEMPTS_MAX],
             cold: false,

@@ -105,34 +105,37 @@ impl Control {
         let (host, model) = place;
         let Some(breaker) = self.facts.breakers.at(place, false) else { return };
         let admits = breaker.admits(config);
-        let ejected = &mut self.facts.breakers.ejected;
-        if admits == !ejected.contains(&place) {
+        if admits != self.facts.breakers.ejected.contains(&place) {
             return;
         }
         if admits {
-            ejected.remove(&place);
+            self.facts.breakers.ejected.remove(&place);
         } else {
-            // Of the hosts that could be chosen otherwise: a silent one is no reserve.
-            let offered = |host: &HostId| self.facts.hosts[host.index()].is_offered();
-            let out = |host: &HostId| {
-                ejected.contains(&(*host, None)) || model.is_some() && ejected.contains(&(*host, model))
-            };
-            let count = |hosts: &mut dyn Iterator<Item = HostId>| {
-                hosts.filter(offered).fold((0, 0), |(all, gone), host| (all + 1, gone + u32::from(out(&host))))
-            };
-            let (hosts, others) = match model {
-                None => count(&mut (0..self.facts.hosts.len() as u32).map(HostId)),
-                Some(model) => count(&mut self.indexes.models[model.index()].stored.iter()),
-            };
-            if !may_eject(others, hosts, config.ejected_percent_max) {
+            let (ejected, hosts) = self.ejected_of(model);
+            if !may_eject(ejected, hosts, config.ejected_percent_max) {
                 return;
             }
-            ejected.insert(place);
+            self.facts.breakers.ejected.insert(place);
         }
         match model {
             None => self.place_host(host),
             Some(model) => self.place(host, model),
         }
+    }
+
+    /// How many hosts breakers keep requests from, and of how many that could be chosen otherwise: of those that have the
+    /// model, where it is one. A silent or drained host is no reserve.
+    fn ejected_of(&self, model: Option<ModelId>) -> (u32, u32) {
+        let ejected = &self.facts.breakers.ejected;
+        let (mut out, mut all) = (0, 0);
+        for (host, facts) in (0..).map(HostId).zip(&self.facts.hosts) {
+            let has = model.is_none_or(|model| self.indexes.models[model.index()].stored.contains(host));
+            if has && facts.is_offered() {
+                all += 1;
+                out += u32::from(ejected.contains(&(host, None)) || ejected.contains(&(host, model)));
+            }
+        }
+        (out, all)
     }
 
     /// Brings what breakers keep in line with a new config: where it has none, nothing is left of them; where it lets

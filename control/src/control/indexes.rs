@@ -167,9 +167,9 @@ impl Indexes {
 }
 
 impl Control {
-    /// Builds every index from the facts. Where the order of the queue is another now, it is ordered `anew`; else each
-    /// request keeps its place, which rests on what was known when it came.
-    pub(super) fn rebuild_indexes(&mut self, anew: bool) {
+    /// Builds every index from the facts. A request whose rank was written down keeps it, since it rests on what was known
+    /// when it was queued; others are ordered anew.
+    pub(super) fn rebuild_indexes(&mut self) {
         let hosts = self.implementation(Part::Hosts);
         let wants = match hosts {
             Implementation::Optimised => self.arms.want(),
@@ -189,6 +189,7 @@ impl Control {
             self.match_declared(host);
             self.index_stored(host, &[]);
         }
+        let ranks = core::mem::take(&mut self.facts.ranks);
         let slots: Vec<Slot> = self.facts.ledger.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             let arrive = self.facts.ledger.get(slot).arrive.clone();
@@ -196,8 +197,10 @@ impl Control {
             let entry = self.facts.ledger.get_mut(slot);
             entry.lane = lane;
             match entry.state {
-                State::Queued if anew => self.enqueue(slot),
-                State::Queued => self.index_queued(slot),
+                State::Queued => match ranks.binary_search_by_key(&arrive.request, |key| key.request) {
+                    Ok(at) => self.index_queued(slot, ranks[at].rank),
+                    Err(_) => self.enqueue(slot),
+                },
                 State::Deferred => self.defer(slot),
                 State::Sent | State::Streaming => self.indexes.models[arrive.model.index()].running += 1,
             }
@@ -234,19 +237,25 @@ impl Control {
         };
         let aged = entry.group == Group::AGED;
         let (group, rank) = if aged { (Group::AGED, 0) } else { self.scheduler.place(queued) };
-        let entry = self.facts.ledger.get_mut(slot);
-        (entry.group, entry.rank) = (group, rank);
-        self.index_queued(slot);
+        self.facts.ledger.get_mut(slot).group = group;
+        self.index_queued(slot, rank);
     }
 
-    /// Puts a request into the queue of its lane, at the place that it has.
-    fn index_queued(&mut self, slot: Slot) {
+    /// Puts a request into the queue of its lane, in its group.
+    fn index_queued(&mut self, slot: Slot, rank: u128) {
         let entry = self.facts.ledger.get(slot);
         let aging = self.config.aging.filter(|_| entry.group != Group::AGED);
         let ages = aging.map(|aging| self.starts(entry).saturating_add(aging));
         let times = Times { expires: self.expires(entry), ages };
-        let key = Key { rank: entry.rank, request: entry.arrive.request };
+        let key = Key { rank, request: entry.arrive.request };
         self.indexes.enqueue(entry.lane, (entry.group, key), times, slot);
+    }
+
+    /// The ranks of those that are queued, in order of arrival.
+    pub(super) fn ranks(&self) -> Vec<Key> {
+        let mut ranks: Vec<Key> = self.indexes.lanes.iter().flat_map(|lane| lane.queue.keys()).collect();
+        ranks.sort_unstable_by_key(|key| key.request);
+        ranks
     }
 
     /// When a request may start: its wait counts from then on.

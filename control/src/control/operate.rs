@@ -95,7 +95,10 @@ impl Control {
         self.renew_scheduler();
         self.build_arms();
         self.prepare_selection(false);
-        self.rebuild_indexes(part == Part::Scheduler);
+        if part != Part::Scheduler {
+            self.facts.ranks = self.ranks();
+        }
+        self.rebuild_indexes();
         out.push(Output::Note(Note::FellBack(part)));
         self.pump(now, out, env);
     }
@@ -129,7 +132,7 @@ impl Control {
         let select = |config: &Config| config.select.as_ref().map(|select| select.arms.clone());
         self.prepare_selection(select(&before) != select(&self.config));
         self.prepare_breakers();
-        self.rebuild_indexes(true);
+        self.rebuild_indexes();
         before
     }
 
@@ -145,9 +148,10 @@ impl Control {
         self.scheduler.resume(&queued);
     }
 
-    /// Writes down what strategies keep.
+    /// Writes down what strategies keep, and the order of the queue.
     pub(super) fn keep(&self, facts: &mut Facts) {
         self.keep_arms(facts);
+        facts.ranks = self.ranks();
         set_memory(&mut facts.schedulers, self.scheduler_kind, self.scheduler.memory());
     }
 }

@@ -54,8 +54,12 @@ impl Control {
         for (at, index) in self.indexes.models.iter().enumerate() {
             let model = ModelId(at as u32);
             let observed = |host: &HostId| &self.facts.hosts[host.index()].observation;
-            let stored = |host: &HostId| observed(host).stored.iter().any(|stored| stored.model == model);
-            let loaded = |host: &HostId| observed(host).loaded.iter().any(|loaded| loaded.model == model);
+            let stored = |host: &HostId| {
+                observed(host).stored.binary_search_by_key(&model, |stored| stored.model).is_ok()
+            };
+            let loaded = |host: &HostId| {
+                observed(host).loaded.binary_search_by_key(&model, |loaded| loaded.model).is_ok()
+            };
             same((model, "stored"), &index.stored, &self.hosts().filter(stored).collect())?;
             same((model, "loaded"), &index.loaded, &self.hosts().filter(loaded).collect())?;
             same((model, "running"), index.running, running[at])?;
@@ -112,7 +116,11 @@ impl Control {
                 State::Sent | State::Streaming => continue,
             }
             wakes.push(self.expires(entry));
-            same((slot, "model of its lane"), self.indexes.lanes[entry.lane.index()].model, entry.arrive.model)?;
+            same(
+                (slot, "model of its lane"),
+                self.indexes.lanes[entry.lane.index()].model,
+                entry.arrive.model,
+            )?;
         }
         let kept: Vec<usize> = self.indexes.lanes.iter().map(|lane| lane.queue.len()).collect();
         same("queued by lane", &kept, &queued)?;
@@ -156,7 +164,8 @@ impl Control {
             return same("ejected without breakers", breakers.ejected.len(), 0);
         };
         for place in &breakers.ejected {
-            let closes = |(of, breaker)| of == *place && !crate::policy::breaker::Breaker::admits(breaker, config);
+            let closes =
+                |(of, breaker)| of == *place && !crate::policy::breaker::Breaker::admits(breaker, config);
             same((place, "ejected by its breaker"), breakers.iter().any(closes), true)?;
         }
         Ok(())

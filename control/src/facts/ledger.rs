@@ -47,8 +47,6 @@ pub struct Entry {
     pub(crate) lane: LaneId,
     /// Its group in the queue.
     pub group: Group,
-    /// Its rank there, by what was known when it was queued.
-    pub rank: u128,
     /// Attempts begun.
     pub attempts: u8,
     /// The hosts of these attempts, in order.

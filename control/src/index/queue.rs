@@ -55,6 +55,11 @@ impl Queue {
         removed
     }
 
+    /// The keys of all, in no order.
+    pub fn keys(&self) -> impl Iterator<Item = Key> + '_ {
+        self.groups.iter().flat_map(|(_, heap)| heap.keys())
+    }
+
     /// The first request of each group that has any, in order of groups.
     pub fn heads(&self) -> impl Iterator<Item = (Group, Key, u32)> + '_ {
         let head = |(group, heap): &(Group, Ordered<Key>)| heap.peek().map(|(key, slot)| (*group, key, slot));

@@ -3,7 +3,7 @@
 
 use control::Control;
 use control::balance;
-use control::config::{ControlFile, DispatchLimit, Implementations};
+use control::config::{Config, ControlFile, DispatchLimit, Implementations};
 use control::constraints::{DemandsFile, RuleFile};
 use control::door::{ActionOutcome, Change, Declaration, Env, Input, NoMeter, Output, Outputs, Part};
 use control::draw::{Component, Draw};
@@ -22,11 +22,13 @@ use control::units::{Bytes, Instant, Nanos};
 use crate::world::{MODELS, World, observation};
 
 const HOSTS: u32 = 6;
-const STEPS: u32 = 700;
-const SCHEDULERS: [&str; 4] = ["shortest-job", "token-counter", "deficit-round-robin", "multi-level-feedback"];
+const STEPS: u32 = 1_500;
+const SCHEDULERS: [&str; 4] =
+    ["shortest-job", "token-counter", "deficit-round-robin", "multi-level-feedback"];
 
 /// Configs that differ in all that can differ.
-fn configs(balancer: &str, scheduler: &str, implementation: Implementation) -> Vec<Box<control::config::Config>> {
+fn configs(balancer: &str, scheduler: &str, implementation: Implementation) -> Vec<Config> {
+    let other = if balancer == "join-idle-queue" { "prefix-affinity" } else { "join-idle-queue" };
     let guard = |metric| Some(GuardFile { metric, answers_min: 20, ..GuardFile::default() });
     let rule = |name: &str, tenants: &[&str], demands| RuleFile {
         name: name.into(),
@@ -42,7 +44,11 @@ fn configs(balancer: &str, scheduler: &str, implementation: Implementation) -> V
         rule(
             "good",
             &["t2"],
-            DemandsFile { ttft_millis_max: Some(60), reliability_percent_min: Some(60), ..DemandsFile::default() },
+            DemandsFile {
+                ttft_millis_max: Some(60),
+                reliability_percent_min: Some(60),
+                ..DemandsFile::default()
+            },
         ),
     ];
     let later = rule(
@@ -63,7 +69,12 @@ fn configs(balancer: &str, scheduler: &str, implementation: Implementation) -> V
     let full = ControlFile {
         flags: [(
             "try".to_owned(),
-            FlagFile { balancer: balancer.into(), share_permille: 300, guard: guard(Metric::Ttft), ..FlagFile::default() },
+            FlagFile {
+                balancer: balancer.into(),
+                share_permille: 300,
+                guard: guard(Metric::Ttft),
+                ..FlagFile::default()
+            },
         )]
         .into(),
         experiments: [(
@@ -78,10 +89,10 @@ fn configs(balancer: &str, scheduler: &str, implementation: Implementation) -> V
         )]
         .into(),
         select: Some(SelectFile {
-            arms: vec![balancer.into(), "join-idle-queue".into(), "prefix-affinity".into()],
+            arms: vec![balancer.into(), other.into()],
             rules: vec![SelectRule {
                 when: When { load: Some(Load::High), ..When::default() },
-                arm: "join-idle-queue".into(),
+                arm: other.into(),
             }],
             hold_decisions: 2,
             residency_millis: 1,
@@ -95,7 +106,7 @@ fn configs(balancer: &str, scheduler: &str, implementation: Implementation) -> V
             budget: BudgetFile { loads_per_hour: 100_000, loads_burst_max: 9, loads_under_way_max: 2 },
             ..PrefetchFile::default()
         }),
-        shadows: vec!["weighted-round-robin".into(), balancer.into()],
+        shadows: vec![other.into(), balancer.into()],
         aging_millis: Some(300),
         dispatch: DispatchLimit::Learned,
         tenant_weights: [("t1".to_owned(), 250)].into(),
@@ -108,7 +119,7 @@ fn configs(balancer: &str, scheduler: &str, implementation: Implementation) -> V
         plain,
         full,
     ];
-    files.iter().map(|file| Box::new(file.check().expect("a valid file"))).collect()
+    files.iter().map(|file| file.check().expect("a valid file")).collect()
 }
 
 fn declaration(host: u32, draw: &mut Draw) -> Declaration {
@@ -166,7 +177,8 @@ fn next(
             Input::Acted { action, outcome: if draw.below(3) == 0 { failed } else { ActionOutcome::Done } }
         }
         18..28 if !world.sent.is_empty() => {
-            let (request, attempt, streaming) = world.sent.remove(draw.below(world.sent.len() as u32) as usize);
+            let (request, attempt, streaming) =
+                world.sent.remove(draw.below(world.sent.len() as u32) as usize);
             let before = [
                 Failure::ServerError,
                 Failure::Unreachable,
@@ -185,19 +197,19 @@ fn next(
 /// Control, and the configs that it may be given.
 struct Twin {
     control: Control,
-    configs: Vec<Box<control::config::Config>>,
+    configs: Vec<Config>,
 }
 
 impl Twin {
     fn new(balancer: &str, scheduler: &str, implementation: Implementation) -> Self {
         let configs = configs(balancer, scheduler, implementation);
-        Self { control: Control::new((*configs[4]).clone()), configs }
+        Self { control: Control::new(configs[4].clone()), configs }
     }
 
     fn step(&mut self, now: Instant, happens: &Happens) -> Vec<Output> {
         let input = match happens {
             Happens::Input(input) => input.clone(),
-            Happens::Policy(at) => Input::Policy(self.configs[*at].clone()),
+            Happens::Policy(at) => Input::Policy(Box::new(self.configs[*at].clone())),
         };
         let mut out = Outputs::new();
         self.control.step(now, input, &mut out, &mut Env { seed: 4, meter: &mut NoMeter });
@@ -229,7 +241,9 @@ fn run(balancer: &str, scheduler: &str, seed: u64, seen: &mut Seen) {
     let mut draw = Draw::new(9, Component::Network, seed, 0);
     let named = |model| Input::ModelNamed { model: ModelId(model), name: format!("m{model}") };
     let mut first: Vec<Input> = (0..MODELS).map(named).collect();
-    first.extend((0..3).map(|tenant| Input::TenantNamed { tenant: TenantId(tenant), name: format!("t{tenant}") }));
+    first.extend(
+        (0..3).map(|tenant| Input::TenantNamed { tenant: TenantId(tenant), name: format!("t{tenant}") }),
+    );
     for host in (0..HOSTS).map(HostId) {
         first.push(Input::HostDeclared { host, declaration: declaration(host.0, &mut draw) });
         first.push(Input::Observed { host, observation: observation(&mut draw) });
@@ -276,7 +290,8 @@ fn run(balancer: &str, scheduler: &str, seed: u64, seen: &mut Seen) {
         if step % 41 == 40 {
             let written = twins[2].written();
             assert!(twins[1].written() == written, "kept and restored know the same, {place}");
-            twins[2].control = Control::restore(postcard::from_bytes(&written).expect("what was encoded can be read"));
+            twins[2].control =
+                Control::restore(postcard::from_bytes(&written).expect("what was encoded can be read"));
         }
     }
 }
@@ -290,6 +305,6 @@ fn twins_and_one_that_is_restored_decide_alike_whatever_is_configured() {
         }
     }
     let Seen { dispatched, shadows, notes, acts, abandoned, retries } = seen;
-    assert!(dispatched > 10_000 && shadows > 10_000, "{seen:?}");
-    assert!(notes > 1_000 && acts > 1_000 && abandoned > 10 && retries > 1_000, "{seen:?}");
+    assert!(dispatched > 10_000 && shadows > 10_000 && retries > 1_000, "{seen:?}");
+    assert!(notes > 1_000 && acts > 100 && abandoned > 10, "{seen:?}");
 }

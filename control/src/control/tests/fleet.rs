@@ -28,12 +28,11 @@ fn learning(requests_start: u32) -> Bench {
 /// Keeps a host full for some answers, in order; `ttft_millis` is how long the first byte takes after dispatch, by how
 /// many are under way. The limit after each.
 fn keep_full(bench: &mut Bench, answers: u64, ttft_millis: impl Fn(u32) -> u64) -> Vec<u32> {
-    while bench.running_on(0).len() as u64 == bench.arrived {
-        bench.arrive();
-    }
     let mut limits = Vec::new();
     for _ in 0..answers {
-        bench.arrive();
+        while bench.control.facts().counters.queued == 0 {
+            bench.arrive();
+        }
         let request = bench.running_on(0)[0];
         let load = bench.control.facts().loads[0];
         let ledger = &bench.control.facts().ledger;
@@ -134,7 +133,11 @@ fn selection_holds_while_frozen_and_starts_anew_with_other_balancers() {
     file.select.as_mut().unwrap().arms.swap(0, 1);
     bench.install(&file);
     bench.finish(0, 0);
-    assert_eq!(arm_of(&bench.arrive()), bench.arm("select/round-robin"), "the first decision takes what is wanted");
+    assert_eq!(
+        arm_of(&bench.arrive()),
+        bench.arm("select/round-robin"),
+        "the first decision takes what is wanted"
+    );
 }
 
 #[test]

@@ -135,26 +135,21 @@ fn a_load_that_fails_counts_as_failed_and_may_be_asked_for_again() {
 
 #[test]
 fn nothing_is_loaded_where_there_is_no_room_or_no_one_may_be_sent() {
-    let full = |bench: &mut Bench| {
-        bench.observe_with(1, &[0, 1, 2], &[2]);
-        let declaration = Declaration { name: "h1".into(), memory: Bytes(20), ..Declaration::default() };
-        bench.feed(Input::HostDeclared { host: HostId(1), declaration });
-    };
-    let drained = |bench: &mut Bench| drop(bench.drain(1, true));
-    let silent = |bench: &mut Bench| drop(bench.feed(Input::Silent { host: HostId(1) }));
-    let frozen = |bench: &mut Bench| drop(bench.feed(Input::Operator(Change::Freeze(true))));
-    let nothing = |_: &mut Bench| {};
-    let cases: [(&str, &dyn Fn(&mut Bench)); 5] = [
-        ("nothing", &nothing),
-        ("full", &full),
-        ("drained", &drained),
-        ("silent", &silent),
-        ("frozen", &frozen),
-    ];
-    for (why, case) in cases {
+    for why in ["nothing", "full", "drained", "silent", "frozen"] {
         let mut bench = taught(&prefetching(), 2);
-        bench.feed(Input::ModelNamed { model: ModelId(2), name: "large:latest".into() });
-        case(&mut bench);
+        match why {
+            "full" => {
+                bench.feed(Input::ModelNamed { model: ModelId(2), name: "large:latest".into() });
+                bench.observe_with(1, &[0, 1, 2], &[2]);
+                let declaration =
+                    Declaration { name: "h1".into(), memory: Bytes(20), ..Declaration::default() };
+                bench.feed(Input::HostDeclared { host: HostId(1), declaration });
+            }
+            "drained" => drop(bench.drain(1, true)),
+            "silent" => drop(bench.feed(Input::Silent { host: HostId(1) })),
+            "frozen" => drop(bench.feed(Input::Operator(Change::Freeze(true)))),
+            _ => {}
+        }
         let loads = acts(&bench.arrive_with(of(0))).len();
         assert_eq!(loads, usize::from(why == "nothing"), "{why}");
     }

@@ -5,7 +5,8 @@ use crate::constraints::{DemandsFile, RuleFile};
 use crate::ids::TenantId;
 
 fn rules(demands: DemandsFile) -> ControlFile {
-    let rule = RuleFile { name: "one".into(), tenants: Some(["t1".into()].into()), demands, ..RuleFile::default() };
+    let rule =
+        RuleFile { name: "one".into(), tenants: Some(["t1".into()].into()), demands, ..RuleFile::default() };
     ControlFile { rules: [rule].into(), attempts_max: 1, ..file() }
 }
 

@@ -22,7 +22,8 @@ fn the_plain_twin_of_a_part_decides_as_the_other_did() {
     };
     for part in [Part::Queue, Part::Hosts, Part::Constraints, Part::History] {
         let mut bench = Bench::new(&file, 3, 2);
-        let arrive = |request: u64| Arrive { prompt_bytes: Bytes(request * 977 % 4_000), ..Arrive::default() };
+        let arrive =
+            |request: u64| Arrive { prompt_bytes: Bytes(request * 977 % 4_000), ..Arrive::default() };
         for request in 0..30 {
             bench.at(request).arrive_with(arrive(request));
         }
@@ -51,9 +52,13 @@ fn fewest_requests_decide_in_place_of_a_broken_balancer() {
     for host in [0, 1, 0, 1] {
         assert_eq!(sent(&bench.arrive())[0].1, host);
     }
-    (bench.finish(1, 0), bench.finish(3, 0));
+    bench.finish(1, 0);
+    bench.finish(3, 0);
     let base = bench.arm("base");
-    assert_eq!(bench.feed(Input::Verdict(Part::Balancer(base))), [Output::Note(Note::FellBack(Part::Balancer(base)))]);
+    assert_eq!(
+        bench.feed(Input::Verdict(Part::Balancer(base))),
+        [Output::Note(Note::FellBack(Part::Balancer(base)))]
+    );
     for host in [1, 1, 0] {
         assert_eq!(sent(&bench.arrive())[0].1, host);
     }
