@@ -85,13 +85,17 @@ impl Control {
         if self.facts.prefetch.waiting.remove(&(host, model)).is_some() {
             self.facts.prefetch.counts.used += 1;
         }
-        let other = |action: &Action| action.host == host && action.model != model;
-        if let Some(at) = self.facts.prefetch.under_way.iter().position(other) {
-            let action = self.facts.prefetch.under_way.remove(at);
-            self.facts.prefetch.budget.on_ended();
-            self.facts.prefetch.counts.abandoned += 1;
-            out.push(Output::Abandon(action));
+        let prefetch = &mut self.facts.prefetch;
+        let Some(at) = prefetch.under_way.iter().position(|action| action.host == host) else { return };
+        if prefetch.under_way[at].model == model {
+            prefetch.met.insert(prefetch.under_way[at].id);
+            return;
         }
+        let action = prefetch.under_way.remove(at);
+        prefetch.met.remove(&action.id);
+        prefetch.budget.on_ended();
+        prefetch.counts.abandoned += 1;
+        out.push(Output::Abandon(action));
     }
 
     /// An action ended.
@@ -101,7 +105,12 @@ impl Control {
         let Some(at) = prefetch.under_way.iter().position(|under_way| under_way.id == action) else { return };
         let action = prefetch.under_way.remove(at);
         prefetch.budget.on_ended();
+        let met = prefetch.met.remove(&action.id);
         match outcome {
+            ActionOutcome::Done if met => {
+                prefetch.counts.done += 1;
+                prefetch.counts.used += 1;
+            }
             ActionOutcome::Done => {
                 prefetch.counts.done += 1;
                 let before = prefetch.waiting.insert((action.host, action.model), false);

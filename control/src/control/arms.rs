@@ -61,16 +61,12 @@ impl Arms {
         for at in 0..self.shadows.len() {
             let at = self.shadows[at];
             let would = self.pick(at, candidates, env.seed, attempt).host;
-            let counts = &mut facts[self.list[at].id.index()].counts;
+            let (arm, agrees) = (self.list[at].id, would == host);
+            let counts = &mut facts[arm.index()].counts;
             counts.decided += 1;
-            counts.agreed += u64::from(would == host);
-            out.push(Output::Shadow(Shadow {
-                request: candidates.request.request,
-                attempt,
-                arm: self.list[at].id,
-                host: would,
-                agrees: would == host,
-            }));
+            counts.agreed += u64::from(agrees);
+            let request = candidates.request.request;
+            out.push(Output::Shadow(Shadow { request, attempt, arm, host: would, agrees }));
         }
     }
 }

@@ -11,7 +11,7 @@ use super::Control;
 use super::lanes::{Lane, LaneId};
 use crate::constraints::{Demands, HostView, interpret};
 use crate::facts::ledger::State;
-use crate::ids::{HostId, ModelId};
+use crate::ids::{ActionId, HostId, ModelId};
 use crate::index::Implementation;
 use crate::index::host_set::HostSet;
 use crate::index::moments::Moments;
@@ -175,6 +175,8 @@ impl Control {
         let prefetch = &self.facts.prefetch;
         let (counts, under_way) = (prefetch.counts, prefetch.under_way.len() as u64);
         same("asked", counts.asked, counts.done + counts.failed + counts.abandoned + under_way)?;
+        let met = |id: &ActionId| prefetch.under_way.iter().any(|action| action.id == *id);
+        same("loads that were met are under way", prefetch.met.iter().all(met), true)?;
         same("done", counts.done, counts.used + counts.wasted + prefetch.waiting.len() as u64)?;
         same("loads of the budget", u64::from(prefetch.budget.under_way()), under_way)
     }

@@ -48,7 +48,7 @@ impl Tenants {
         &mut self.tenants[tenant.index()]
     }
 
-    /// Sets who waits; gives those who did not before, and those who no longer do.
+    /// Sets who waits; gives those who did not before, and those who no longer do, each in order of id.
     pub(super) fn resume(&mut self, queued: &BTreeMap<TenantId, u64>) -> (Vec<TenantId>, Vec<TenantId>) {
         let (mut came, mut left) = (Vec::new(), Vec::new());
         if let Some((last, _)) = queued.last_key_value() {

@@ -103,14 +103,13 @@ impl Scheduler for TokenCounter {
     }
 
     fn resume(&mut self, queued: &BTreeMap<TenantId, u64>) {
-        let stays = |of: &Self, tenant: &TenantId| of.tenants.get(tenant.0).queued > 0;
-        let staying: Vec<TenantId> = queued.keys().copied().filter(|tenant| stays(self, tenant)).collect();
-        let least = staying.iter().map(|tenant| self.tenants.get(tenant.0).value).min();
         let (came, left) = self.tenants.resume(queued);
-        if let Some(last) = left.iter().map(|tenant| self.tenants.get(tenant.0).value).max() {
+        let value = |tenant: &TenantId| self.tenants.get(tenant.0).value;
+        if let Some(last) = left.iter().map(value).max() {
             self.left_at = last;
         }
-        let least = least.unwrap_or(self.left_at);
+        let stayed = queued.keys().filter(|tenant| came.binary_search(tenant).is_err());
+        let least = stayed.map(value).min().unwrap_or(self.left_at);
         for tenant in came {
             let tenant = self.tenants.of(tenant);
             tenant.value = tenant.value.max(least);

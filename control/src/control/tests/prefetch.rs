@@ -115,12 +115,13 @@ fn a_load_gives_way_to_a_request_for_another_model() {
 }
 
 #[test]
-fn a_load_stays_for_a_request_for_its_model() {
+fn a_load_stays_for_a_request_for_its_model_and_was_of_use() {
     let mut bench = asked(&prefetching());
     bench.feed(Input::Silent { host: HostId(0) });
     assert_eq!(bench.arrive_with(of(1)).len(), 1, "sent, nothing given up");
     done(&mut bench);
-    assert_eq!((counts(&bench).done, counts(&bench).abandoned), (1, 0));
+    let expected = PrefetchCounts { asked: 1, done: 1, used: 1, ..PrefetchCounts::default() };
+    assert_eq!(counts(&bench), expected);
 }
 
 #[test]
