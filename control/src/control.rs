@@ -11,6 +11,7 @@ mod indexes;
 mod lanes;
 mod observe;
 mod operate;
+mod recount;
 mod select;
 
 use alloc::boxed::Box;

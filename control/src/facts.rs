@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::door::Part;
 use crate::policy::limit::Limit;
 use crate::policy::prefetch::PrefetchFacts;
-use crate::schedule::SchedulerKind;
+use crate::schedule::{Key, SchedulerKind};
 use arms::ArmFacts;
 use breakers::Breakers;
 use history::HostHistory;
@@ -57,6 +57,8 @@ pub struct Facts {
     pub counters: Counters,
     /// What each scheduler kept that was in force, as of the last snapshot or change of the config.
     pub schedulers: Vec<(SchedulerKind, Vec<u64>)>,
+    /// The ranks of queued requests, in order of arrival: written into snapshots, empty otherwise.
+    pub ranks: Vec<Key>,
     /// What is known of each arm, by id.
     pub arms: Vec<ArmFacts>,
     /// The config before the last, to go back to.

@@ -17,6 +17,7 @@ mod shortest_job;
 mod token_counter;
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,7 @@ use crate::strategy::{Chosen, Line};
 use crate::units::{Instant, Nanos};
 
 /// The place of a request in its group: least first, ties in order of arrival.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Key {
     /// What the scheduler made of it.
     pub rank: u128,
@@ -123,6 +124,10 @@ pub trait Scheduler: Send {
 
     /// A request has left the queue, for whatever reason.
     fn leave(&mut self, _: &Arrive) {}
+
+    /// It decides again, after another did for a while: these wait now, by tenant. Who has left meanwhile left unseen, and
+    /// who waited before and still does keeps what it had.
+    fn resume(&mut self, _queued: &BTreeMap<TenantId, u64>) {}
 
     /// A request is let out to a host; what it will take is a guess.
     fn charge(&mut self, _: &Arrive, _: Work) {}

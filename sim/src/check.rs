@@ -3,12 +3,11 @@
 
 use control::Control;
 use control::door::Output;
-use control::facts::ledger::State;
 use control::request::Outcome;
 
 /// Least steps between two full recounts; more where there is more to count, so that a step's share stays constant.
 const RECOUNT_STEPS: u64 = 1_000;
-/// Steps for each request or host to count.
+/// Steps for each request, or model on a host, to count.
 const RECOUNT_STEPS_EACH: u64 = 32;
 
 /// How often what must hold is checked in full. Counters and limits are checked at each step in any case.
@@ -90,7 +89,9 @@ impl Checker {
         if self.steps < self.recount_at && !self.always() {
             return Ok(());
         }
-        let things = counters.queued + counters.running + control.facts().hosts.len() as u64;
+        let facts = control.facts();
+        let places = (facts.hosts.len() * (1 + facts.models.len())) as u64;
+        let things = counters.queued + counters.running + places;
         self.recount_at = self.steps + (things * RECOUNT_STEPS_EACH).max(RECOUNT_STEPS);
         self.recount(control)
     }
@@ -102,11 +103,12 @@ impl Checker {
     pub fn recount(&self, control: &Control) -> Result<(), String> {
         let facts = control.facts();
         let counters = &facts.counters;
+        control.recount()?;
         let (mut queued, mut running) = (0, 0);
         let mut in_flight = vec![0; facts.hosts.len()];
         let mut tokens = vec![0; facts.hosts.len()];
         for (_, entry) in facts.ledger.iter() {
-            if matches!(entry.state, State::Queued | State::Deferred) {
+            if !entry.is_running() {
                 queued += 1;
                 continue;
             }

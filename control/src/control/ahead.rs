@@ -48,18 +48,21 @@ impl Control {
         }
     }
 
-    /// Whether a model is in the memory of a host that can be chosen, or on its way there.
+    /// Whether a model is in the memory of a host that can be chosen, or on its way there. What was loaded ahead is there
+    /// before the host says so, and whoever waits for an answer has it loaded.
     fn is_at_hand(&self, model: ModelId) -> bool {
         let index = &self.indexes.models[model.index()];
-        let offered = |host: &HostId| self.facts.hosts[host.index()].is_offered();
-        self.facts.prefetch.under_way.iter().any(|action| action.model == model)
-            || index.loaded.iter().any(|host| offered(&host))
+        let prefetch = &self.facts.prefetch;
+        index.running > 0
+            || prefetch.under_way.iter().any(|action| action.model == model)
+            || prefetch.waiting.keys().any(|(host, of)| *of == model && self.is_chosen(*host, model))
+            || index.loaded.iter().any(|host| self.is_chosen(host, model))
     }
 
     /// The idle host with the most free memory, if the model fits into it.
     fn host_to_load(&self, model: ModelId, overhead_percent: u32) -> Option<HostId> {
         let idle = |host: &HostId| {
-            self.facts.hosts[host.index()].is_offered()
+            self.is_chosen(*host, model)
                 && self.facts.loads[host.index()].in_flight == 0
                 && !self.facts.prefetch.under_way.iter().any(|action| action.host == *host)
         };
@@ -82,13 +85,17 @@ impl Control {
         if self.facts.prefetch.waiting.remove(&(host, model)).is_some() {
             self.facts.prefetch.counts.used += 1;
         }
-        let other = |action: &Action| action.host == host && action.model != model;
-        if let Some(at) = self.facts.prefetch.under_way.iter().position(other) {
-            let action = self.facts.prefetch.under_way.remove(at);
-            self.facts.prefetch.budget.on_ended();
-            self.facts.prefetch.counts.abandoned += 1;
-            out.push(Output::Abandon(action));
+        let prefetch = &mut self.facts.prefetch;
+        let Some(at) = prefetch.under_way.iter().position(|action| action.host == host) else { return };
+        if prefetch.under_way[at].model == model {
+            prefetch.met.insert(prefetch.under_way[at].id);
+            return;
         }
+        let action = prefetch.under_way.remove(at);
+        prefetch.met.remove(&action.id);
+        prefetch.budget.on_ended();
+        prefetch.counts.abandoned += 1;
+        out.push(Output::Abandon(action));
     }
 
     /// An action ended.
@@ -98,10 +105,17 @@ impl Control {
         let Some(at) = prefetch.under_way.iter().position(|under_way| under_way.id == action) else { return };
         let action = prefetch.under_way.remove(at);
         prefetch.budget.on_ended();
+        let met = prefetch.met.remove(&action.id);
         match outcome {
+            ActionOutcome::Done if met => {
+                prefetch.counts.done += 1;
+                prefetch.counts.used += 1;
+            }
             ActionOutcome::Done => {
                 prefetch.counts.done += 1;
-                prefetch.waiting.insert((action.host, action.model), false);
+                let before = prefetch.waiting.insert((action.host, action.model), false);
+                // It was loaded ahead there before, and was gone again before the host said so.
+                prefetch.counts.wasted += u64::from(before.is_some());
             }
             ActionOutcome::Failed(_) => prefetch.counts.failed += 1,
         }

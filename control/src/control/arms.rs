@@ -79,6 +79,10 @@ impl Control {
     /// Builds the arms of the config, each from what it kept before.
     pub(super) fn build_arms(&mut self) {
         let mut built = Arms { choices_from: usize::MAX, ..Arms::default() };
+        for facts in &mut self.facts.arms {
+            // What ends later of an arm that is no longer in the config says nothing of those that are.
+            facts.of_base = false;
+        }
         for (at, spec) in self.config.arms.iter().enumerate() {
             let id = arms::find_or_add(&mut self.facts.arms, &spec.name, spec.balancer.kind);
             let facts = &mut self.facts.arms[id.index()];

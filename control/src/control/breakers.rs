@@ -1,11 +1,13 @@
 //! Breakers at work: they are told how attempts went, and hosts that are ejected leave their lanes.
 
+use alloc::vec::Vec;
+
 use super::Control;
 use crate::door::{BreakerState, Note, Output, Outputs};
-use crate::facts::breakers::Place;
+use crate::facts::breakers::{Breakers, Place};
 use crate::facts::ledger::Slot;
 use crate::ids::{HostId, ModelId};
-use crate::policy::breaker::{Scope, Span, State, Transition, Verdict, may_eject, verdict};
+use crate::policy::breaker::{Breaker, Scope, Span, State, Transition, Verdict, may_eject, verdict};
 use crate::request::Failure;
 use crate::units::{Instant, Nanos};
 
@@ -103,26 +105,50 @@ impl Control {
         let (host, model) = place;
         let Some(breaker) = self.facts.breakers.at(place, false) else { return };
         let admits = breaker.admits(config);
-        let ejected = &mut self.facts.breakers.ejected;
-        if admits == !ejected.contains(&place) {
+        if admits != self.facts.breakers.ejected.contains(&place) {
             return;
         }
         if admits {
-            ejected.remove(&place);
+            self.facts.breakers.ejected.remove(&place);
         } else {
-            let hosts = match model {
-                None => self.facts.hosts.len(),
-                Some(model) => self.indexes.models[model.index()].stored.len(),
-            };
-            let others = ejected.iter().filter(|other| other.1 == model).count();
-            if !may_eject(others as u32, hosts as u32, config.ejected_percent_max) {
+            let (ejected, hosts) = self.ejected_of(model);
+            if !may_eject(ejected, hosts, config.ejected_percent_max) {
                 return;
             }
-            ejected.insert(place);
+            self.facts.breakers.ejected.insert(place);
         }
         match model {
             None => self.place_host(host),
             Some(model) => self.place(host, model),
+        }
+    }
+
+    /// How many hosts breakers keep requests from, and of how many that could be chosen otherwise: of those that have the
+    /// model, where it is one. A silent or drained host is no reserve.
+    fn ejected_of(&self, model: Option<ModelId>) -> (u32, u32) {
+        let ejected = &self.facts.breakers.ejected;
+        let (mut out, mut all) = (0, 0);
+        for (host, facts) in (0..).map(HostId).zip(&self.facts.hosts) {
+            let has = model.is_none_or(|model| self.indexes.models[model.index()].stored.contains(host));
+            if has && facts.is_offered() {
+                all += 1;
+                out += u32::from(ejected.contains(&(host, None)) || ejected.contains(&(host, model)));
+            }
+        }
+        (out, all)
+    }
+
+    /// Brings what breakers keep in line with a new config: where it has none, nothing is left of them; where it lets
+    /// another number of probes through, whoever may have requests now gets them.
+    pub(super) fn prepare_breakers(&mut self) {
+        let Some(config) = &self.config.breaker else {
+            self.facts.breakers = Breakers::default();
+            return;
+        };
+        let admits = |(place, breaker): (Place, &Breaker)| breaker.admits(config).then_some(place);
+        let admitted: Vec<Place> = self.facts.breakers.iter().filter_map(admits).collect();
+        for place in admitted {
+            self.facts.breakers.ejected.remove(&place);
         }
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Demanding {
     pub(super) matching: Matching,
     lanes: BTreeMap<(ModelId, Demands), LaneId>,
     looks: BTreeMap<Looks, LaneId>,
-    /// Whether some lane depends on what hosts are doing.
+    /// Whether some rule depends on what hosts are doing.
     dynamic: bool,
 }
 
@@ -49,6 +49,8 @@ impl Control {
         }
         let mut demanding = Demanding::new(self.implementation(Part::Constraints));
         for rule in &self.config.rules {
+            // From the rules and not from lanes, so that nothing is missed before the first lane that depends on it.
+            demanding.dynamic |= rule.demands().is_dynamic();
             demanding.rules.add(rule.clone());
         }
         self.indexes.demanding = Some(Box::new(demanding));
@@ -87,7 +89,6 @@ impl Control {
     fn make_lane(&mut self, model: ModelId, demands: Demands) -> LaneId {
         let lane = self.add_lane(model);
         if let Some(demanding) = &mut self.indexes.demanding {
-            demanding.dynamic |= demands.is_dynamic();
             demanding.lanes.insert((model, demands.clone()), lane);
         }
         self.indexes.lanes[lane.index()].demands = Some(Box::new(demands));
@@ -119,13 +120,15 @@ impl Control {
         }
     }
 
-    /// What a host has in memory changed.
-    pub(super) fn match_loaded(&mut self, host: HostId) {
-        let Some(demanding) = &mut self.indexes.demanding else { return };
+    /// What a host has in memory changed. Whether that may have opened a host to someone.
+    pub(super) fn match_loaded(&mut self, host: HostId) -> bool {
+        let Some(demanding) = &mut self.indexes.demanding else { return false };
         demanding.matching.update_loaded(host, &self.facts.hosts[host.index()].observation.loaded);
-        if demanding.dynamic {
-            self.place_host(host);
+        if !demanding.dynamic {
+            return false;
         }
+        self.place_host(host);
+        true
     }
 
     /// What a host's answers taught changed. Whether that may have opened a host to someone.
@@ -152,7 +155,7 @@ impl Control {
         Some(now.saturating_add(demands.deadline()?))
     }
 
-    fn record(&self, host: HostId) -> Record {
+    pub(super) fn record(&self, host: HostId) -> Record {
         let history = &self.facts.history[host.index()];
         Record {
             ttft: history.ttft.get().map(Nanos),

@@ -139,7 +139,7 @@ impl Control {
         self.scheduler.charge(&entry.arrive, work);
         self.facts.counters.queued -= 1;
         self.facts.counters.running += 1;
-        self.charge(pick.host, true, work.total());
+        self.charge((pick.host, model), true, work.total());
         self.facts.arms[arm.index()].counts.decided += 1;
         self.breakers_sent(pick.host, model);
         self.meet_demand(pick.host, model, out);

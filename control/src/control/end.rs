@@ -95,7 +95,9 @@ impl Control {
         self.facts.history[host.index()].on_failed(failure);
         self.match_record(host);
         self.breakers_ended(now, slot, End::Failed(failure), out);
-        self.guard(arm, Metric::Failures, Answer { ttft: None, failed: true }, out);
+        if failure != Failure::BadRequest {
+            self.guard(arm, Metric::Failures, Answer { ttft: None, failed: true }, out);
+        }
         self.unserved(slot);
         self.release(slot);
         if self.may_retry(now, slot, failure) {
@@ -199,9 +201,10 @@ impl Control {
     /// A running request no longer takes room on its host.
     #[inline]
     fn release(&mut self, slot: Slot) {
-        let charged_tokens = self.facts.ledger.get(slot).charged.total();
+        let entry = self.facts.ledger.get(slot);
+        let (model, charged_tokens) = (entry.arrive.model, entry.charged.total());
         self.facts.counters.running -= 1;
-        self.charge(self.host_of(slot), false, charged_tokens);
+        self.charge((self.host_of(slot), model), false, charged_tokens);
     }
 
     /// Whether a failed attempt may be followed by another: before the first byte and the deadline only, never after the

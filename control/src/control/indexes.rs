@@ -172,7 +172,8 @@ impl Indexes {
 }
 
 impl Control {
-    /// Builds every index from the facts.
+    /// Builds every index from the facts. A request whose rank was written down keeps it, since it rests on what was known
+    /// when it was queued; others are ordered anew.
     pub(super) fn rebuild_indexes(&mut self) {
         let hosts = self.implementation(Part::Hosts);
         let wants = match hosts {
@@ -193,6 +194,7 @@ impl Control {
             self.match_declared(host);
             self.index_stored(host, &[]);
         }
+        let ranks = core::mem::take(&mut self.facts.ranks);
         let slots: Vec<Slot> = self.facts.ledger.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             let arrive = self.facts.ledger.get(slot).arrive.clone();
@@ -200,9 +202,12 @@ impl Control {
             let entry = self.facts.ledger.get_mut(slot);
             entry.lane = lane;
             match entry.state {
-                State::Queued => self.enqueue(slot),
+                State::Queued => match ranks.binary_search_by_key(&arrive.request, |key| key.request) {
+                    Ok(at) => self.index_queued(slot, ranks[at].rank),
+                    Err(_) => self.enqueue(slot),
+                },
                 State::Deferred => self.defer(slot),
-                State::Sent | State::Streaming => {}
+                State::Sent | State::Streaming => self.indexes.models[arrive.model.index()].running += 1,
             }
         }
     }
@@ -223,11 +228,10 @@ impl Control {
     /// Keeps a request out of the queue until it may start.
     pub(super) fn defer(&mut self, slot: Slot) {
         let entry = self.facts.ledger.get(slot);
-        let starts = entry.arrived_at.saturating_add(self.start_after(entry.lane));
-        self.indexes.defer(entry, starts, self.expires(entry), slot);
+        self.indexes.defer(entry, self.starts(entry), self.expires(entry), slot);
     }
 
-    /// Puts a request into the queue of its lane, under its key.
+    /// Puts a request into the queue of its lane, where the scheduler wants it.
     pub(super) fn enqueue(&mut self, slot: Slot) {
         let entry = self.facts.ledger.get(slot);
         let queued = Queued {
@@ -238,17 +242,35 @@ impl Control {
         };
         let aged = entry.group == Group::AGED;
         let (group, rank) = if aged { (Group::AGED, 0) } else { self.scheduler.place(queued) };
-        let key = Key { rank, request: entry.arrive.request };
-        let ages = self.config.aging.filter(|_| !aged).map(|aging| entry.arrived_at.saturating_add(aging));
-        let times = Times { expires: self.expires(entry), ages };
-        let lane = entry.lane;
         self.facts.ledger.get_mut(slot).group = group;
-        self.indexes.enqueue(lane, (group, key), times, slot);
+        self.index_queued(slot, rank);
+    }
+
+    /// Puts a request into the queue of its lane, in its group.
+    fn index_queued(&mut self, slot: Slot, rank: u128) {
+        let entry = self.facts.ledger.get(slot);
+        let aging = self.config.aging.filter(|_| entry.group != Group::AGED);
+        let ages = aging.map(|aging| self.starts(entry).saturating_add(aging));
+        let times = Times { expires: self.expires(entry), ages };
+        let key = Key { rank, request: entry.arrive.request };
+        self.indexes.enqueue(entry.lane, (entry.group, key), times, slot);
+    }
+
+    /// The ranks of those that are queued, in order of arrival.
+    pub(super) fn ranks(&self) -> Vec<Key> {
+        let mut ranks: Vec<Key> = self.indexes.lanes.iter().flat_map(|lane| lane.queue.keys()).collect();
+        ranks.sort_unstable_by_key(|key| key.request);
+        ranks
+    }
+
+    /// When a request may start: its wait counts from then on.
+    pub(super) fn starts(&self, entry: &Entry) -> Instant {
+        entry.arrived_at.saturating_add(self.start_after(entry.lane))
     }
 
     /// When a queued request is given up: its deadline, or the longest wait.
     pub(super) fn expires(&self, entry: &Entry) -> Instant {
-        let timeout = entry.arrived_at.saturating_add(self.config.queue_timeout);
+        let timeout = self.starts(entry).saturating_add(self.config.queue_timeout);
         entry.arrive.deadline.map_or(timeout, |deadline| deadline.min(timeout))
     }
 }

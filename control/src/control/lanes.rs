@@ -38,6 +38,8 @@ pub(super) struct ModelIndex {
     pub(super) loaded: HostSet,
     /// Hosts that had it on disk when last heard, answering or not.
     pub(super) stored: HostSet,
+    /// Requests for it on hosts.
+    pub(super) running: u32,
     /// Its lanes.
     pub(super) lanes: Vec<LaneId>,
 }
@@ -168,11 +170,16 @@ impl Control {
         }
     }
 
+    /// Whether requests for a model may go to a host that has it: it is offered, and no breaker keeps them from it.
+    pub(super) fn is_chosen(&self, host: HostId, model: ModelId) -> bool {
+        self.facts.hosts[host.index()].is_offered()
+            && !self.indexes.ejected(&self.facts.breakers, (host, None))
+            && !self.indexes.ejected(&self.facts.breakers, (host, Some(model)))
+    }
+
     /// Brings a host's place in every lane of a model up to date.
     pub(super) fn place(&mut self, host: HostId, model: ModelId) {
-        let chosen = self.facts.hosts[host.index()].is_offered()
-            && !self.indexes.ejected(&self.facts.breakers, (host, None))
-            && !self.indexes.ejected(&self.facts.breakers, (host, Some(model)));
+        let chosen = self.is_chosen(host, model);
         let load = self.facts.loads[host.index()];
         let in_flight = if self.indexes.sums { u64::from(load.in_flight) } else { 0 };
         let load = (load.has_room(), in_flight);
@@ -212,7 +219,9 @@ impl Control {
 
     /// Changes what is under way on a host, and with it who has room.
     #[inline]
-    pub(super) fn charge(&mut self, host: HostId, begins: bool, tokens: u32) {
+    pub(super) fn charge(&mut self, (host, model): (HostId, ModelId), begins: bool, tokens: u32) {
+        let running = &mut self.indexes.models[model.index()].running;
+        *running = running.wrapping_add_signed(if begins { 1 } else { -1 });
         let load = &mut self.facts.loads[host.index()];
         let had_room = load.has_room();
         if begins {

@@ -23,10 +23,12 @@ impl Control {
         facts.heard = true;
         facts.silent_since = None;
         self.index_loaded(host, true);
-        self.match_loaded(host);
+        let opened = self.match_loaded(host);
         self.find_wasted(host);
         if moves {
             self.index_stored(host, &before.stored);
+        }
+        if moves || opened {
             self.pump(now, out, env);
         }
     }

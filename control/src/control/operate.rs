@@ -1,6 +1,7 @@
 //! The operator's side: names, hosts, and the config, which changes as a whole between two steps.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -93,6 +94,10 @@ impl Control {
         }
         self.renew_scheduler();
         self.build_arms();
+        self.prepare_selection(false);
+        if part != Part::Scheduler {
+            self.facts.ranks = self.ranks();
+        }
         self.rebuild_indexes();
         out.push(Output::Note(Note::FellBack(part)));
         self.pump(now, out, env);
@@ -126,31 +131,27 @@ impl Control {
         self.build_arms();
         let select = |config: &Config| config.select.as_ref().map(|select| select.arms.clone());
         self.prepare_selection(select(&before) != select(&self.config));
+        self.prepare_breakers();
         self.rebuild_indexes();
         before
     }
 
-    /// Builds the scheduler in force. Where it is another than before, that one sees all requests leave, so that what it
-    /// keeps is what it learned of tenants and not who waits; the next sees them enter.
+    /// Builds the scheduler in force from what one of its kind kept, and tells it who waits now.
     fn renew_scheduler(&mut self) {
-        let chosen = scheduler_in_force(&self.config, &self.facts);
-        let another = chosen.kind != self.scheduler_kind;
-        let queued = || self.facts.ledger.iter().filter(|(_, entry)| entry.state == State::Queued);
-        if another {
-            queued().for_each(|(_, entry)| self.scheduler.leave(&entry.arrive));
-        }
         set_memory(&mut self.facts.schedulers, self.scheduler_kind, self.scheduler.memory());
         self.scheduler = build_scheduler(&self.config, &self.facts);
-        self.scheduler_kind = chosen.kind;
-        if another {
-            let queued = self.facts.ledger.iter().filter(|(_, entry)| entry.state == State::Queued);
-            queued.for_each(|(_, entry)| self.scheduler.enter(&entry.arrive));
+        self.scheduler_kind = scheduler_in_force(&self.config, &self.facts).kind;
+        let mut queued: BTreeMap<TenantId, u64> = BTreeMap::new();
+        for (_, entry) in self.facts.ledger.iter().filter(|(_, entry)| entry.state == State::Queued) {
+            *queued.entry(entry.arrive.tenant).or_default() += 1;
         }
+        self.scheduler.resume(&queued);
     }
 
-    /// Writes down what strategies keep.
+    /// Writes down what strategies keep, and the order of the queue.
     pub(super) fn keep(&self, facts: &mut Facts) {
         self.keep_arms(facts);
+        facts.ranks = self.ranks();
         set_memory(&mut facts.schedulers, self.scheduler_kind, self.scheduler.memory());
     }
 }

@@ -8,8 +8,8 @@ use crate::facts::ledger::Slot;
 use crate::facts::recent::{Answer, Recent};
 use crate::ids::HostId;
 use crate::index::Implementation;
-use crate::index::moments::Moments;
-use crate::policy::select::Features;
+use crate::index::moments::{Moments, Sums};
+use crate::policy::select::{Features, Selector};
 use crate::request::Usage;
 use crate::units::Instant;
 
@@ -24,6 +24,10 @@ pub(super) struct Loads {
 impl Loads {
     pub(super) fn new(implementation: Implementation) -> Self {
         Self { moments: Moments::new(implementation), of: Vec::new() }
+    }
+
+    pub(super) fn sums(&self) -> Sums {
+        self.moments.sums()
     }
 
     pub(super) fn put(&mut self, host: HostId, load: Option<u32>) {
@@ -56,7 +60,7 @@ impl Control {
         if recent.selector.arm().is_some() && (self.config.frozen || self.facts.frozen) {
             return;
         }
-        let (shares, load) = (recent.shares(), loads.moments.sums());
+        let (shares, load) = (recent.shares(), loads.sums());
         let features = Features {
             hosts: load.count(),
             load,
@@ -89,8 +93,12 @@ impl Control {
         let history = self.implementation(crate::door::Part::History);
         match (&self.config.select, &mut self.facts.recent) {
             (None, recent) => *recent = None,
-            (Some(_), Some(recent)) if anew => recent.selector = Default::default(),
-            (Some(_), Some(_)) => {}
+            (Some(_), Some(recent)) => {
+                recent.keep_by(history);
+                if anew {
+                    recent.selector = Selector::default();
+                }
+            }
             (Some(_), recent) => *recent = Some(Recent::new(history)),
         }
     }

@@ -1,10 +1,17 @@
-use alloc::vec;
+mod arms;
+mod breakers;
+mod fleet;
+mod prefetch;
+mod rules;
+mod verdicts;
+
+use alloc::format;
 use alloc::vec::Vec;
 
 use super::*;
 use crate::config::{ControlFile, DispatchLimit};
-use crate::door::{Declaration, NoMeter, Observation, Output, StoredModel};
-use crate::ids::{HostId, ModelId, RequestId};
+use crate::door::{Change, Declaration, LoadedModel, NoMeter, Note, Observation, Output, StoredModel};
+use crate::ids::{ArmId, HostId, ModelId, RequestId};
 use crate::request::{Arrive, Failure, Reject, Usage};
 use crate::schedule;
 use crate::units::{Bytes, Nanos};
@@ -22,22 +29,63 @@ impl Bench {
         bench.feed(Input::ModelNamed { model: ModelId(0), name: "m:latest".into() });
         bench.feed(Input::ModelNamed { model: ModelId(1), name: "elsewhere:latest".into() });
         for host in 0..hosts {
-            let declaration = Declaration { slots, ..Declaration::default() };
+            let name = format!("h{host}");
+            let declaration = Declaration { name, slots, memory: Bytes(100), ..Declaration::default() };
             bench.feed(Input::HostDeclared { host: HostId(host), declaration });
             bench.observe(host);
         }
         bench
     }
 
+    /// Another that knows what this one knows, built from what this one would write down.
+    fn restored(&self) -> Self {
+        let bytes = postcard::to_allocvec(&self.control.snapshot()).unwrap();
+        Self { control: Control::restore(postcard::from_bytes(&bytes).unwrap()), ..*self }
+    }
+
+    fn at(&mut self, millis: u64) -> &mut Self {
+        self.now = Instant::ZERO + Nanos::from_millis(millis);
+        self
+    }
+
     fn observe(&mut self, host: u32) -> Vec<Output> {
-        let stored = vec![StoredModel { model: ModelId(0), bytes: Bytes(1) }];
-        let observation = Observation { stored, ..Observation::default() };
+        self.observe_with(host, &[0], &[])
+    }
+
+    /// A host says which models it has on disk, each of ten bytes, and which in memory.
+    fn observe_with(&mut self, host: u32, stored: &[u32], loaded: &[u32]) -> Vec<Output> {
+        let bytes = Bytes(10);
+        let stored = stored.iter().map(|model| StoredModel { model: ModelId(*model), bytes }).collect();
+        let loaded = loaded.iter().map(|model| LoadedModel { model: ModelId(*model), bytes, vram: bytes });
+        let observation = Observation { stored, loaded: loaded.collect(), ..Observation::default() };
         self.feed(Input::Observed { host: HostId(host), observation })
+    }
+
+    fn drain(&mut self, host: u32, drained: bool) -> Vec<Output> {
+        self.feed(Input::Operator(Change::Drain { host: HostId(host), drained }))
+    }
+
+    fn install(&mut self, file: &ControlFile) -> Vec<Output> {
+        self.feed(Input::Policy(Box::new(file.check().unwrap())))
+    }
+
+    /// The requests on a host, in order of arrival.
+    fn running_on(&self, host: u32) -> Vec<u64> {
+        let entries = self.control.facts().ledger.iter().map(|(_, entry)| entry);
+        let there = entries.filter(|entry| entry.is_running() && entry.host() == Some(HostId(host)));
+        there.map(|entry| entry.arrive.request.0).collect()
+    }
+
+    /// The id of the arm of that name.
+    fn arm(&self, name: &str) -> ArmId {
+        let at = self.control.facts().arms.iter().position(|arm| arm.name == name);
+        ArmId(at.expect("the config has this arm") as u16)
     }
 
     fn feed(&mut self, input: Input) -> Vec<Output> {
         let mut out = Outputs::new();
         self.control.step(self.now, input, &mut out, &mut Env { seed: 1, meter: &mut NoMeter });
+        self.control.recount().unwrap();
         let facts = self.control.facts();
         assert!(facts.counters.conserve() && facts.predictions.conserve(facts.counters.finished));
         out.drain().collect()
@@ -51,6 +99,14 @@ impl Bench {
 
     fn arrive(&mut self) -> Vec<Output> {
         self.arrive_with(Arrive::default())
+    }
+
+    fn first_byte(&mut self, request: u64, attempt: u8) -> Vec<Output> {
+        self.feed(Input::FirstByte { request: RequestId(request), attempt })
+    }
+
+    fn gone(&mut self, request: u64) -> Vec<Output> {
+        self.feed(Input::Gone { request: RequestId(request) })
     }
 
     fn finish(&mut self, request: u64, attempt: u8) -> Vec<Output> {
@@ -68,6 +124,11 @@ fn sent(outputs: &[Output]) -> Vec<(u64, u32)> {
         _ => None,
     });
     dispatches.collect()
+}
+
+fn notes(outputs: &[Output]) -> Vec<Note> {
+    let note = |output: &Output| if let Output::Note(note) = output { Some(*note) } else { None };
+    outputs.iter().filter_map(note).collect()
 }
 
 fn file() -> ControlFile {

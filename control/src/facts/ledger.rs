@@ -70,6 +70,12 @@ impl Entry {
         &self.tried[..self.attempts as usize]
     }
 
+    /// Whether it is on a host.
+    #[must_use]
+    pub const fn is_running(&self) -> bool {
+        matches!(self.state, State::Sent | State::Streaming)
+    }
+
     /// The host of the last attempt.
     #[must_use]
     pub fn host(&self) -> Option<HostId> {

@@ -68,6 +68,13 @@ impl Recent {
         }
     }
 
+    /// The same, kept by another twin.
+    pub(crate) fn keep_by(&mut self, implementation: Implementation) {
+        let mut history = History::new(implementation, ANSWERS);
+        self.history.iter().for_each(|record| history.insert(*record));
+        self.history = history;
+    }
+
     /// A request was answered.
     pub fn note(&mut self, at: Instant, request: RequestId, answer: Answer) {
         self.history.insert(Record { at, request, value: answer });

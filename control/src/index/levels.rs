@@ -55,6 +55,12 @@ impl Levels {
         }
     }
 
+    /// With how many requests a host is there, if it is.
+    #[must_use]
+    pub fn of(&self, host: HostId) -> Option<u32> {
+        self.loads.get(host.index()).copied().filter(|requests| *requests != NOWHERE)
+    }
+
     /// The first host of a set without requests, from this id on, and from 0 on where there is none.
     #[must_use]
     pub fn next_idle(&self, from: HostId, of: &HostSet) -> Option<HostId> {

@@ -28,6 +28,12 @@ impl Queue {
         self.len == 0
     }
 
+    /// How many requests are queued.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
     /// Adds a request that stands in no queue of these positions.
     pub fn push(&mut self, positions: &mut Positions, group: Group, key: Key, slot: u32) {
         let at = match self.groups.binary_search_by_key(&group, |entry| entry.0) {
@@ -47,6 +53,11 @@ impl Queue {
         let removed = self.groups[at].1.remove(positions, slot);
         self.len -= usize::from(removed);
         removed
+    }
+
+    /// The keys of all, in no order.
+    pub fn keys(&self) -> impl Iterator<Item = Key> + '_ {
+        self.groups.iter().flat_map(|(_, heap)| heap.keys())
     }
 
     /// The first request of each group that has any, in order of groups.

@@ -1,6 +1,6 @@
 //! Loads ahead of demand: the section of the config, and what is known of loads that control asked for itself.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -115,6 +115,8 @@ pub struct PrefetchFacts {
     pub next: ActionId,
     /// Loads under way, in order of id.
     pub under_way: Vec<Action>,
+    /// Those of them that a request for their model waits for.
+    pub met: BTreeSet<ActionId>,
     /// Loads that ended well and met no request yet; whether the host was seen to have the model since.
     pub waiting: BTreeMap<(HostId, ModelId), bool>,
     /// What became of all.

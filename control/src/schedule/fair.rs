@@ -1,5 +1,6 @@
 //! What fair schedulers know of tenants: who waits, what each weighs, and a number for each.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::WEIGHT_NORMAL;
@@ -45,6 +46,23 @@ impl Tenants {
             self.tenants.resize(tenant.index() + 1, Tenant::default());
         }
         &mut self.tenants[tenant.index()]
+    }
+
+    /// Sets who waits; gives those who did not before, and those who no longer do, each in order of id.
+    pub(super) fn resume(&mut self, queued: &BTreeMap<TenantId, u64>) -> (Vec<TenantId>, Vec<TenantId>) {
+        let (mut came, mut left) = (Vec::new(), Vec::new());
+        if let Some((last, _)) = queued.last_key_value() {
+            self.of(*last);
+        }
+        for (tenant, id) in self.tenants.iter_mut().zip((0..).map(TenantId)) {
+            let before = core::mem::replace(&mut tenant.queued, queued.get(&id).copied().unwrap_or(0));
+            match (before, tenant.queued) {
+                (0, 1..) => came.push(id),
+                (1.., 0) => left.push(id),
+                _ => {}
+            }
+        }
+        (came, left)
     }
 
     /// Those with requests in the queue.

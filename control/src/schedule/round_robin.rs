@@ -1,6 +1,7 @@
 //! Tenants in turn, each for a quantum of tokens (deficit round robin): what a turn leaves over is kept for the next while
 //! the tenant waits, so that long requests cost their owner turns, not others. A tenant's weight scales its quantum.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::fair::Tenants;
@@ -105,6 +106,14 @@ impl Scheduler for DeficitRoundRobin {
         tenant.queued -= 1;
         if tenant.queued == 0 {
             // Who waits no more keeps no credit; a debt stays.
+            tenant.value = tenant.value.min(0);
+        }
+    }
+
+    fn resume(&mut self, queued: &BTreeMap<TenantId, u64>) {
+        let (_, left) = self.tenants.resume(queued);
+        for tenant in left {
+            let tenant = self.tenants.of(tenant);
             tenant.value = tenant.value.min(0);
         }
     }

@@ -3,6 +3,7 @@
 //!
 //! The answer's tokens are charged by expectation when a request goes out, and set right when it ends.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::fair::Tenants;
@@ -98,6 +99,20 @@ impl Scheduler for TokenCounter {
         tenant.queued -= 1;
         if tenant.queued == 0 {
             self.left_at = tenant.value;
+        }
+    }
+
+    fn resume(&mut self, queued: &BTreeMap<TenantId, u64>) {
+        let (came, left) = self.tenants.resume(queued);
+        let value = |tenant: &TenantId| self.tenants.get(tenant.0).value;
+        if let Some(last) = left.iter().map(value).max() {
+            self.left_at = last;
+        }
+        let stayed = queued.keys().filter(|tenant| came.binary_search(tenant).is_err());
+        let least = stayed.map(value).min().unwrap_or(self.left_at);
+        for tenant in came {
+            let tenant = self.tenants.of(tenant);
+            tenant.value = tenant.value.max(least);
         }
     }
 

@@ -133,7 +133,8 @@ impl Lengths {
     fn count(&self) -> Quantiles {
         let mut seen = 0;
         let mut found = [0; 2];
-        let mut targets = [50, 90].map(|percent| (self.weight * percent).div_ceil(100)).into_iter().enumerate().peekable();
+        let mut targets =
+            [50, 90].map(|percent| (self.weight * percent).div_ceil(100)).into_iter().enumerate().peekable();
         for (row, counts) in self.counts.iter().enumerate() {
             let in_row: u32 = counts.iter().map(|count| u32::from(*count)).sum();
             while let Some((at, target)) = targets.next_if(|(_, target)| seen + in_row >= *target) {

@@ -38,6 +38,12 @@ impl<K: Ord + Copy> Heap<K> {
         self.nodes.first().copied()
     }
 
+    /// All keys with their slots, in no order.
+    #[must_use]
+    pub fn items(&self) -> &[(K, u32)] {
+        &self.nodes
+    }
+
     /// Adds a slot that is in no heap of these positions.
     pub fn push(&mut self, positions: &mut Positions, key: K, slot: u32) {
         positions.make_room(slot);

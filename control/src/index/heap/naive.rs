@@ -21,6 +21,12 @@ impl<K: Ord + Copy> Sorted<K> {
         self.pairs.first().copied()
     }
 
+    /// All keys with their slots.
+    #[must_use]
+    pub fn items(&self) -> &[(K, u32)] {
+        &self.pairs
+    }
+
     /// Adds a slot that is not in it.
     pub fn push(&mut self, key: K, slot: u32) {
         self.pairs.push((key, slot));

@@ -32,6 +32,15 @@ impl<K: Ord + Copy> Ordered<K> {
         }
     }
 
+    /// All keys, in no order.
+    pub fn keys(&self) -> impl Iterator<Item = K> + '_ {
+        let items = match self {
+            Self::Optimised(heap) => heap.items(),
+            Self::Baseline(sorted) => sorted.items(),
+        };
+        items.iter().map(|(key, _)| *key)
+    }
+
     /// Adds a slot that is in no set of these positions.
     pub fn push(&mut self, positions: &mut Positions, key: K, slot: u32) {
         match self {

@@ -1,0 +1,183 @@
+//! Everything that is kept up to date, counted again from the facts by its definition: for tests, and for drivers that check
+//! themselves now and then. It walks through every host for every lane.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt::Debug;
+
+use super::Control;
+use super::lanes::{Lane, LaneId};
+use crate::constraints::{Demands, HostView, interpret};
+use crate::facts::ledger::State;
+use crate::ids::{ActionId, HostId, ModelId};
+use crate::index::Implementation;
+use crate::index::host_set::HostSet;
+use crate::index::moments::Moments;
+use crate::units::Instant;
+
+fn same<T: PartialEq + Debug>(what: impl Debug, kept: T, counted: T) -> Result<(), String> {
+    if kept == counted {
+        return Ok(());
+    }
+    Err(format!("{what:?}: kept {kept:?}, counted {counted:?}"))
+}
+
+impl Control {
+    /// Counts all that is kept again, and compares.
+    ///
+    /// # Errors
+    /// The first thing that is kept wrongly.
+    #[doc(hidden)]
+    pub fn recount(&self) -> Result<(), String> {
+        self.recount_models()?;
+        for (at, lane) in self.indexes.lanes.iter().enumerate() {
+            self.recount_lane(lane).map_err(|what| format!("lane {at} of {:?}, {what}", lane.model))?;
+        }
+        self.recount_queue()?;
+        self.recount_hosts()?;
+        self.recount_breakers()?;
+        self.recount_prefetch()
+    }
+
+    fn hosts(&self) -> impl Iterator<Item = HostId> + use<> {
+        (0..self.facts.hosts.len() as u32).map(HostId)
+    }
+
+    fn recount_models(&self) -> Result<(), String> {
+        same("models", self.indexes.models.len(), self.facts.models.len())?;
+        let mut running = vec![0; self.facts.models.len()];
+        for (_, entry) in self.facts.ledger.iter().filter(|(_, entry)| entry.is_running()) {
+            running[entry.arrive.model.index()] += 1;
+        }
+        for (at, index) in self.indexes.models.iter().enumerate() {
+            let model = ModelId(at as u32);
+            let observed = |host: &HostId| &self.facts.hosts[host.index()].observation;
+            let stored = |host: &HostId| {
+                observed(host).stored.binary_search_by_key(&model, |stored| stored.model).is_ok()
+            };
+            let loaded = |host: &HostId| {
+                observed(host).loaded.binary_search_by_key(&model, |loaded| loaded.model).is_ok()
+            };
+            same((model, "stored"), &index.stored, &self.hosts().filter(stored).collect())?;
+            same((model, "loaded"), &index.loaded, &self.hosts().filter(loaded).collect())?;
+            same((model, "running"), index.running, running[at])?;
+        }
+        Ok(())
+    }
+
+    fn recount_lane(&self, lane: &Lane) -> Result<(), String> {
+        let demands = lane.demands.as_deref();
+        let stored = &self.indexes.models[lane.model.index()].stored;
+        let reachable: Vec<HostId> = stored.iter().filter(|host| self.allows(demands, *host)).collect();
+        let ejected = &self.facts.breakers.ejected;
+        let chosen = |host: &&HostId| {
+            self.facts.hosts[host.index()].is_offered()
+                && !ejected.contains(&(**host, None))
+                && !ejected.contains(&(**host, Some(lane.model)))
+        };
+        let eligible: Vec<HostId> = reachable.iter().filter(chosen).copied().collect();
+        let load = |host: &HostId| &self.facts.loads[host.index()];
+        same("reachable", lane.reachable_len as usize, reachable.len())?;
+        same("eligible", &lane.eligible, &eligible)?;
+        same("eligible as a set", &lane.eligible_set, &eligible.iter().copied().collect())?;
+        let open = eligible.iter().filter(|host| load(host).has_room()).count();
+        same("open", lane.open_len as usize, open)?;
+        let sum: u64 = eligible.iter().map(|host| u64::from(load(host).in_flight)).sum();
+        same("under way", lane.in_flight_sum, if self.indexes.sums { sum } else { 0 })?;
+        let preferred: Option<HostSet> = demands.filter(|demands| demands.prefers()).map(|demands| {
+            self.hosts().filter(|host| interpret::prefers(demands, &self.view(*host))).collect()
+        });
+        same("preferred", &lane.preferred, &preferred)
+    }
+
+    fn allows(&self, demands: Option<&Demands>, host: HostId) -> bool {
+        let id = |name: &str| {
+            let at = self.facts.models.iter().position(|model| model.name == name)?;
+            Some(ModelId(at as u32))
+        };
+        demands.is_none_or(|demands| interpret::allows(demands, &self.view(host), &id))
+    }
+
+    fn view(&self, host: HostId) -> HostView<'_> {
+        let facts = &self.facts.hosts[host.index()];
+        let (declaration, loaded) = (&facts.declaration, facts.observation.loaded.as_slice());
+        HostView { host, declaration, loaded, record: self.record(host) }
+    }
+
+    fn recount_queue(&self) -> Result<(), String> {
+        let mut queued = vec![0; self.indexes.lanes.len()];
+        let mut wakes: Vec<Instant> = Vec::new();
+        for (slot, entry) in self.facts.ledger.iter() {
+            match entry.state {
+                State::Queued => queued[entry.lane.index()] += 1,
+                State::Deferred => wakes.push(self.starts(entry)),
+                State::Sent | State::Streaming => continue,
+            }
+            wakes.push(self.expires(entry));
+            same(
+                (slot, "model of its lane"),
+                self.indexes.lanes[entry.lane.index()].model,
+                entry.arrive.model,
+            )?;
+        }
+        let kept: Vec<usize> = self.indexes.lanes.iter().map(|lane| lane.queue.len()).collect();
+        same("queued by lane", &kept, &queued)?;
+        let waiting = (0..queued.len()).filter(|at| queued[*at] > 0).map(LaneId::new);
+        same("lanes that wait", &self.indexes.waiting, &waiting.collect())?;
+        let breakers = self.facts.breakers.iter().filter_map(|(_, breaker)| breaker.wake());
+        wakes.extend(breakers.filter(|_| self.config.breaker.is_some()));
+        same("next wake", self.indexes.next_wake(), wakes.into_iter().min())
+    }
+
+    fn recount_hosts(&self) -> Result<(), String> {
+        let mut loads = vec![(0, 0); self.facts.hosts.len()];
+        for (_, entry) in self.facts.ledger.iter().filter(|(_, entry)| entry.is_running()) {
+            let host = entry.host().ok_or("a running request without a host")?;
+            loads[host.index()].0 += 1;
+            loads[host.index()].1 += u64::from(entry.charged.total());
+        }
+        let mut moments = Moments::new(Implementation::Baseline);
+        for host in self.hosts() {
+            let load = &self.facts.loads[host.index()];
+            same((host, "load"), (load.in_flight, load.outstanding_tokens), loads[host.index()])?;
+            same((host, "limit"), load.limit, self.limit(host))?;
+            let facts = &self.facts.hosts[host.index()];
+            if let Some(levels) = &self.indexes.levels {
+                let level = (facts.is_offered() && load.has_room()).then_some(load.in_flight);
+                same((host, "level"), levels.of(host), level)?;
+            }
+            if facts.is_offered() {
+                moments.add(load.in_flight * 1_000 / facts.declaration.slots.max(1));
+            }
+        }
+        match &self.indexes.loads {
+            Some(loads) => same("loads", loads.sums(), moments.sums()),
+            None => Ok(()),
+        }
+    }
+
+    fn recount_breakers(&self) -> Result<(), String> {
+        let breakers = &self.facts.breakers;
+        let Some(config) = &self.config.breaker else {
+            return same("ejected without breakers", breakers.ejected.len(), 0);
+        };
+        for place in &breakers.ejected {
+            let closes =
+                |(of, breaker)| of == *place && !crate::policy::breaker::Breaker::admits(breaker, config);
+            same((place, "ejected by its breaker"), breakers.iter().any(closes), true)?;
+        }
+        Ok(())
+    }
+
+    fn recount_prefetch(&self) -> Result<(), String> {
+        let prefetch = &self.facts.prefetch;
+        let (counts, under_way) = (prefetch.counts, prefetch.under_way.len() as u64);
+        same("asked", counts.asked, counts.done + counts.failed + counts.abandoned + under_way)?;
+        let met = |id: &ActionId| prefetch.under_way.iter().any(|action| action.id == *id);
+        same("loads that were met are under way", prefetch.met.iter().all(met), true)?;
+        same("done", counts.done, counts.used + counts.wasted + prefetch.waiting.len() as u64)?;
+        same("loads of the budget", u64::from(prefetch.budget.under_way()), under_way)
+    }
+}
