@@ -145,7 +145,8 @@ impl Case {
 
 /// One form of a component, as built.
 pub trait Subject {
-    /// Does the next operations of its stream and gives the wrapping sum over what they answered.
+    /// Does the next operations of its stream and gives the wrapping sum over what they answered: the same in all, however
+    /// the operations are split into calls.
     fn operate(&mut self, operations: u64) -> u64;
 }
 

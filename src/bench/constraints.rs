@@ -4,7 +4,7 @@ use control::constraints::{
     Constraint, Demands, DemandsFile, HostView, Matching, Record, RequestView, RuleFile, Rules,
 };
 use control::door::Declaration;
-use control::draw::Draw;
+use control::draw::{Draw, mix};
 use control::ids::HostId;
 use control::request::Kind;
 use control::units::Bytes;
@@ -118,19 +118,21 @@ fn demanded(draw: &mut Draw) -> Demands {
 
 impl Subject for Matched {
     fn operate(&mut self, operations: u64) -> u64 {
-        let add = |sum: u64, host: HostId| sum.wrapping_mul(31).wrapping_add(u64::from(host.0) + 1);
+        let add = |answer: u64, host: HostId| answer.wrapping_mul(31).wrapping_add(u64::from(host.0) + 1);
         let mut sum = 0_u64;
         for _ in 0..operations {
             if self.burst == 1 {
                 let at = self.any();
-                sum = self.matching.allowed(&self.demands[at], &|_| None).iter().fold(sum, add);
+                let allowed = self.matching.allowed(&self.demands[at], &|_| None);
+                sum = sum.wrapping_add(mix(allowed.iter().fold(0, add)));
                 continue;
             }
             let asked: Vec<usize> = (0..self.burst).map(|_| self.any()).collect();
             let asked: Vec<&Demands> = asked.into_iter().map(|at| &self.demands[at]).collect();
             let batch = self.matching.allowed_many(&asked, &|_| None);
             // What a balancer would begin with: going through all of every set would hide what finding them costs.
-            sum = (0..batch.len()).filter_map(|at| batch.get(at).iter().next()).fold(sum, add);
+            let first = (0..batch.len()).filter_map(|at| batch.get(at).iter().next());
+            sum = sum.wrapping_add(mix(first.fold(0, add)));
         }
         sum
     }
@@ -183,14 +185,16 @@ impl Subject for Ruled {
                 kind: Kind::Completion,
                 priority: self.draw.below(3) as i8 - 1,
             };
+            let mut answer = 0_u64;
             for constraint in self.rules.demands_for(&request).constraints() {
-                let answer = match constraint {
+                let demanded = match constraint {
                     Constraint::VramMin(least) => least.0,
                     Constraint::ExcludeZones(zones) => zones.len() as u64,
                     other => unreachable!("no rule demands {other:?}"),
                 };
-                sum = sum.wrapping_mul(31).wrapping_add(answer);
+                answer = answer.wrapping_mul(31).wrapping_add(demanded);
             }
+            sum = sum.wrapping_add(mix(answer));
         }
         sum
     }

@@ -1,7 +1,7 @@
 //! Numbers over a fleet that change one at a time: a choice by weight, the spread of loads, and the choice of an algorithm
 //! that rests on it.
 
-use control::draw::Draw;
+use control::draw::{Draw, mix};
 use control::ids::Epoch;
 use control::index::moments::{Moments, Sums};
 use control::index::weights::Weights;
@@ -74,7 +74,7 @@ impl Subject for Weighted {
             let host = self.draw.below(self.hosts) as usize;
             self.weights.set(host, u64::from(self.draw.below(VALUE_END)));
             let picked = self.weights.pick(self.draw.bits()).map_or(0, |host| host as u64 + 1);
-            sum = sum.wrapping_mul(31).wrapping_add(picked);
+            sum = sum.wrapping_add(mix(picked));
         }
         sum
     }
@@ -129,7 +129,7 @@ impl Subject for Spreading {
             self.moments.change(before, after);
             let sums = self.moments.sums();
             let answer = sums.squares() as u64 ^ sums.sum() ^ u64::from(sums.count());
-            sum = sum.wrapping_mul(31).wrapping_add(answer);
+            sum = sum.wrapping_add(mix(answer));
         }
         sum
     }
@@ -208,7 +208,7 @@ impl Subject for Selecting {
             let hosts = self.loads.of.len() as u32;
             let features = Features { hosts, load: self.sums, ..Features::default() };
             let choice = self.selector.choose(now, epoch, &features, &self.config);
-            sum = sum.wrapping_mul(31).wrapping_add(u64::from(choice.arm) << 1 | u64::from(choice.switched));
+            sum = sum.wrapping_add(mix(u64::from(choice.arm) << 1 | u64::from(choice.switched)));
         }
         sum
     }

@@ -1,6 +1,6 @@
 //! The history of the last requests: a vector whose front is dropped, or a ring with indexes by time and by request.
 
-use control::draw::Draw;
+use control::draw::{Draw, mix};
 use control::ids::RequestId;
 use control::index::ring::{History, Record};
 use control::units::Instant;
@@ -61,8 +61,8 @@ impl Completions {
 
 impl Subject for Completions {
     fn operate(&mut self, operations: u64) -> u64 {
-        let add = |sum: u64, record: &Record<u32>| {
-            sum.wrapping_mul(31).wrapping_add(record.at.0 ^ record.request.0 ^ u64::from(record.value))
+        let add = |answer: u64, record: &Record<u32>| {
+            answer.wrapping_mul(31).wrapping_add(record.at.0 ^ record.request.0 ^ u64::from(record.value))
         };
         let mut sum = 0_u64;
         for _ in 0..operations {
@@ -70,9 +70,10 @@ impl Subject for Completions {
             let now = self.completed * STEP;
             let span = Instant(now.saturating_sub(SPAN * STEP))..Instant(now);
             let request = RequestId(u64::from(self.draw.below(self.requests)));
-            sum = self.history.between(span).fold(sum, add);
-            sum = self.history.of(request).fold(sum, add);
-            sum = self.history.newest(NEWEST).fold(sum, add);
+            let mut answer = self.history.between(span).fold(0, add);
+            answer = self.history.of(request).fold(answer, add);
+            answer = self.history.newest(NEWEST).fold(answer, add);
+            sum = sum.wrapping_add(mix(answer));
         }
         sum
     }

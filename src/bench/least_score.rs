@@ -52,7 +52,7 @@ impl Subject for Search {
                 Some(u128::from((0..ROUNDS).fold(loads[host.index()] ^ salt, |score, _| mix(score))))
             };
             let found = least(executor, &self.hosts, 0, score).map_or(0, |host| u64::from(host.0) + 1);
-            sum = sum.wrapping_mul(31).wrapping_add(found);
+            sum = sum.wrapping_add(mix(found));
         }
         sum
     }

@@ -61,6 +61,6 @@ impl Cache {
 
 impl Subject for Cache {
     fn operate(&mut self, operations: u64) -> u64 {
-        (0..operations).fold(0, |sum: u64, _| sum.wrapping_mul(31).wrapping_add(self.ask()))
+        (0..operations).fold(0, |sum: u64, _| sum.wrapping_add(mix(self.ask())))
     }
 }

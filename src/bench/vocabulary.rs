@@ -1,6 +1,6 @@
 //! Names as numbers: a list, a hash table, and a hash table behind a filter that proves names unknown.
 
-use control::draw::Draw;
+use control::draw::{Draw, mix};
 use control::index::hash;
 use control::index::table::Table;
 use control::index::vocabulary::Vocabulary;
@@ -98,7 +98,7 @@ impl<N: Names> Subject for Finding<N> {
             let names = if self.draw.below(10) < self.unknown_in_ten { &self.unknown } else { &self.known };
             let name = &names[self.draw.below(names.len() as u32) as usize];
             let found = self.names.find(name).map_or(0, |id| u64::from(id) + 1);
-            sum = sum.wrapping_mul(31).wrapping_add(found);
+            sum = sum.wrapping_add(mix(found));
         }
         sum
     }
