@@ -86,6 +86,13 @@ impl Control {
         same("open", lane.open_len as usize, open)?;
         let sum: u64 = eligible.iter().map(|host| u64::from(load(host).in_flight)).sum();
         same("under way", lane.in_flight_sum, if self.indexes.sums { sum } else { 0 })?;
+        if let Some(weights) = &lane.weights {
+            for host in self.hosts() {
+                let open = eligible.contains(&host) && load(&host).has_room();
+                let weight = self.facts.hosts[host.index()].declaration.weight.max(1);
+                same("weight", weights.get(host.index()), if open { weight.into() } else { 0 })?;
+            }
+        }
         let preferred: Option<HostSet> = demands.filter(|demands| demands.prefers()).map(|demands| {
             self.hosts().filter(|host| interpret::prefers(demands, &self.view(*host))).collect()
         });

@@ -327,6 +327,11 @@ fn check_strategies(source: &Source<'_>, control: &Config) -> Result<(), ServeCo
             return Err(source.wrong(source.control_key(key), message));
         }
     }
+    if control.prefetch.is_some() {
+        let message =
+            "control.prefetch: found a table, expected none: this gateway loads no models ahead of demand";
+        return Err(source.wrong(source.control_key("prefetch"), message.to_owned()));
+    }
     Ok(())
 }
 
