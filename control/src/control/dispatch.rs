@@ -12,6 +12,11 @@ use crate::request::Arrive;
 use crate::schedule::{Group, Head};
 use crate::units::{Instant, Nanos};
 
+/// Hosts from which on the time on a host is predicted for one request in [`SAMPLED_EVERY`] only: nothing is decided by it, and
+/// among so many hosts the pace of the one that was chosen is not in the processor's cache.
+const HOSTS_MANY: usize = 256;
+const SAMPLED_EVERY: u64 = 16;
+
 impl Control {
     /// Lets out what can go.
     pub(super) fn pump(&mut self, now: Instant, out: &mut Outputs, env: &mut Env<'_>) {
@@ -160,6 +165,10 @@ impl Control {
     /// What is predicted of a request that is about to be sent to a host.
     #[inline]
     fn predict(&self, arrive: &Arrive, prompt_tokens: u32, host: HostId, warm: bool) -> Prediction {
+        let sampled = self.facts.loads.len() < HOSTS_MANY || arrive.request.0.is_multiple_of(SAMPLED_EVERY);
+        if !sampled {
+            return self.facts.predictor.predict(arrive, prompt_tokens, None);
+        }
         let load = self.facts.loads[host.index()];
         // Where slots are the limit, the declaration need not be fetched for them.
         let slots = match self.config.dispatch {

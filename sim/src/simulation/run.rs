@@ -468,7 +468,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             last_sample,
             prefetch: self.control.facts().prefetch.counts,
             selection: self.control.facts().recent.as_ref().map(|recent| *recent.selector.counters()),
-            arms: self.control.snapshot().facts.arms,
+            arms: self.control.facts().arms.clone(),
             predictions: self.control.facts().predictions,
         })
     }
