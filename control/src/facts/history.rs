@@ -11,6 +11,8 @@ use crate::ids::ModelId;
 use crate::request::{Failure, Usage};
 use crate::units::{Instant, Nanos};
 
+/// Most models of a host whose pace is remembered: a gateway's clients may name many.
+const PACES_MAX: usize = 64;
 /// Time constant of the decay: Finagle's peak EWMA takes 10 s too.
 const DECAY: Nanos = Nanos::from_secs(10);
 /// Weights are counted in parts of this: a power of two, so that nothing is divided by it.
@@ -162,10 +164,24 @@ impl HostHistory {
         Some(&self.paces[at].1)
     }
 
+    /// Makes room for a model where there are [`PACES_MAX`]: the one that had no answer for the longest is forgotten, the
+    /// lowest id of several. A walk: it is short and rare, and of so few a list by age gains nothing (`herder bench lru`).
+    fn forget_oldest(&mut self) {
+        if self.paces.len() < PACES_MAX {
+            return;
+        }
+        let oldest = self.paces.iter().enumerate().min_by_key(|(_, (_, pace))| pace.age.0);
+        if let Some((at, _)) = oldest {
+            self.paces.remove(at);
+        }
+    }
+
     fn pace_mut(&mut self, model: ModelId) -> &mut Pace {
         let at = match self.paces.binary_search_by_key(&model, |pace| pace.0) {
             Ok(at) => at,
-            Err(at) => {
+            Err(_) => {
+                self.forget_oldest();
+                let at = self.paces.partition_point(|pace| pace.0 < model);
                 self.paces.insert(at, (model, Pace::default()));
                 at
             }
@@ -228,6 +244,21 @@ mod tests {
             history.on_first_byte(at(second * 1_000), ModelId(0), Nanos::from_millis(9), false);
         }
         assert!(history.health_permille() > 950, "{}", history.health_permille());
+    }
+
+    #[test]
+    fn of_too_many_models_the_one_without_an_answer_for_the_longest_is_forgotten() {
+        let mut history = HostHistory::default();
+        let usage = Usage { output_tokens: 11, eval: Nanos(1_000), ..Usage::default() };
+        for model in 0..PACES_MAX as u32 {
+            history.on_finished(at(u64::from(model)), ModelId(model), &usage);
+        }
+        history.on_finished(at(1_000), ModelId(0), &usage);
+        history.on_finished(at(1_001), ModelId(900), &usage);
+        assert_eq!(history.paces().len(), PACES_MAX);
+        assert!(history.pace(ModelId(0)).is_some() && history.pace(ModelId(900)).is_some());
+        assert_eq!(history.pace(ModelId(1)), None);
+        assert!(history.paces().is_sorted_by_key(|pace| pace.0));
     }
 
     #[test]
