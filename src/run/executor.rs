@@ -44,7 +44,7 @@ mod tests {
     #[test]
     fn any_number_of_threads_finds_the_same_host() {
         let hosts: Vec<HostId> = (0..5_000).map(HostId).collect();
-        let score = |host: HostId| (host.0 % 7 != 0).then(|| u128::from(host.0 * 7_919 % 613));
+        let score = |host: HostId| (!host.0.is_multiple_of(7)).then(|| u128::from(host.0 * 7_919 % 613));
         let alone = least(&Sequential, &hosts, 1, score);
         for threads in 1..=3 {
             assert_eq!(least(&Pool::new(threads).expect("threads"), &hosts, 1, score), alone);
