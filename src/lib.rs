@@ -1,7 +1,7 @@
 //! herder composes the crates of the workspace: scenario files, runs, the command line.
 //!
 //! What decides is in `control`, what models is in `sim` and `sim-host`, what serves is in `live`. Here is only what
-//! names them all: [`scenario`] reads their sections of a file, [`bench`] measures their structures, [`cli`] is the program.
+//! names them all: [`scenario`] reads their sections of a file, [`mod@bench`] measures their structures, [`cli`] is the program.
 
 pub mod bench;
 pub mod cli;

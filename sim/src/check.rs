@@ -107,15 +107,16 @@ impl Checker {
         let (mut queued, mut running) = (0, 0);
         let mut in_flight = vec![0; facts.hosts.len()];
         let mut tokens = vec![0; facts.hosts.len()];
-        for (_, entry) in facts.ledger.iter() {
+        for (slot, entry) in facts.ledger.iter() {
             if !entry.is_running() {
                 queued += 1;
                 continue;
             }
             running += 1;
-            let host = entry.host().ok_or("a running request without a host")?;
+            let host = facts.ledger.host(slot).ok_or("a running request without a host")?;
+            let begun = facts.ledger.begun(slot).ok_or("a running request without an attempt")?;
             in_flight[host.index()] += 1;
-            tokens[host.index()] += u64::from(entry.charged.total());
+            tokens[host.index()] += u64::from(begun.charged.total());
         }
         if (queued, running) != (counters.queued, counters.running) {
             return Err(format!(

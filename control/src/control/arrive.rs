@@ -2,11 +2,8 @@
 
 use super::Control;
 use crate::door::{Env, Output, Outputs, Stage};
-use crate::facts::ledger::{ATTEMPTS_MAX, Entry, State};
-use crate::facts::predict::Prediction;
-use crate::ids::{ArmId, HostId};
+use crate::facts::ledger::{Entry, State};
 use crate::request::{Arrive, Reject};
-use crate::schedule::{Group, Work};
 use crate::units::{Instant, Nanos};
 
 impl Control {
@@ -25,22 +22,7 @@ impl Control {
         }
         self.facts.counters.arrived += 1;
         self.facts.retry.on_arrival(self.config.retry_budget_percent);
-        let slot = self.facts.ledger.insert(Entry {
-            arrive,
-            arrived_at: now,
-            dispatched_at: now,
-            arm: ArmId::default(),
-            state: State::Queued,
-            lane,
-            group: Group::default(),
-            attempts: 0,
-            tried: [HostId(0); ATTEMPTS_MAX],
-            cold: false,
-            charged: Work::default(),
-            ttft_micros: 0,
-            prediction: Prediction::Nothing,
-            progress_tokens: 0,
-        });
+        let slot = self.facts.ledger.insert(Entry::new(arrive, now, lane));
         self.facts.counters.queued += 1;
 
         env.meter.enter(Stage::Admission);

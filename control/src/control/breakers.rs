@@ -44,9 +44,10 @@ impl Control {
     pub(super) fn breakers_ended(&mut self, now: Instant, slot: Slot, end: End, out: &mut Outputs) {
         let Some(config) = self.config.breaker.clone() else { return };
         let entry = self.facts.ledger.get(slot);
-        let Some(host) = entry.host() else { return };
-        let span = Span { sent: entry.dispatched_at, ended: now };
-        for (place, scope) in Self::places(host, entry.arrive.model) {
+        let (model, sent) = (entry.arrive.model, self.facts.ledger.attempts(slot).dispatched_at);
+        let Some(host) = self.facts.ledger.host(slot) else { return };
+        let span = Span { sent, ended: now };
+        for (place, scope) in Self::places(host, model) {
             let counts = matches!(end, End::Failed(failure) if verdict(scope, failure) == Verdict::Failure);
             let Some(breaker) = self.facts.breakers.at(place, counts) else { continue };
             let transition = match end {

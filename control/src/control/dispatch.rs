@@ -88,11 +88,12 @@ impl Control {
         let arm_at = self.arm_of(&self.facts.ledger.get(slot).arrive);
         let entry = self.facts.ledger.get(slot);
         let (request, model, attempt) = (entry.arrive.request, entry.arrive.model, entry.attempts);
+        let tried = self.facts.ledger.tried(slot);
         let work = self.facts.models[model.index()].expected(&entry.arrive);
         let lane = &self.indexes.lanes[entry.lane.index()];
         let preferred = self
             .preferred
-            .gather(lane, |host| self.facts.loads[host.index()].has_room() && !entry.tried().contains(&host));
+            .gather(lane, |host| self.facts.loads[host.index()].has_room() && !tried.contains(&host));
         let (eligible, eligible_set, sum, weights) = match preferred {
             true => (&self.preferred.hosts, &self.preferred.set, None, None),
             false => {
@@ -113,7 +114,7 @@ impl Control {
             in_flight_sum: sum,
             weights,
             executor: &*self.executor,
-            tried: entry.tried(),
+            tried,
             prompt_tokens: work.prompt,
         };
         if attempt > 0 && candidates.open().next().is_none() {
@@ -134,14 +135,17 @@ impl Control {
 
         let entry = self.facts.ledger.get_mut(slot);
         entry.state = State::Sent;
-        entry.dispatched_at = now;
         entry.arm = arm;
-        entry.tried[attempt as usize] = pick.host;
         entry.attempts = attempt + 1;
-        entry.cold = !warm;
-        entry.charged = work;
-        entry.prediction = prediction;
         self.scheduler.charge(&entry.arrive, work);
+        let attempts = self.facts.ledger.attempts_mut(slot);
+        attempts.dispatched_at = now;
+        attempts.tried[attempt as usize] = pick.host;
+        attempts.cold = !warm;
+        attempts.charged = work;
+        attempts.ttft_micros = 0;
+        attempts.prediction = prediction;
+        attempts.progress_tokens = 0;
         self.facts.counters.queued -= 1;
         self.facts.counters.running += 1;
         self.charge((pick.host, model), true, work.total());

@@ -26,10 +26,10 @@ impl Control {
         let entry = self.facts.ledger.get_mut(slot);
         assert!(entry.state == State::Sent, "one attempt at most is past its first byte, and once");
         entry.state = State::Streaming;
-        let (model, cold) = (entry.arrive.model, entry.cold);
-        let ttft = now.since(entry.dispatched_at);
-        entry.ttft_micros = u32::try_from(ttft.0 / 1_000).unwrap_or(u32::MAX);
-        let arm = entry.arm;
+        let (model, arm) = (entry.arrive.model, entry.arm);
+        let attempts = self.facts.ledger.attempts_mut(slot);
+        let (cold, ttft) = (attempts.cold, now.since(attempts.dispatched_at));
+        attempts.ttft_micros = u32::try_from(ttft.0 / 1_000).unwrap_or(u32::MAX);
         let host = self.host_of(slot);
         self.facts.history[host.index()].on_first_byte(now, model, ttft, cold);
         let counts = &mut self.facts.arms[arm.index()].counts;
@@ -44,7 +44,7 @@ impl Control {
 
     pub(super) fn on_progress(&mut self, request: RequestId, attempt: u8, tokens: u32) {
         if let Some(slot) = self.running(request, attempt) {
-            self.facts.ledger.get_mut(slot).progress_tokens = tokens;
+            self.facts.ledger.attempts_mut(slot).progress_tokens = tokens;
         }
     }
 
@@ -58,16 +58,16 @@ impl Control {
         env: &mut Env<'_>,
     ) {
         let Some(slot) = self.running(request, attempt) else { return };
-        let entry = self.facts.ledger.get(slot);
+        let (entry, attempts) = (self.facts.ledger.get(slot), self.facts.ledger.attempts(slot));
         let (arrive, model) = (&entry.arrive, entry.arrive.model);
         self.facts.arms[entry.arm.index()].counts.finished += 1;
         let took = Work { prompt: usage.prompt_tokens, output: usage.output_tokens };
-        self.scheduler.settle(arrive, entry.charged, took);
-        let service = now.since(entry.dispatched_at);
-        self.facts.predictions.add(&entry.prediction, entry.charged.output, usage, service);
+        self.scheduler.settle(arrive, attempts.charged, took);
+        let service = now.since(attempts.dispatched_at);
+        self.facts.predictions.add(&attempts.prediction, attempts.charged.output, usage, service);
         self.facts.predictor.learn(arrive, usage, service);
         self.facts.models[model.index()].learn(arrive.prompt_bytes, usage);
-        let (arm, ttft) = (entry.arm, Nanos::from_micros(entry.ttft_micros.into()));
+        let (arm, ttft) = (entry.arm, Nanos::from_micros(attempts.ttft_micros.into()));
         let host = self.host_of(slot);
         self.facts.history[host.index()].on_finished(now, model, usage);
         self.breakers_ended(now, slot, End::Answered { ttft }, out);
@@ -174,10 +174,10 @@ impl Control {
 
     /// An attempt ended before its answer: what was relayed counts as served, the rest is given back.
     fn unserved(&mut self, slot: Slot) {
-        let entry = self.facts.ledger.get(slot);
-        let prompt = if entry.state == State::Streaming { entry.charged.prompt } else { 0 };
-        let took = Work { prompt, output: entry.progress_tokens };
-        self.scheduler.settle(&entry.arrive, entry.charged, took);
+        let (entry, attempts) = (self.facts.ledger.get(slot), self.facts.ledger.attempts(slot));
+        let prompt = if entry.state == State::Streaming { attempts.charged.prompt } else { 0 };
+        let took = Work { prompt, output: attempts.progress_tokens };
+        self.scheduler.settle(&entry.arrive, attempts.charged, took);
     }
 
     /// What a first byte says of how many requests a host works on. Whether it may be given more.
@@ -195,14 +195,14 @@ impl Control {
     }
 
     fn host_of(&self, slot: Slot) -> HostId {
-        self.facts.ledger.get(slot).host().expect("a running request has a host")
+        self.facts.ledger.host(slot).expect("a running request has a host")
     }
 
     /// A running request no longer takes room on its host.
     #[inline]
     fn release(&mut self, slot: Slot) {
-        let entry = self.facts.ledger.get(slot);
-        let (model, charged_tokens) = (entry.arrive.model, entry.charged.total());
+        let model = self.facts.ledger.get(slot).arrive.model;
+        let charged_tokens = self.facts.ledger.attempts(slot).charged.total();
         self.facts.counters.running -= 1;
         self.charge((self.host_of(slot), model), false, charged_tokens);
     }
@@ -219,7 +219,7 @@ impl Control {
             | Failure::ServerError => true,
             // The connection broke; before the first byte nothing was shown to the client.
             Failure::Broken => true,
-            Failure::FirstByteTimeout => !entry.cold,
+            Failure::FirstByteTimeout => !self.facts.ledger.attempts(slot).cold,
             Failure::IdleTimeout | Failure::BadRequest => false,
         };
         let eligible = &self.indexes.lanes[entry.lane.index()].eligible;
@@ -227,7 +227,7 @@ impl Control {
             && entry.state == State::Sent
             && entry.arrive.deadline.is_none_or(|deadline| now < deadline)
             && entry.attempts < self.config.attempts_max
-            && eligible.iter().any(|host| !entry.tried().contains(host))
+            && eligible.iter().any(|host| !self.facts.ledger.tried(slot).contains(host))
             && self.facts.retry.take(now, self.config.retry_budget_per_second)
     }
 }

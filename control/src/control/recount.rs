@@ -140,10 +140,11 @@ impl Control {
 
     fn recount_hosts(&self) -> Result<(), String> {
         let mut loads = vec![(0, 0); self.facts.hosts.len()];
-        for (_, entry) in self.facts.ledger.iter().filter(|(_, entry)| entry.is_running()) {
-            let host = entry.host().ok_or("a running request without a host")?;
+        let ledger = &self.facts.ledger;
+        for (slot, _) in ledger.iter().filter(|(_, entry)| entry.is_running()) {
+            let host = ledger.host(slot).ok_or("a running request without a host")?;
             loads[host.index()].0 += 1;
-            loads[host.index()].1 += u64::from(entry.charged.total());
+            loads[host.index()].1 += u64::from(ledger.attempts(slot).charged.total());
         }
         let mut moments = Moments::new(Implementation::Baseline);
         for host in self.hosts() {

@@ -78,11 +78,11 @@ impl Control {
     /// An answer is complete: selection remembers it.
     pub(super) fn remember(&mut self, now: Instant, slot: Slot, usage: &Usage) {
         let Some(recent) = &mut self.facts.recent else { return };
-        let entry = self.facts.ledger.get(slot);
+        let (entry, attempts) = (self.facts.ledger.get(slot), self.facts.ledger.attempts(slot));
         let answer = Answer {
             sensitive: entry.arrive.deadline.is_some() || entry.arrive.priority > 0,
-            warm: !entry.cold,
-            error_permille: Answer::error_permille(entry.charged.output, usage.output_tokens),
+            warm: !attempts.cold,
+            error_permille: Answer::error_permille(attempts.charged.output, usage.output_tokens),
         };
         recent.note(now, entry.arrive.request, answer);
     }

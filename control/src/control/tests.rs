@@ -71,9 +71,11 @@ impl Bench {
 
     /// The requests on a host, in order of arrival.
     fn running_on(&self, host: u32) -> Vec<u64> {
-        let entries = self.control.facts().ledger.iter().map(|(_, entry)| entry);
-        let there = entries.filter(|entry| entry.is_running() && entry.host() == Some(HostId(host)));
-        there.map(|entry| entry.arrive.request.0).collect()
+        let ledger = &self.control.facts().ledger;
+        let there = |(slot, entry): &(u32, &crate::facts::ledger::Entry)| {
+            entry.is_running() && ledger.host(*slot) == Some(HostId(host))
+        };
+        ledger.iter().filter(there).map(|(_, entry)| entry.arrive.request.0).collect()
     }
 
     /// The id of the arm of that name.

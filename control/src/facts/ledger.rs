@@ -36,8 +36,6 @@ pub struct Entry {
     pub arrive: Arrive,
     /// When.
     pub arrived_at: Instant,
-    /// When the last attempt was let out.
-    pub dispatched_at: Instant,
     /// Which arm decided the last attempt.
     pub arm: ArmId,
     /// Where it is now.
@@ -49,7 +47,39 @@ pub struct Entry {
     pub group: Group,
     /// Attempts begun.
     pub attempts: u8,
-    /// The hosts of these attempts, in order.
+    /// Where its attempts lie, if one was begun.
+    #[serde(skip)]
+    begun: Slot,
+}
+
+impl Entry {
+    /// A request that has just come in.
+    pub(crate) fn new(arrive: Arrive, now: Instant, lane: LaneId) -> Self {
+        Self {
+            arrive,
+            arrived_at: now,
+            arm: ArmId::default(),
+            state: State::Queued,
+            lane,
+            group: Group::default(),
+            attempts: 0,
+            begun: EMPTY,
+        }
+    }
+
+    /// Whether it is on a host.
+    #[must_use]
+    pub const fn is_running(&self) -> bool {
+        matches!(self.state, State::Sent | State::Streaming)
+    }
+}
+
+/// What is kept of a request from its first attempt on: apart from the rest, so that those which wait take less room.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Attempts {
+    /// When the last attempt was let out.
+    pub dispatched_at: Instant,
+    /// The hosts of the attempts, in order.
     pub tried: [HostId; ATTEMPTS_MAX],
     /// Whether the last attempt was sent to a host that had to load the model first.
     pub cold: bool,
@@ -63,30 +93,12 @@ pub struct Entry {
     pub progress_tokens: u32,
 }
 
-impl Entry {
-    /// Hosts tried so far.
-    #[must_use]
-    pub fn tried(&self) -> &[HostId] {
-        &self.tried[..self.attempts as usize]
-    }
-
-    /// Whether it is on a host.
-    #[must_use]
-    pub const fn is_running(&self) -> bool {
-        matches!(self.state, State::Sent | State::Streaming)
-    }
-
-    /// The host of the last attempt.
-    #[must_use]
-    pub fn host(&self) -> Option<HostId> {
-        self.tried().last().copied()
-    }
-}
-
 /// Where an entry lies; valid until it is removed.
 pub type Slot = u32;
 
 const EMPTY: Slot = Slot::MAX;
+/// Entries of a chunk: memory grows by so many, and never by copying what waits.
+const CHUNK: usize = 256;
 
 /// Requests under way, found by id in O(1). Ids come in rising order, without gaps.
 #[derive(Clone, Debug, Default)]
@@ -94,15 +106,18 @@ pub struct Ledger {
     /// Id of the first place in `slots`.
     base: u64,
     slots: VecDeque<Slot>,
-    entries: Vec<Entry>,
+    chunks: Vec<Vec<Entry>>,
     free: Vec<Slot>,
+    begun: Vec<Attempts>,
+    begun_free: Vec<Slot>,
 }
 
 impl Ledger {
     /// How many requests are under way.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len() - self.free.len()
+        let full = self.chunks.len().saturating_sub(1) * CHUNK;
+        full + self.chunks.last().map_or(0, Vec::len) - self.free.len()
     }
 
     /// Whether none is.
@@ -117,11 +132,15 @@ impl Ledger {
         let id = entry.arrive.request.0;
         assert_eq!(id, self.base + self.slots.len() as u64, "request ids rise without gaps");
         let slot = if let Some(slot) = self.free.pop() {
-            self.entries[slot as usize] = entry;
+            *self.get_mut(slot) = entry;
             slot
         } else {
-            self.entries.push(entry);
-            (self.entries.len() - 1) as Slot
+            if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+                self.chunks.push(Vec::with_capacity(CHUNK));
+            }
+            let at = self.chunks.len() - 1;
+            self.chunks[at].push(entry);
+            (at * CHUNK + self.chunks[at].len() - 1) as Slot
         };
         self.slots.push_back(slot);
         slot
@@ -140,20 +159,66 @@ impl Ledger {
     #[must_use]
     #[inline]
     pub fn get(&self, slot: Slot) -> &Entry {
-        &self.entries[slot as usize]
+        &self.chunks[slot as usize / CHUNK][slot as usize % CHUNK]
     }
 
     /// The entry in a slot, to change.
     #[inline]
     pub fn get_mut(&mut self, slot: Slot) -> &mut Entry {
-        &mut self.entries[slot as usize]
+        &mut self.chunks[slot as usize / CHUNK][slot as usize % CHUNK]
+    }
+
+    /// What is kept of a request's attempts; `None` before the first.
+    #[must_use]
+    #[inline]
+    pub fn begun(&self, slot: Slot) -> Option<&Attempts> {
+        self.begun.get(self.get(slot).begun as usize)
+    }
+
+    /// What is kept of the attempts of a request that was let out.
+    #[inline]
+    pub(crate) fn attempts(&self, slot: Slot) -> &Attempts {
+        self.begun(slot).expect("a request that was let out has attempts")
+    }
+
+    /// The same to change; made where there is none.
+    #[inline]
+    pub(crate) fn attempts_mut(&mut self, slot: Slot) -> &mut Attempts {
+        let mut at = self.get(slot).begun;
+        if at == EMPTY {
+            at = self.begun_free.pop().unwrap_or_else(|| {
+                self.begun.push(Attempts::default());
+                (self.begun.len() - 1) as Slot
+            });
+            self.begun[at as usize] = Attempts::default();
+            self.get_mut(slot).begun = at;
+        }
+        &mut self.begun[at as usize]
+    }
+
+    /// Hosts that a request tried so far.
+    #[must_use]
+    pub fn tried(&self, slot: Slot) -> &[HostId] {
+        self.begun(slot).map_or(&[], |begun| &begun.tried[..self.get(slot).attempts as usize])
+    }
+
+    /// The host of its last attempt.
+    #[must_use]
+    pub fn host(&self, slot: Slot) -> Option<HostId> {
+        self.tried(slot).last().copied()
     }
 
     /// Forgets a request.
     pub fn remove(&mut self, slot: Slot) {
-        let entry = &mut self.entries[slot as usize];
+        let base = self.base;
+        let entry = self.get_mut(slot);
         entry.arrive.prefix = Box::default();
-        let place = (entry.arrive.request.0 - self.base) as usize;
+        entry.arrive.options = None;
+        let place = (entry.arrive.request.0 - base) as usize;
+        let begun = core::mem::replace(&mut entry.begun, EMPTY);
+        if begun != EMPTY {
+            self.begun_free.push(begun);
+        }
         self.slots[place] = EMPTY;
         self.free.push(slot);
         while self.slots.front() == Some(&EMPTY) {
@@ -176,24 +241,33 @@ impl Ledger {
 
 impl Serialize for Ledger {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let entries: Vec<&Entry> = self.iter().map(|(_, entry)| entry).collect();
+        let entries: Vec<(&Entry, Option<&Attempts>)> =
+            self.iter().map(|(slot, entry)| (entry, self.begun(slot))).collect();
         (self.next_id(), entries).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Ledger {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (next, entries): (RequestId, Vec<Entry>) = Deserialize::deserialize(deserializer)?;
-        let mut ledger =
-            Self { base: entries.first().map_or(next.0, |entry| entry.arrive.request.0), ..Self::default() };
-        for entry in entries {
+        let (next, entries): (RequestId, Vec<(Entry, Option<Attempts>)>) =
+            Deserialize::deserialize(deserializer)?;
+        let first = entries.first().map_or(next.0, |(entry, _)| entry.arrive.request.0);
+        let mut ledger = Self { base: first, ..Self::default() };
+        for (mut entry, begun) in entries {
+            entry.begun = EMPTY;
+            if usize::from(entry.attempts) > ATTEMPTS_MAX || begun.is_none() != (entry.attempts == 0) {
+                return Err(serde::de::Error::custom("a request in a ledger has its attempts, four at most"));
+            }
             let id = entry.arrive.request.0;
             let expected = ledger.next_id().0;
             if id < expected || id >= next.0 {
                 return Err(serde::de::Error::custom("request ids in a ledger must rise"));
             }
             ledger.skip_to(id);
-            ledger.insert(entry);
+            let slot = ledger.insert(entry);
+            if let Some(begun) = begun {
+                *ledger.attempts_mut(slot) = begun;
+            }
         }
         ledger.skip_to(next.0);
         Ok(ledger)
@@ -218,6 +292,6 @@ mod tests {
 
     #[test]
     fn an_entry_leaves_room_for_its_places_in_indexes_within_256_bytes() {
-        assert!(size_of::<Entry>() <= 192, "{}", size_of::<Entry>());
+        assert!(size_of::<Entry>() <= 136, "{}", size_of::<Entry>());
     }
 }

@@ -36,7 +36,7 @@ fn keep_full(bench: &mut Bench, answers: u64, ttft_millis: impl Fn(u32) -> u64) 
         let request = bench.running_on(0)[0];
         let load = bench.control.facts().loads[0];
         let ledger = &bench.control.facts().ledger;
-        let begun = ledger.get(ledger.find(RequestId(request)).unwrap()).dispatched_at;
+        let begun = ledger.attempts(ledger.find(RequestId(request)).unwrap()).dispatched_at;
         bench.now = bench.now.max(begun + Nanos::from_millis(ttft_millis(load.in_flight)));
         bench.first_byte(request, 0);
         bench.finish(request, 0);

@@ -84,8 +84,7 @@ impl<S: Sink> Simulation<'_, S> {
             self.flights.prefetch(request);
             entry(facts, request);
         }
-        let learned =
-            |request| Some(&facts.history[facts.ledger.get(facts.ledger.find(request)?).host()?.index()]);
+        let learned = |request| Some(&facts.history[facts.ledger.host(facts.ledger.find(request)?)?.index()]);
         for history in requests().filter_map(learned) {
             prefetch_index(std::slice::from_ref(&history.ttft), 0);
             prefetch_index(std::slice::from_ref(&history.ttft_peak), 0);
@@ -112,7 +111,7 @@ fn entry(facts: &Facts, request: RequestId) {
     if let Some(slot) = facts.ledger.find(request) {
         let entry = facts.ledger.get(slot);
         prefetch_index(std::slice::from_ref(&entry.arrive), 0);
-        prefetch_index(std::slice::from_ref(&entry.tried), 0);
         prefetch_index(std::slice::from_ref(&entry.state), 0);
+        // Where its attempts lie is in the entry itself, which is on its way: they are asked for by whoever reads their host.
     }
 }
