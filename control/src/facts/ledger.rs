@@ -292,6 +292,6 @@ mod tests {
 
     #[test]
     fn an_entry_leaves_room_for_its_places_in_indexes_within_256_bytes() {
-        assert!(size_of::<Entry>() <= 136, "{}", size_of::<Entry>());
+        assert!(size_of::<Entry>() <= 128, "{}", size_of::<Entry>());
     }
 }
