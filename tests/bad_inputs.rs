@@ -154,6 +154,7 @@ fn deeds_of_the_operator_that_cannot_be_say_which() {
     deed("operator_does_unknown_thing", "at_seconds = 5\nfreze = true");
     deed("operator_sets_unknown_key", "at_seconds = 5\nset = { balancerr = \"random\" }");
     deed("operator_sets_unknown_balancer", "at_seconds = 5\n[operator.set]\nbalancer = \"randm\"");
+    deed("operator_sets_what_no_host_measures", "at_seconds = 5\nset = { balancer = \"resource-aware\" }");
     deed("operator_sets_wrong_kind", "at_seconds = 5\nset = { queue_requests_max = \"many\" }");
     deed("operator_sets_deeper_than_there_is", "at_seconds = 5\nset = { \"attempts_max.more\" = 3 }");
 }

@@ -8,9 +8,9 @@ use control::units::{Instant, Nanos};
 use reports::events::Event;
 use serde::{Deserialize, Serialize};
 
-use super::ScenarioFile;
 use super::document::Document;
 use super::error::ScenarioError;
+use super::{ScenarioFile, check_metrics};
 
 /// One deed of the operator as written: a time, and exactly one thing to do.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -77,6 +77,10 @@ pub(super) fn check(
                 later
                     .report(&format!("control.{}", error.key), format!("`{key}.set` cannot be taken"))
                     .label(label)
+            })?;
+            check_metrics(&file, &config).map_err(|(at, found, expected)| {
+                let label = format!("found {found}, expected {expected}");
+                later.report(&at, format!("`{key}.set` cannot be taken")).label(label)
             })?;
             deeds.push(Input::Policy(Box::new(config)));
         }

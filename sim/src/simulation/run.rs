@@ -102,6 +102,17 @@ enum ToControl {
     Measured(HostId, Utilisation),
 }
 
+/// Whether a config of the run, the first or one that the operator installs, decides by the true lengths of answers.
+fn asks_oracle(setup: &Setup) -> bool {
+    let later = setup.changes.iter().filter_map(|(_, input)| match input {
+        Input::Policy(config) => Some(&**config),
+        _ => None,
+    });
+    std::iter::once(&setup.control)
+        .chain(later)
+        .any(|config| config.strategy_that(Requires::Oracle).is_some())
+}
+
 impl<'a, S: Sink> Simulation<'a, S> {
     /// A run that has not begun.
     pub fn new(setup: Setup, source: &'a mut dyn Source, sink: &'a mut S) -> Self {
@@ -109,7 +120,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             seed: setup.seed,
             control: Control::new(setup.control.clone()),
             feedback: source.wants_feedback(),
-            oracle: setup.control.strategy_that(Requires::Oracle).is_some(),
+            oracle: asks_oracle(&setup),
             source,
             logging: sink.wants_log(),
             steps_logged: 0,
