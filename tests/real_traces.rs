@@ -1,9 +1,12 @@
 //! Production traces, where they are at hand (the folder that `HERDER_DATA` names, else `../shared/data`): both engines
 //! give the same digest on each, on 8 and on 100 hosts.
 
-use std::path::PathBuf;
+#[path = "simulated/data.rs"]
+mod data;
+
 use std::process::Command;
 
+use data::data;
 use serde_json::Value;
 
 /// (file, requests in it that have tokens).
@@ -14,16 +17,6 @@ const TRACES: &[(&str, u64)] = &[
     ("llm-traces/burstgpt/burstgpt_slice.csv", 383),
     ("llm-traces/burstgpt/burstgpt3_slice.csv", 399),
 ];
-
-fn data(file: &str) -> Option<PathBuf> {
-    let default = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data"));
-    let path = std::env::var_os("HERDER_DATA").map_or_else(default, PathBuf::from).join(file);
-    if path.is_file() {
-        return Some(path);
-    }
-    println!("skipped: {} is not there", path.display());
-    None
-}
 
 fn run(trace: &std::path::Path, hosts: u32, engine: &str) -> Value {
     let output = Command::new(env!("CARGO_BIN_EXE_herder"))

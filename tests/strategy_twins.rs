@@ -4,14 +4,15 @@
 //!
 //! `simulated/heavy-tails.csv` is what `herder trace generate azure-conv --format azure --requests 120 --seed 7 --out` writes.
 
+#[path = "simulated/data.rs"]
+mod data;
 #[path = "simulated/run.rs"]
 mod run;
-
-use std::path::PathBuf;
 
 use control::door::{Note, Output};
 use control::log::Record as LogRecord;
 use control::{balance, schedule};
+use data::data;
 use run::{Case, Run, Told};
 
 /// Requests of a run at least.
@@ -163,16 +164,6 @@ fn every_scheduler_decides_alike_where_balancers_are_selected() {
         }
     }
     assert!(selected > 2 * schedule::ALL.len(), "{selected} changes of the balancer");
-}
-
-fn data(file: &str) -> Option<PathBuf> {
-    let default = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data"));
-    let path = std::env::var_os("HERDER_DATA").map_or_else(default, PathBuf::from).join(file);
-    if path.is_file() {
-        return Some(path);
-    }
-    println!("skipped: {} is not there", path.display());
-    None
 }
 
 #[test]

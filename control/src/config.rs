@@ -3,15 +3,17 @@
 //! [`ControlFile`] is what stands in the file; [`Config`] is what was checked and cannot be wrong.
 
 pub mod arms;
+pub(crate) mod bounds;
 mod implementations;
 
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
 use self::arms::{ArmSpec, Trial};
+use self::bounds::{millis, within};
 pub use self::implementations::Implementations;
 
 use serde::{Deserialize, Serialize};
@@ -219,33 +221,6 @@ impl fmt::Display for ConfigError {
 
 impl core::error::Error for ConfigError {}
 
-/// Longest time-out: a year keeps sums of times far from their limit.
-const MILLIS_MAX: u64 = 366 * 24 * 3_600 * 1_000;
-
-fn millis(key: &'static str, value: u64) -> Result<Nanos, ConfigError> {
-    if (1..=MILLIS_MAX).contains(&value) {
-        Ok(Nanos::from_millis(value))
-    } else {
-        Err(ConfigError {
-            key: key.to_string(),
-            found: value.to_string(),
-            expected: format!("1 to {MILLIS_MAX} milliseconds"),
-        })
-    }
-}
-
-fn within(key: &str, value: u32, least: u32, most: u32) -> Result<u32, ConfigError> {
-    if (least..=most).contains(&value) {
-        Ok(value)
-    } else {
-        Err(ConfigError {
-            key: key.to_string(),
-            found: value.to_string(),
-            expected: format!("{least} to {most}"),
-        })
-    }
-}
-
 impl ControlFile {
     /// Checks every key.
     ///
@@ -253,11 +228,11 @@ impl ControlFile {
     /// The first key that cannot be taken, with what was expected of it.
     pub fn check(&self) -> Result<Config, ConfigError> {
         if let DispatchLimit::Requests(requests) = self.dispatch {
-            within("dispatch", requests, 1, u32::MAX)?;
+            within("dispatch", requests, (1, u32::MAX.into()))?;
         }
         let (arms, trials) = arms::check(self)?;
         for (tenant, weight) in &self.tenant_weights {
-            within(&format!("tenant_weights.{tenant}"), *weight, 1, 10_000)?;
+            within(&format!("tenant_weights.{tenant}"), *weight, (1, 10_000))?;
         }
         Ok(Config {
             scheduler: strategy::choose("scheduler", &self.scheduler, crate::schedule::ALL)?,
@@ -270,17 +245,16 @@ impl ControlFile {
             prefetch: self.prefetch.as_ref().map(PrefetchFile::check).transpose()?,
             frozen: self.frozen,
             aging: self.aging_millis.map(|aging| millis("aging_millis", aging)).transpose()?,
-            queue_requests_max: within("queue_requests_max", self.queue_requests_max, 0, 10_000_000)?,
+            queue_requests_max: within("queue_requests_max", self.queue_requests_max, (0, 10_000_000))?,
             queue_timeout: millis("queue_timeout_millis", self.queue_timeout_millis)?,
             dispatch: self.dispatch,
             implementation: self.implementation,
-            attempts_max: within("attempts_max", self.attempts_max.into(), 1, ATTEMPTS_MAX as u32)? as u8,
-            retry_budget_percent: within("retry_budget_percent", self.retry_budget_percent, 0, 100)?,
+            attempts_max: within("attempts_max", self.attempts_max, (1, ATTEMPTS_MAX as u64))?,
+            retry_budget_percent: within("retry_budget_percent", self.retry_budget_percent, (0, 100))?,
             retry_budget_per_second: within(
                 "retry_budget_per_second",
                 self.retry_budget_per_second,
-                0,
-                1_000_000,
+                (0, 1_000_000),
             )?,
             first_byte_timeout_warm: millis(
                 "first_byte_timeout_warm_millis",
@@ -298,6 +272,8 @@ impl ControlFile {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
+
     use super::*;
 
     #[test]

@@ -4,7 +4,6 @@
 //! section (`…File`) is what stands in `[control]`; its `check` gives the config that cannot be wrong.
 
 pub mod assign;
-mod bounds;
 pub mod breaker;
 mod fixed;
 pub mod guard;

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::{Constraint, Demands};
-use crate::config::ConfigError;
+use crate::config::{ConfigError, bounds};
 use crate::units::{Bytes, Nanos, Tokens};
 
 /// What is demanded of hosts, as written; every key may be absent. Names are compared letter by letter.
@@ -60,8 +60,6 @@ const NAMES_MAX: usize = 1_000;
 const NAME_BYTES_MAX: usize = 256;
 /// Largest least memory: a pebibyte.
 const GIB_MAX: u32 = 1 << 20;
-/// Longest time: a year keeps sums of times far from their limit.
-const MILLIS_MAX: u64 = 366 * 24 * 3_600 * 1_000;
 
 impl DemandsFile {
     /// Checks every key; `key` is the path of the table that holds them.
@@ -73,9 +71,9 @@ impl DemandsFile {
         let under = |name: &str| format!("{key}.{name}");
         let list = |name: &str, written: &Option<Vec<String>>| names(&under(name), written.as_deref());
         let millis = |name: &str, value: Option<u64>| -> Result<Option<Nanos>, ConfigError> {
-            Ok(within(&under(name), value, 1, MILLIS_MAX)?.map(Nanos::from_millis))
+            Ok(within(&under(name), value, 1, bounds::MILLIS_MAX)?.map(Nanos::from_millis))
         };
-        let number = |name: &str, value: Option<u32>, most: u32| within(&under(name), value, 1, most);
+        let number = |name: &str, value: Option<u32>, most: u32| within(&under(name), value, 1, most.into());
 
         let require_capabilities = list("require_capabilities", &self.require_capabilities)?;
         let exclude_capabilities = list("exclude_capabilities", &self.exclude_capabilities)?;
@@ -180,20 +178,14 @@ pub(super) fn name(key: &str, written: &str) -> Result<String, ConfigError> {
     })
 }
 
-fn within<T: PartialOrd + Copy + ToString>(
+/// A number that may be absent, within its bounds.
+fn within<Number: Copy + Into<u64>>(
     key: &str,
-    value: Option<T>,
-    least: T,
-    most: T,
-) -> Result<Option<T>, ConfigError> {
-    match value {
-        Some(value) if !(least..=most).contains(&value) => Err(ConfigError {
-            key: key.to_string(),
-            found: value.to_string(),
-            expected: format!("{} to {}", least.to_string(), most.to_string()),
-        }),
-        value => Ok(value),
-    }
+    value: Option<Number>,
+    least: u64,
+    most: u64,
+) -> Result<Option<Number>, ConfigError> {
+    value.map(|value| bounds::within(key, value, (least, most))).transpose()
 }
 
 /// No name is asked for and excluded alike.

@@ -23,8 +23,7 @@ impl Control {
     /// Asks for loads that are likely to be of use.
     pub(super) fn load_ahead(&mut self, now: Instant, out: &mut Outputs) {
         let Some(config) = &self.config.prefetch else { return };
-        if self.config.frozen || self.facts.frozen || !self.facts.prefetch.budget.allows(now, &config.budget)
-        {
+        if self.is_frozen() || !self.facts.prefetch.budget.allows(now, &config.budget) {
             return;
         }
         let likely = self.facts.prefetch.predictor.predict(now, LIKELY, &config.predictor);

@@ -120,6 +120,7 @@ impl Control {
 
     /// An arm is told how a request went; where it is guarded and does worse than the base, it is taken back.
     pub(super) fn guard(&mut self, arm: ArmId, metric: Metric, answer: Answer, out: &mut Outputs) {
+        let frozen = self.is_frozen();
         for trial in &self.config.trials {
             let Some(config) = trial.guard.as_ref().filter(|guard| guard.metric == metric) else { continue };
             for variant in 0..trial.assignment.shares_permille.len() {
@@ -139,7 +140,7 @@ impl Control {
                     continue;
                 }
                 facts.guard = GuardState::default();
-                if self.config.frozen || self.facts.frozen {
+                if frozen {
                     out.push(Output::Note(Note::Breached { arm: id }));
                 } else {
                     facts.rolled_back = true;

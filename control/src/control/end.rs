@@ -182,7 +182,7 @@ impl Control {
 
     /// What a first byte says of how many requests a host works on. Whether it may be given more.
     fn learn_limit(&mut self, now: Instant, host: HostId, ttft: Nanos) -> bool {
-        if self.config.dispatch != DispatchLimit::Learned || self.config.frozen || self.facts.frozen {
+        if self.config.dispatch != DispatchLimit::Learned || self.is_frozen() {
             return false;
         }
         if self.facts.limits.len() <= host.index() {

@@ -103,6 +103,11 @@ impl Control {
         self.pump(now, out, env);
     }
 
+    /// Whether nothing may change by itself: as the config says, or the operator.
+    pub(super) fn is_frozen(&self) -> bool {
+        self.config.frozen || self.facts.frozen
+    }
+
     /// The twin that decides in a part.
     pub(super) fn implementation(&self, part: Part) -> Implementation {
         let written = self.config.implementation;

@@ -52,12 +52,13 @@ impl Control {
 
     /// Looks whether another balancer suits the fleet as it is now.
     pub(super) fn reselect(&mut self, now: Instant, out: &mut Outputs) {
+        let frozen = self.is_frozen();
         let (Some(config), Some(recent), Some(loads)) =
             (&self.config.select, &mut self.facts.recent, &self.indexes.loads)
         else {
             return;
         };
-        if recent.selector.arm().is_some() && (self.config.frozen || self.facts.frozen) {
+        if recent.selector.arm().is_some() && frozen {
             return;
         }
         let (shares, load) = (recent.shares(), loads.sums());

@@ -9,11 +9,13 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::*;
+use crate::balance::BalancerKind;
 use crate::config::{ControlFile, DispatchLimit};
 use crate::door::{Change, Declaration, LoadedModel, NoMeter, Note, Observation, Output, StoredModel};
 use crate::ids::{ArmId, HostId, ModelId, RequestId};
 use crate::request::{Arrive, Failure, Reject, Usage};
 use crate::schedule;
+use crate::strategy::Line;
 use crate::units::{Bytes, Nanos};
 
 /// Control with hosts of `slots` each, all holding model 0, and a line for each output.
@@ -307,12 +309,15 @@ fn predictions_are_made_at_dispatch_and_scored_when_the_answer_ends() {
     assert_eq!(bench.control.facts().predictions.output_tokens.scored, 4, "only answers are scored");
 }
 
+/// Every balancer with every scheduler.
+fn pairs() -> impl Iterator<Item = (&'static Line<BalancerKind>, &'static Line<SchedulerKind>)> {
+    let schedulers = |balancer| schedule::ALL.iter().map(move |scheduler| (balancer, scheduler));
+    crate::balance::ALL.iter().flat_map(schedulers)
+}
+
 #[test]
 fn restored_control_goes_on_as_the_original() {
-    let pairs = crate::balance::ALL
-        .iter()
-        .flat_map(|balancer| schedule::ALL.iter().map(move |order| (balancer, order)));
-    for (balancer, scheduler) in pairs {
+    for (balancer, scheduler) in pairs() {
         let file = ControlFile {
             balancer: balancer.1.name.into(),
             scheduler: scheduler.1.name.into(),

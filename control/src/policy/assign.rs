@@ -16,9 +16,9 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::bounds::error;
 use super::guard::GuardFile;
 use crate::config::ConfigError;
+use crate::config::bounds::error;
 use crate::draw::mix;
 use crate::request::Arrive;
 use crate::strategy::StrategyFile;

@@ -19,9 +19,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bounds::within;
 use super::fixed::{LOG2_DIGITS, log2};
 use crate::config::ConfigError;
+use crate::config::bounds::within;
 use crate::units::Nanos;
 
 /// What is compared.

@@ -21,8 +21,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bounds::{error, millis, within};
 use crate::config::ConfigError;
+use crate::config::bounds::{error, millis, within};
 use crate::units::{Instant, Nanos};
 
 /// Answers of a round at least: the minimum of one or two is no minimum.

@@ -24,8 +24,8 @@ pub use budget::{Budget, BudgetConfig, BudgetFile};
 use frequency::Frequency;
 use stream::Stream;
 
-use super::bounds::{millis, within};
 use crate::config::ConfigError;
+use crate::config::bounds::{millis, within};
 use crate::ids::ModelId;
 use crate::units::{Instant, Nanos};
 

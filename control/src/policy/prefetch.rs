@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::assign::Unit;
-use super::bounds::within;
 use super::markov::{Budget, BudgetConfig, BudgetFile, Predictor, PredictorConfig, PredictorFile};
 use crate::config::ConfigError;
+use crate::config::bounds::within;
 use crate::door::Action;
 use crate::ids::{ActionId, HostId, ModelId};
 

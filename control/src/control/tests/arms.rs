@@ -163,10 +163,7 @@ fn rollback_restores_the_config_before_and_only_that() {
 
 #[test]
 fn after_a_rollback_all_is_decided_as_if_nothing_had_been_installed() {
-    let pairs = crate::balance::ALL
-        .iter()
-        .flat_map(|balancer| schedule::ALL.iter().map(move |order| (balancer, order)));
-    for (balancer, scheduler) in pairs {
+    for (balancer, scheduler) in pairs() {
         let file = ControlFile {
             balancer: balancer.1.name.into(),
             scheduler: scheduler.1.name.into(),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::window::BUCKETS;
 use crate::config::ConfigError;
-use crate::policy::bounds::{error, millis, within};
+use crate::config::bounds::{error, millis, within};
 use crate::units::Nanos;
 
 /// `[control.breaker]` as written.

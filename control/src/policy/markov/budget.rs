@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::ConfigError;
-use crate::policy::bounds::within;
+use crate::config::bounds::within;
 use crate::units::{Instant, Nanos};
 
 const HOUR: Nanos = Nanos::from_secs(3_600);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Arm;
 use super::features::{Bucket, Thresholds};
 use crate::config::ConfigError;
-use crate::policy::bounds::{error, millis, within};
+use crate::config::bounds::{error, millis, within};
 use crate::units::Nanos;
 
 /// Most arms, and most rules.

@@ -8,15 +8,15 @@ use crate::config::ConfigError;
 use crate::units::Nanos;
 
 /// Longest span: a year keeps sums of times far from their limit.
-const MILLIS_MAX: u64 = 366 * 24 * 3_600 * 1_000;
+pub(crate) const MILLIS_MAX: u64 = 366 * 24 * 3_600 * 1_000;
 
 /// An error that names a key inside `[control]`.
-pub(super) fn error(key: &str, found: impl Display, expected: impl Display) -> ConfigError {
+pub(crate) fn error(key: &str, found: impl Display, expected: impl Display) -> ConfigError {
     ConfigError { key: key.to_string(), found: found.to_string(), expected: expected.to_string() }
 }
 
 /// The value, where it is one of `least` to `most`.
-pub(super) fn within<Number: Copy + Into<u64>>(
+pub(crate) fn within<Number: Copy + Into<u64>>(
     key: &str,
     value: Number,
     (least, most): (u64, u64),
@@ -30,7 +30,7 @@ pub(super) fn within<Number: Copy + Into<u64>>(
 }
 
 /// The span, where it is at least a millisecond and at most a year.
-pub(super) fn millis(key: &str, value: u64) -> Result<Nanos, ConfigError> {
+pub(crate) fn millis(key: &str, value: u64) -> Result<Nanos, ConfigError> {
     if (1..=MILLIS_MAX).contains(&value) {
         Ok(Nanos::from_millis(value))
     } else {
