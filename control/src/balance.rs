@@ -33,6 +33,7 @@ pub use candidates::Candidates;
 use crate::door::Reason;
 use crate::draw::Draw;
 use crate::ids::HostId;
+use crate::index::Implementation;
 use crate::strategy::{Chosen, Line};
 
 /// A chosen host and why.
@@ -143,9 +144,13 @@ pub const ALL: &[Line<BalancerKind>] = &[
     (BalancerKind::ResourceAware, resource_aware::STRATEGY),
 ];
 
-/// Builds a balancer with what one of its kind kept before (empty: new).
+/// Builds a balancer with what one of its kind kept before (empty: new), and the twin of its memory.
 #[must_use]
-pub fn build(chosen: &Chosen<BalancerKind>, memory: &[u64]) -> Box<dyn Balancer> {
+pub fn build(
+    chosen: &Chosen<BalancerKind>,
+    memory: &[u64],
+    implementation: Implementation,
+) -> Box<dyn Balancer> {
     let parameters = &chosen.parameters;
     match chosen.kind {
         BalancerKind::RoundRobin => Box::new(round_robin::RoundRobin::new(memory)),
@@ -161,7 +166,9 @@ pub fn build(chosen: &Chosen<BalancerKind>, memory: &[u64]) -> Box<dyn Balancer>
         BalancerKind::PeakEwma => Box::new(peak_ewma::PeakEwma),
         BalancerKind::Prequal => Box::new(prequal::Prequal::new(parameters, memory)),
         BalancerKind::BoundedHash => Box::new(bounded_hash::BoundedHash::new(parameters)),
-        BalancerKind::PrefixAffinity => Box::new(prefix_affinity::PrefixAffinity::new(parameters, memory)),
+        BalancerKind::PrefixAffinity => {
+            Box::new(prefix_affinity::PrefixAffinity::new(parameters, memory, implementation))
+        }
         BalancerKind::JoinIdle => Box::new(join_idle::JoinIdle::new(memory)),
         BalancerKind::Predictive => Box::new(predictive::Predictive::new(parameters)),
         BalancerKind::Adaptive => Box::new(adaptive::Adaptive::new(parameters)),

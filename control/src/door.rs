@@ -142,7 +142,7 @@ pub enum Part {
     Hosts,
     /// Matching of demands to hosts.
     Constraints,
-    /// What is remembered of the last answers.
+    /// What is remembered of the last answers, and of prompts.
     History,
     /// The scheduler; first in, first out takes its place.
     Scheduler,

@@ -29,8 +29,9 @@ use crate::request::Arrive;
 use crate::strategy::{Chosen, Line};
 use crate::units::{Instant, Nanos};
 
-/// The place of a request in its group: least first, ties in order of arrival.
+/// The place of a request in its group: least first, ties in order of arrival. Packed, since every request that waits has one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[repr(Rust, packed(4))]
 pub struct Key {
     /// What the scheduler made of it.
     pub rank: u128,

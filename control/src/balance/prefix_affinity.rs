@@ -2,21 +2,23 @@
 //! such prompts before; unless it carries more than its share. Without a match: where the model is loaded, then the
 //! fewest requests.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::{Balancer, Candidates, Pick};
 use crate::door::Reason;
 use crate::draw::{Draw, mix};
 use crate::ids::HostId;
+use crate::index::Implementation;
+use crate::index::lru::{Limits, Lru};
 use crate::strategy::{Parameter, Parameters, Requires, Strategy};
+use crate::units::Instant;
 
 /// What it says of itself.
 pub(super) const STRATEGY: Strategy = Strategy {
     name: "prefix-affinity",
     summary: "the host that was sent the longest beginning of the prompt before, unless it carries more than its share",
     source: "SGLang router, cache-aware policy; NVIDIA Dynamo, KV router; bound as Mirrokni et al. 2018",
-    cost: "O(blocks × log blocks_max), O(levels × n / 64) without a match",
+    cost: "O(blocks), O(levels × n / 64) without a match",
     needs: "keyed hashes of prompt blocks, models loaded, requests under way on each host",
     requires: Requires::Nothing,
     parameters: &[
@@ -40,40 +42,18 @@ pub(super) const STRATEGY: Strategy = Strategy {
 /// Where blocks went.
 #[derive(Debug)]
 pub(super) struct PrefixAffinity {
-    blocks_max: usize,
     load_percent: u64,
-    /// By chained hash: the host that it was sent to last, and when, in a count of its own.
-    blocks: BTreeMap<u64, (HostId, u64)>,
-    /// The same by that count: the longest unused first.
-    uses: BTreeMap<u64, u64>,
-    count: u64,
+    /// By chained hash: the host that it was sent to last.
+    blocks: Lru<HostId>,
 }
 
 impl PrefixAffinity {
-    pub(super) fn new(parameters: &Parameters, memory: &[u64]) -> Self {
-        let mut affinity = Self {
-            blocks_max: parameters.get(0) as usize,
-            load_percent: parameters.get(1).into(),
-            blocks: BTreeMap::new(),
-            uses: BTreeMap::new(),
-            count: 0,
-        };
+    pub(super) fn new(parameters: &Parameters, memory: &[u64], implementation: Implementation) -> Self {
+        let mut blocks = Lru::new(implementation, Limits { capacity: parameters.get(0), ttl: None });
         for pair in memory.chunks_exact(2) {
-            affinity.remember(pair[0], HostId(pair[1] as u32));
+            blocks.put(pair[0], HostId(pair[1] as u32), Instant::default());
         }
-        affinity
-    }
-
-    fn remember(&mut self, block: u64, host: HostId) {
-        self.count += 1;
-        if let Some((_, used)) = self.blocks.insert(block, (host, self.count)) {
-            self.uses.remove(&used);
-        }
-        self.uses.insert(self.count, block);
-        while self.blocks.len() > self.blocks_max {
-            let (_, oldest) = self.uses.pop_first().expect("every block has its last use");
-            self.blocks.remove(&oldest);
-        }
+        Self { load_percent: parameters.get(1).into(), blocks }
     }
 
     fn known(&self, candidates: &Candidates<'_>, model: u64, bound: u64) -> Option<HostId> {
@@ -83,7 +63,7 @@ impl PrefixAffinity {
                 && u64::from(candidates.load(*host).in_flight) < bound
         };
         let blocks = candidates.request().prefix.iter().rev();
-        blocks.filter_map(|block| self.blocks.get(&mix(block ^ model))).map(|found| found.0).find(fits)
+        blocks.filter_map(|block| self.blocks.peek(mix(block ^ model), candidates.now())).copied().find(fits)
     }
 }
 
@@ -95,7 +75,7 @@ impl Balancer for PrefixAffinity {
             None => Pick { host: candidates.fewest_loaded_first(), reason: Reason::FewestRequests },
         };
         for block in &candidates.request().prefix {
-            self.remember(mix(block ^ model), pick.host);
+            self.blocks.put(mix(block ^ model), pick.host, candidates.now());
         }
         pick
     }
@@ -109,6 +89,6 @@ impl Balancer for PrefixAffinity {
     }
 
     fn memory(&self) -> Vec<u64> {
-        self.uses.values().flat_map(|block| [*block, u64::from(self.blocks[block].0.0)]).collect()
+        self.blocks.by_use().flat_map(|(block, _, host)| [block, u64::from(host.0)]).collect()
     }
 }

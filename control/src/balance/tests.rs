@@ -56,7 +56,7 @@ fn pick(kind: BalancerKind, fleet: &Fleet, tried: &[HostId], picks: u64) -> Vec<
 
 fn pick_for(request: &Arrive, kind: BalancerKind, fleet: &Fleet, tried: &[HostId], picks: u64) -> Vec<u32> {
     let candidates = Candidates { tried, ..fleet.candidates(request) };
-    let mut balancer = build(&chosen(kind), &[]);
+    let mut balancer = build(&chosen(kind), &[], Implementation::default());
     let picks =
         (0..picks).map(|i| balancer.pick(&candidates, &mut Draw::new(3, Component::Balancer, i, 0)).host.0);
     picks.collect()
@@ -258,7 +258,7 @@ fn conversations_hash_to_one_host_until_it_carries_too_much() {
 #[test]
 fn longest_known_beginning_decides_until_its_host_carries_too_much() {
     let request = |blocks: &[u64]| Arrive { prefix: blocks.into(), ..Arrive::default() };
-    let mut balancer = build(&chosen(BalancerKind::PrefixAffinity), &[]);
+    let mut balancer = build(&chosen(BalancerKind::PrefixAffinity), &[], Implementation::default());
     let mut go = |fleet: &Fleet, request: &Arrive| {
         balancer.pick(&fleet.candidates(request), &mut Draw::new(3, Component::Balancer, 0, 0)).host.0
     };
@@ -279,7 +279,7 @@ fn longest_known_beginning_decides_until_its_host_carries_too_much() {
 #[test]
 fn forgotten_blocks_are_the_longest_unused() {
     let file = StrategyFile { name: "prefix-affinity".into(), parameters: [("blocks_max".into(), 2)].into() };
-    let mut balancer = build(&choose("balancer", &file, ALL).unwrap(), &[]);
+    let mut balancer = build(&choose("balancer", &file, ALL).unwrap(), &[], Implementation::default());
     let hosts = fleet(&[(0, 9, 0, false); 3]);
     for block in [1, 2, 1, 3] {
         let request = Arrive { prefix: [block].into(), ..Arrive::default() };

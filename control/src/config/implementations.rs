@@ -17,7 +17,7 @@ pub struct Implementations {
     pub hosts: Implementation,
     /// Matching of demands to hosts.
     pub constraints: Implementation,
-    /// What is remembered of the last answers.
+    /// What is remembered of the last answers, and of prompts.
     pub history: Implementation,
 }
 
@@ -28,8 +28,8 @@ impl From<Implementation> for Implementations {
 }
 
 /// The table as written.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Default, Serialize, Deserialize)]
+#[serde(remote = "Implementations", deny_unknown_fields, default)]
 struct Table {
     queue: Implementation,
     hosts: Implementation,
@@ -37,24 +37,12 @@ struct Table {
     history: Implementation,
 }
 
-impl Default for Table {
-    fn default() -> Self {
-        Implementations::default().into()
-    }
-}
-
-impl From<Implementations> for Table {
-    fn from(of: Implementations) -> Self {
-        Self { queue: of.queue, hosts: of.hosts, constraints: of.constraints, history: of.history }
-    }
-}
-
 impl Serialize for Implementations {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() && *self == Self::from(self.queue) {
             self.queue.serialize(serializer)
         } else {
-            Table::from(*self).serialize(serializer)
+            Table::serialize(self, serializer)
         }
     }
 }
@@ -75,19 +63,13 @@ impl<'de> Deserialize<'de> for Implementations {
                 }
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Implementations, A::Error> {
-                Table::deserialize(MapAccessDeserializer::new(map)).map(Implementations::from)
+                Table::deserialize(MapAccessDeserializer::new(map))
             }
         }
         if deserializer.is_human_readable() {
             deserializer.deserialize_any(Written)
         } else {
-            Table::deserialize(deserializer).map(Implementations::from)
+            Table::deserialize(deserializer)
         }
-    }
-}
-
-impl From<Table> for Implementations {
-    fn from(of: Table) -> Self {
-        Self { queue: of.queue, hosts: of.hosts, constraints: of.constraints, history: of.history }
     }
 }

@@ -7,7 +7,7 @@ use super::Control;
 use super::indexes::Wants;
 use crate::balance::{self, Balancer, BalancerKind, Candidates, Pick};
 use crate::config::arms::Role;
-use crate::door::{Env, Note, Output, Outputs, Shadow};
+use crate::door::{Env, Note, Output, Outputs, Part, Shadow};
 use crate::draw::{Component, Draw};
 use crate::facts::Facts;
 use crate::facts::arms::{self, ArmFacts};
@@ -78,6 +78,7 @@ impl Arms {
 impl Control {
     /// Builds the arms of the config, each from what it kept before.
     pub(super) fn build_arms(&mut self) {
+        let history = self.implementation(Part::History);
         let mut built = Arms { choices_from: usize::MAX, ..Arms::default() };
         for facts in &mut self.facts.arms {
             // What ends later of an arm that is no longer in the config says nothing of those that are.
@@ -90,9 +91,9 @@ impl Control {
             let balancer = if facts.broken {
                 let plain =
                     Chosen { kind: BalancerKind::LeastConnections, parameters: Parameters::default() };
-                balance::build(&plain, &[])
+                balance::build(&plain, &[], history)
             } else {
-                balance::build(&spec.balancer, &facts.memory)
+                balance::build(&spec.balancer, &facts.memory, history)
             };
             built.list.push(Arm { id, balancer });
             match spec.role {

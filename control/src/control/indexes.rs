@@ -11,7 +11,7 @@ use crate::config::DispatchLimit;
 use crate::door::Part;
 use crate::facts::breakers::{Breakers, Place};
 use crate::facts::ledger::{Entry, Slot, State};
-use crate::ids::{HostId, ModelId};
+use crate::ids::{HostId, ModelId, RequestId};
 use crate::index::Implementation;
 use crate::index::heap::{Ordered, Positions};
 use crate::index::levels::Levels;
@@ -19,10 +19,18 @@ use crate::index::vocabulary::Vocabulary;
 use crate::schedule::{Group, Key, Queued};
 use crate::units::Instant;
 
+/// When something happens to a request, ties in order of arrival. Packed, since every request that waits has one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(Rust, packed(4))]
+struct Due {
+    at: Instant,
+    request: RequestId,
+}
+
 /// The first slot whose time has come.
 #[inline]
-fn due(times: &Ordered<(Instant, u64)>, now: Instant) -> Option<Slot> {
-    times.peek().filter(|((at, _), _)| *at <= now).map(|(_, slot)| slot)
+fn due(times: &Ordered<Due>, now: Instant) -> Option<Slot> {
+    times.peek().filter(|(due, _)| { due.at } <= now).map(|(_, slot)| slot)
 }
 
 /// When something happens to a queued request by itself.
@@ -54,10 +62,10 @@ pub(super) struct Indexes {
     pub(super) waiting: Vec<LaneId>,
     queue_positions: Positions,
     /// Queued requests by the time at which they are given up.
-    expiry: Ordered<(Instant, u64)>,
+    expiry: Ordered<Due>,
     expiry_positions: Positions,
     /// Queued requests by the time at which they go before all others.
-    aging: Ordered<(Instant, u64)>,
+    aging: Ordered<Due>,
     aging_positions: Positions,
     /// Hosts that can be chosen, by requests under way; kept where the balancer asks for it.
     pub(super) levels: Option<Levels>,
@@ -68,7 +76,7 @@ pub(super) struct Indexes {
     /// Rules, where there are any.
     pub(super) demanding: Option<Box<Demanding>>,
     /// Requests that may not start yet, by the time at which they may.
-    deferred: Ordered<(Instant, u64)>,
+    deferred: Ordered<Due>,
     deferred_positions: Positions,
     /// When the next breaker wants to be told of the time.
     pub(super) breaker_wake: Option<Instant>,
@@ -105,8 +113,8 @@ impl Indexes {
     /// When something happens without an input.
     #[inline]
     pub(super) fn next_wake(&self) -> Option<Instant> {
-        let expiry = self.expiry.peek().map(|((at, _), _)| at);
-        let deferred = self.deferred.peek().map(|((at, _), _)| at);
+        let expiry = self.expiry.peek().map(|(due, _)| due.at);
+        let deferred = self.deferred.peek().map(|(due, _)| due.at);
         [expiry, deferred, self.breaker_wake].into_iter().flatten().min()
     }
 
@@ -123,9 +131,9 @@ impl Indexes {
 
     /// Keeps a request out of the queue until it may start.
     pub(super) fn defer(&mut self, entry: &Entry, starts: Instant, expires: Instant, slot: Slot) {
-        let request = entry.arrive.request.0;
-        self.deferred.push(&mut self.deferred_positions, (starts, request), slot);
-        self.expiry.push(&mut self.expiry_positions, (expires, request), slot);
+        let request = entry.arrive.request;
+        self.deferred.push(&mut self.deferred_positions, Due { at: starts, request }, slot);
+        self.expiry.push(&mut self.expiry_positions, Due { at: expires, request }, slot);
     }
 
     /// A deferred request is no longer.
@@ -152,9 +160,9 @@ impl Indexes {
             self.waiting.insert(place, lane);
         }
         queue.push(&mut self.queue_positions, group, key, slot);
-        self.expiry.push(&mut self.expiry_positions, (times.expires, key.request.0), slot);
+        self.expiry.push(&mut self.expiry_positions, Due { at: times.expires, request: key.request }, slot);
         if let Some(ages) = times.ages {
-            self.aging.push(&mut self.aging_positions, (ages, key.request.0), slot);
+            self.aging.push(&mut self.aging_positions, Due { at: ages, request: key.request }, slot);
         }
     }
 

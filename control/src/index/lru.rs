@@ -137,7 +137,7 @@ impl<V> Lru<V> {
     }
 
     /// All entries with the times at which they were written, from the one not used for longest to the one used last.
-    fn by_use(&self) -> impl Iterator<Item = (u64, Instant, &V)> {
+    pub fn by_use(&self) -> impl Iterator<Item = (u64, Instant, &V)> {
         match self {
             Self::Optimised(linked) => Twin::Optimised(linked.by_use()),
             Self::Baseline(scanned) => Twin::Baseline(scanned.by_use()),
