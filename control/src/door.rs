@@ -458,7 +458,7 @@ pub struct Env<'a> {
 pub enum Stage {
     /// Checking a request at the door.
     Admission,
-    /// Ordering it among the queued.
+    /// Ordering it among the queued, and letting the first out.
     Schedule,
     /// Choosing a host.
     Balance,
@@ -472,6 +472,8 @@ pub trait Meter {
     fn enter(&mut self, stage: Stage);
     /// It ended.
     fn leave(&mut self, stage: Stage);
+    /// The balancer of this arm is asked. Where a step breaks off in [`Stage::Balance`], the last was at fault.
+    fn asks(&mut self, _: ArmId) {}
 }
 
 /// Measures nothing.

@@ -11,6 +11,7 @@
 mod config;
 mod control_task;
 mod decision_log;
+mod guarded;
 mod hosts;
 mod http;
 mod poll;

@@ -7,7 +7,7 @@ use super::Control;
 use super::indexes::Wants;
 use crate::balance::{self, Balancer, BalancerKind, Candidates, Pick};
 use crate::config::arms::Role;
-use crate::door::{Env, Note, Output, Outputs, Part, Shadow};
+use crate::door::{Env, Note, Output, Outputs, Part, Shadow, Stage};
 use crate::draw::{Component, Draw};
 use crate::facts::Facts;
 use crate::facts::arms::{self, ArmFacts};
@@ -47,9 +47,16 @@ impl Arms {
     }
 
     /// The arm at a place decides.
-    pub(super) fn pick(&mut self, at: usize, candidates: &Candidates<'_>, seed: u64, attempt: u8) -> Pick {
+    pub(super) fn pick(
+        &mut self,
+        at: usize,
+        candidates: &Candidates<'_>,
+        env: &mut Env<'_>,
+        attempt: u8,
+    ) -> Pick {
+        env.meter.asks(self.list[at].id);
         // Every arm draws what it would draw if it were alone.
-        let mut draw = Draw::new(seed, Component::Balancer, candidates.request.request.0, attempt.into());
+        let mut draw = Draw::new(env.seed, Component::Balancer, candidates.request.request.0, attempt.into());
         self.list[at].balancer.pick(candidates, &mut draw)
     }
 
@@ -60,11 +67,15 @@ impl Arms {
         (host, attempt): (HostId, u8),
         facts: &mut [ArmFacts],
         out: &mut Outputs,
-        env: &Env<'_>,
+        env: &mut Env<'_>,
     ) {
+        if self.shadows.is_empty() {
+            return;
+        }
+        env.meter.enter(Stage::Balance);
         for at in 0..self.shadows.len() {
             let at = self.shadows[at];
-            let would = self.pick(at, candidates, env.seed, attempt).host;
+            let would = self.pick(at, candidates, env, attempt).host;
             let (arm, agrees) = (self.list[at].id, would == host);
             let counts = &mut facts[arm.index()].counts;
             counts.decided += 1;
@@ -72,6 +83,7 @@ impl Arms {
             let request = candidates.request.request;
             out.push(Output::Shadow(Shadow { request, attempt, arm, host: would, agrees }));
         }
+        env.meter.leave(Stage::Balance);
     }
 }
 

@@ -26,7 +26,7 @@ impl Control {
         while let Some(slot) = self.indexes.aged(now) {
             self.requeue(slot, Group::AGED);
         }
-        while let Some(Head { slot, .. }) = self.next_head(now) {
+        while let Some(Head { slot, .. }) = self.next_head(now, env) {
             self.indexes.dequeue(self.facts.ledger.get(slot), slot);
             if self.send(now, slot, out, env) {
                 self.scheduler.leave(&self.facts.ledger.get(slot).arrive);
@@ -48,7 +48,7 @@ impl Control {
 
     /// The queued request that goes next, of those whose model has an open host: one that has waited for too long, else
     /// the scheduler's choice.
-    fn next_head(&mut self, now: Instant) -> Option<Head> {
+    fn next_head(&mut self, now: Instant, env: &mut Env<'_>) -> Option<Head> {
         let (work, loaded) = (self.scheduler.asks_for_work(), self.scheduler.asks_for_loaded());
         self.heads.clear();
         for lane in &self.indexes.waiting {
@@ -79,7 +79,13 @@ impl Control {
             return None;
         }
         let aged = heads.iter().filter(|head| head.group == Group::AGED).min_by_key(|head| head.key);
-        Some(aged.copied().unwrap_or_else(|| heads[self.scheduler.choose(heads)]))
+        if let Some(aged) = aged {
+            return Some(*aged);
+        }
+        env.meter.enter(Stage::Schedule);
+        let chosen = heads[self.scheduler.choose(heads)];
+        env.meter.leave(Stage::Schedule);
+        Some(chosen)
     }
 
     /// Sends a queued request (that is in no index) to a host. False where every open host was tried already.
@@ -121,12 +127,12 @@ impl Control {
             return false;
         }
         env.meter.enter(Stage::Balance);
-        let mut pick = self.arms.pick(arm_at, &candidates, env.seed, attempt);
+        let mut pick = self.arms.pick(arm_at, &candidates, env, attempt);
         if candidates.eligible().len() == 1 {
             pick.reason = Reason::OnlyChoice;
         }
-        env.meter.leave(Stage::Balance);
         assert!(candidates.is_open(pick.host), "a balancer picks an open host");
+        env.meter.leave(Stage::Balance);
 
         let warm = candidates.is_loaded(pick.host);
         let arm = self.arms.list[arm_at].id;

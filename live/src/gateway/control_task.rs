@@ -4,20 +4,19 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use control::door::{
-    Declaration, Env, Input, LoadedModel, NoMeter, Observation, Output, Outputs, StoredModel,
-};
+use control::door::{Change, Declaration, Input, LoadedModel, Observation, Output, Outputs, StoredModel};
 use control::facts::Counters;
 use control::ids::{HostId, ModelId, RequestId, TenantId};
 use control::log::Record;
+use control::observe;
 use control::request::{Arrive, Failure, HostOptions, Kind, Reject, Usage};
-use control::units::{Bytes, Instant};
-use control::{Control, observe};
+use control::units::{Bytes, Instant, Nanos};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::ServeSummary;
 use super::config::ServeConfig;
 use super::decision_log::DecisionLog;
+use super::guarded::{Broken, Guarded};
 use super::ticket::{Decision, TicketNumber};
 use crate::clock::Clock;
 use crate::wire::lists::Entry;
@@ -25,6 +24,9 @@ use crate::wire::name;
 
 /// Most names of models that are known; a client that asks for one more is told that no host has it.
 pub const NAMES_MAX: usize = 65_536;
+
+/// How long control is not woken after a wake that it could not take.
+const WAKE_PAUSE: Nanos = Nanos::from_secs(1);
 
 /// What happened. The queue of events is bounded by the requests under way (`requests_max`), each of which has few
 /// events, and by the hosts, each of which has one poll at a time.
@@ -75,10 +77,11 @@ struct Flight {
 
 /// Control and what surrounds it.
 pub(super) struct ControlTask {
-    control: Control,
+    control: Guarded,
     clock: Clock,
     seed: u64,
     last: Instant,
+    no_wake_before: Instant,
     out: Outputs,
     log: Option<DecisionLog>,
     segment_records: u64,
@@ -101,10 +104,11 @@ impl ControlTask {
         counters: watch::Sender<Counters>,
     ) -> Self {
         let mut task = Self {
-            control: Control::new(config.control.clone()),
+            control: Guarded::new(config.control.clone(), config.seed),
             clock,
             seed: config.seed,
             last: Instant::ZERO,
+            no_wake_before: Instant::ZERO,
             out: Outputs::new(),
             log,
             segment_records: config.log_segment_records,
@@ -130,7 +134,7 @@ impl ControlTask {
         mut events: mpsc::UnboundedReceiver<Event>,
     ) -> (ServeSummary, Option<DecisionLog>) {
         let done = loop {
-            let wake = self.control.next_wake();
+            let wake = self.control.next_wake().map(|wake| wake.max(self.no_wake_before));
             let wake_at = self.clock.wall(wake.unwrap_or(Instant::MAX));
             tokio::select! {
                 event = events.recv() => match event {
@@ -138,7 +142,7 @@ impl ControlTask {
                     Some(event) => self.take(event),
                     None => break None,
                 },
-                () = tokio::time::sleep_until(wake_at), if wake.is_some() => self.step(Input::Wake),
+                () = tokio::time::sleep_until(wake_at), if wake.is_some() => self.wake(),
             }
         };
         let summary = ServeSummary {
@@ -154,23 +158,30 @@ impl ControlTask {
         (summary, self.log)
     }
 
+    fn wake(&mut self) {
+        if !self.step(Input::Wake) {
+            // It would ask again at once.
+            self.no_wake_before = self.last.saturating_add(WAKE_PAUSE);
+        }
+    }
+
     fn take(&mut self, event: Event) {
         match event {
             Event::Arrive { ticket, arrival, decisions } => self.arrive(ticket, arrival, decisions),
             Event::FirstByte { ticket, attempt } => {
                 if let Some(request) = self.request(ticket) {
-                    self.step(Input::FirstByte { request, attempt });
+                    self.tell(request, Input::FirstByte { request, attempt });
                 }
             }
             Event::Finished { ticket, attempt, usage } => {
                 if let Some(request) = self.request(ticket) {
-                    self.step(Input::Finished { request, attempt, usage });
+                    self.tell(request, Input::Finished { request, attempt, usage });
                     self.forget(request);
                 }
             }
             Event::Failed { ticket, attempt, failure } => {
                 if let Some(request) = self.request(ticket) {
-                    self.step(Input::Failed { request, attempt, failure });
+                    self.tell(request, Input::Failed { request, attempt, failure });
                 }
             }
             Event::Gone { ticket } => {
@@ -198,7 +209,7 @@ impl ControlTask {
         self.requests += 1;
         self.flights.insert(ticket, Flight { request, decisions });
         self.tickets.insert(request, ticket);
-        self.step(Input::Arrive(Arrive {
+        let taken = self.step(Input::Arrive(Arrive {
             request,
             model,
             tenant: TenantId(0),
@@ -212,6 +223,24 @@ impl ControlTask {
             prefix: arrival.prefix,
             hint_output_tokens: None,
         }));
+        if !taken {
+            // Control never heard of it: its id goes to the next.
+            self.requests -= 1;
+            self.give_up(request);
+        }
+    }
+
+    /// Tells control of a request; one that it cannot be told of is over.
+    fn tell(&mut self, request: RequestId, input: Input) {
+        if !self.step(input) {
+            self.step(Input::Gone { request });
+            self.give_up(request);
+        }
+    }
+
+    /// Ends a request that control does not know.
+    fn give_up(&mut self, request: RequestId) {
+        self.carry_out(Output::Fail { request, failure: Failure::ServerError });
     }
 
     /// The id of a name, which control is told of where it is new.
@@ -223,8 +252,10 @@ impl ControlTask {
             return None;
         }
         let model = ModelId(self.models.len() as u32);
+        if !self.step(Input::ModelNamed { model, name: name.to_owned() }) {
+            return None;
+        }
         self.models.insert(name.to_owned(), model);
-        self.step(Input::ModelNamed { model, name: name.to_owned() });
         Some(model)
     }
 
@@ -261,11 +292,22 @@ impl ControlTask {
         }
     }
 
-    /// One step of control, written down and carried out.
-    fn step(&mut self, input: Input) {
+    /// One step of control, written down and carried out. False where control cannot take this input at all.
+    fn step(&mut self, input: Input) -> bool {
         // Two events may share a nanosecond; none may go back.
         let now = self.clock.now().max(self.last);
         self.last = now;
+        let taken = match self.try_step(now, input) {
+            Ok(()) => true,
+            Err(broken) => self.recover(now, broken),
+        };
+        self.counters.send_replace(self.control.facts().counters);
+        taken
+    }
+
+    /// # Errors
+    /// Where it panicked; it is then as if it had not been.
+    fn try_step(&mut self, now: Instant, input: Input) -> Result<(), Broken> {
         let control = &self.control;
         if let Some(log) = &mut self.log {
             let seed = self.seed;
@@ -276,20 +318,40 @@ impl ControlTask {
             });
         }
         let mut out = std::mem::take(&mut self.out);
-        out.clear();
-        let mut env = Env { seed: self.seed, meter: &mut NoMeter };
-        let logged = self.log.is_some().then(|| input.clone());
-        self.control.step(now, input, &mut out, &mut env);
-        self.steps += 1;
-        if let (Some(log), Some(input)) = (&mut self.log, logged) {
-            let outputs = Cow::Owned(out.as_slice().to_vec());
-            log.step(Record::Step { now, input: Cow::Owned(input), outputs });
+        let stepped = self.control.step(now, input, &mut out);
+        if let (Some(log), Ok(input)) = (&mut self.log, &stepped) {
+            let (input, outputs) = (Cow::Owned((*input).clone()), Cow::Owned(out.as_slice().to_vec()));
+            log.step(Record::Step { now, input, outputs });
         }
+        let stepped = stepped.map(drop);
+        self.steps += u64::from(stepped.is_ok());
         for output in out.drain() {
             self.carry_out(output);
         }
         self.out = out;
-        self.counters.send_replace(self.control.facts().counters);
+        stepped
+    }
+
+    /// Lets plain forms decide in place of what broke, then all of them; an input that even those cannot take is given up.
+    fn recover(&mut self, now: Instant, broken: Broken) -> bool {
+        let mut input = *broken.input;
+        for parts in [broken.parts, self.control.all_parts()] {
+            tracing::error!(
+                ?parts,
+                "control broke in a step, and goes on with the plain form of these parts"
+            );
+            let safe = self.control.is_safe_mode().then_some(Input::Operator(Change::Freeze(true)));
+            for verdict in parts.into_iter().map(Input::Verdict).chain(safe) {
+                // Where even this breaks, control is as before, and the input is tried nevertheless.
+                let _ = self.try_step(now, verdict);
+            }
+            match self.try_step(now, input) {
+                Ok(()) => return true,
+                Err(again) => input = *again.input,
+            }
+        }
+        tracing::error!("control cannot take an input, which is given up");
+        false
     }
 
     fn carry_out(&mut self, output: Output) {
