@@ -189,6 +189,21 @@ fn log_of_a_run_replays_to_the_same_decisions() {
     assert!(text.contains("same"), "{text}");
 }
 
+#[test]
+fn a_log_is_a_trace_that_repeats_the_run_and_answers_what_if() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = |rest: &[&str]| json(folder.path(), &[&["run", "--json"], rest].concat());
+    let first = run(&["--set", "workload.requests=800", "--out", "a", "--log"]);
+    let again = run(&["--trace", "a/decisions"]);
+    assert_eq!(again["requests"]["finished"], 800);
+    assert_eq!(first["ttft_ms"], again["ttft_ms"], "the same arrivals meet the same fleet");
+    let other = run(&["--trace", "a/decisions", "--set", "control.balancer=random"]);
+    assert_eq!(other["requests"]["arrived"], 800);
+    assert_ne!(other["ttft_ms"], first["ttft_ms"]);
+    let text = done(folder.path(), &["trace", "inspect", "a/decisions"]);
+    assert!(text.contains("(decisions)") && text.contains("rows              800"), "{text}");
+}
+
 /// The groups of the default scenario.
 const GROUPS: usize = 6;
 

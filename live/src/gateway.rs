@@ -34,7 +34,7 @@ pub use config::{HostEntry, ServeConfig, ServeConfigError};
 pub use control_task::NAMES_MAX;
 
 use control_task::{ControlTask, Event};
-use decision_log::DecisionLog;
+use decision_log::{DecisionLog, Keeping};
 use hosts::Hosts;
 use upstream::Upstream;
 
@@ -123,7 +123,13 @@ impl Gateway {
         let config = Arc::new(self.config);
         let clock = Clock::start(1);
         let log = match &config.log_dir {
-            Some(folder) => Some(DecisionLog::open(folder, config.log_queue_records)?),
+            Some(folder) => {
+                let keeping = Keeping {
+                    fsync: Duration::from_millis(config.log_fsync_millis),
+                    bytes_max: config.log_gib_max << 30,
+                };
+                Some(DecisionLog::open(folder, config.log_queue_records, keeping)?)
+            }
             None => None,
         };
         let mut key = [0; 32];

@@ -81,6 +81,8 @@ pub(super) enum FormatArg {
     Mooncake,
     /// vidur's processed traces
     Vidur,
+    /// herder's decision logs: arrivals, and the lengths that came of them
+    Decisions,
 }
 
 /// Formats that are written.
@@ -182,6 +184,7 @@ impl FormatArg {
             Self::Burstgpt => Some(Format::BurstGpt),
             Self::Mooncake => Some(Format::Mooncake),
             Self::Vidur => Some(Format::Vidur),
+            Self::Decisions => Some(Format::Decisions),
         }
     }
 }
@@ -233,6 +236,7 @@ fn generate(scenario: &crate::scenario::Scenario, format: Format, out: &std::pat
             prompt_tokens: job.prompt_tokens,
             output_tokens: job.output_tokens,
             blocks: job.blocks,
+            asked: None,
         };
         writer.append(&row).with_context(|| format!("request {rows} of the scenario"))?;
         if source.wants_feedback() {

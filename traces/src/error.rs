@@ -77,6 +77,9 @@ pub enum TraceError {
         /// The limit.
         limit: usize,
     },
+    /// A decision log that cannot be read.
+    #[error(transparent)]
+    Log(#[from] crate::log::LogError),
     /// An option that makes no sense.
     #[error("{option}: found {found}, expected {expected}")]
     Option {

@@ -9,7 +9,7 @@ use crate::error::{Fault, TraceError, shown};
 use crate::row::RawRow;
 use crate::{azure, burstgpt, mooncake, vidur};
 
-/// A public trace format.
+/// A trace format.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
@@ -21,11 +21,13 @@ pub enum Format {
     Mooncake,
     /// vidur's processed traces.
     Vidur,
+    /// herder's own decision logs.
+    Decisions,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 4] = [Self::Azure, Self::BurstGpt, Self::Mooncake, Self::Vidur];
+    pub const ALL: [Self; 5] = [Self::Azure, Self::BurstGpt, Self::Mooncake, Self::Vidur, Self::Decisions];
 
     /// Its name on the command line.
     #[must_use]
@@ -35,6 +37,7 @@ impl Format {
             Self::BurstGpt => "burstgpt",
             Self::Mooncake => "mooncake",
             Self::Vidur => "vidur",
+            Self::Decisions => "decisions",
         }
     }
 
@@ -75,6 +78,7 @@ impl Format {
             Self::BurstGpt => Parser::BurstGpt(burstgpt::Parser::new(first)?),
             Self::Mooncake => Parser::Mooncake(mooncake::Parser),
             Self::Vidur => Parser::Vidur(vidur::Parser::new(first)?),
+            Self::Decisions => return Err(Fault::new(1, shown(first), "a decision log (\"herdrlog\")")),
         })
     }
 }
@@ -93,7 +97,7 @@ impl FromStr for Format {
             TraceError::Option {
                 option: "format",
                 found: shown(name.as_bytes()),
-                expected: "auto, azure, burstgpt, mooncake or vidur",
+                expected: "auto, azure, burstgpt, mooncake, vidur or decisions",
             }
         })
     }

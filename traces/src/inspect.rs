@@ -11,7 +11,8 @@ use crate::error::TraceError;
 use crate::format::Format;
 use crate::input::Input;
 use crate::lines::Endings;
-use crate::reader::{BadRows, Noticed, ReadOptions, Reader};
+use crate::reader::{BadRows, Noticed, ReadOptions};
+use crate::rows::Rows;
 
 use measure::{Arrivals, Blocks, Distinct, Tokens};
 
@@ -124,7 +125,7 @@ pub struct BlockFigures {
 /// # Errors
 /// Where it cannot be read, or holds bad rows that are not to be skipped.
 pub fn inspect(path: &Path, options: ReadOptions) -> Result<Inspection, TraceError> {
-    inspect_input(Input::open(path)?, options)
+    described(Rows::open(path, options)?)
 }
 
 /// Describes an input.
@@ -132,7 +133,10 @@ pub fn inspect(path: &Path, options: ReadOptions) -> Result<Inspection, TraceErr
 /// # Errors
 /// As [`inspect`].
 pub fn inspect_input(input: Input, options: ReadOptions) -> Result<Inspection, TraceError> {
-    let mut reader = Reader::new(input, options)?;
+    described(Rows::new(input, options)?)
+}
+
+fn described(mut reader: Rows) -> Result<Inspection, TraceError> {
     let mut arrivals = Arrivals::default();
     let (mut prompt, mut output) = (Tokens::default(), Tokens::default());
     let mut sessions = Distinct::default();

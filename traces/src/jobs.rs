@@ -1,4 +1,4 @@
-//! Jobs from a trace: a streaming pipeline over [`Reader`].
+//! Jobs from a trace: a streaming pipeline over [`Rows`].
 
 mod chain;
 mod clamp;
@@ -19,8 +19,9 @@ use crate::job::Job;
 use crate::keyed::{Purpose, bits};
 use crate::limits::LOOKAHEAD_ROWS;
 use crate::options::{CheckedRate, TraceOptions, Window};
-use crate::reader::{BadRows, Reader};
-use crate::row::TraceRow;
+use crate::reader::BadRows;
+use crate::row::{Asked, TraceRow};
+use crate::rows::Rows;
 
 use chain::Chains;
 use models::Models;
@@ -48,7 +49,7 @@ pub struct RowCounts {
 
 /// The jobs of a trace in order of arrival, with ids from 0.
 pub struct Jobs {
-    reader: Reader,
+    reader: Rows,
     window: Window,
     rate: CheckedRate,
     spreader: Option<Spreader>,
@@ -62,7 +63,7 @@ pub struct Jobs {
     learnt: bool,
     ended: bool,
     done: bool,
-    tenants: [String; 1],
+    tenants: Vec<String>,
 }
 
 impl Jobs {
@@ -71,7 +72,7 @@ impl Jobs {
     /// # Errors
     /// Where it cannot be read, does not begin as its format should, or an option makes no sense.
     pub fn open(path: &Path, options: &TraceOptions) -> Result<Self, TraceError> {
-        Self::new(Input::open(path)?, options)
+        Self::over(|| Rows::open(path, options.read), options)
     }
 
     /// Reads an input.
@@ -79,6 +80,13 @@ impl Jobs {
     /// # Errors
     /// As [`Jobs::open`].
     pub fn new(input: Input, options: &TraceOptions) -> Result<Self, TraceError> {
+        Self::over(|| Rows::new(input, options.read), options)
+    }
+
+    fn over(
+        open: impl FnOnce() -> Result<Rows, TraceError>,
+        options: &TraceOptions,
+    ) -> Result<Self, TraceError> {
         let Window { start, end } = options.window;
         if end.is_some_and(|end| end <= start) {
             let found = format!("an end not after the start ({} s)", start.0 as f64 / 1e9);
@@ -88,11 +96,19 @@ impl Jobs {
             let expected = "at least 2 tokens, one for the prompt and one for the answer";
             return Err(TraceError::Option { option: "clamp_context", found: context.to_string(), expected });
         }
+        let rate = options.rate.checked()?;
+        let spreader = options.spread.map(|spread| Spreader::new(spread, options.seed)).transpose()?;
+        let models = Models::new(&options.models, options.seed)?;
+        let reader = open()?;
+        let tenants = match reader.tenants() {
+            [] => vec!["trace".to_owned()],
+            known => known.to_owned(),
+        };
         Ok(Self {
-            rate: options.rate.checked()?,
-            spreader: options.spread.map(|spread| Spreader::new(spread, options.seed)).transpose()?,
-            models: Models::new(&options.models, options.seed)?,
-            reader: Reader::new(input, options.read)?,
+            rate,
+            spreader,
+            models,
+            reader,
             window: options.window,
             chains: Chains::new(),
             context: options.context_tokens_max,
@@ -102,7 +118,7 @@ impl Jobs {
             learnt: false,
             ended: false,
             done: false,
-            tenants: ["trace".to_owned()],
+            tenants,
         })
     }
 
@@ -112,9 +128,9 @@ impl Jobs {
         self.models.names()
     }
 
-    /// Names of the tenants that jobs index: one, as traces know none.
+    /// Names of the tenants that jobs index: one, unless the trace knows them.
     #[must_use]
-    pub const fn tenants(&self) -> &[String] {
+    pub fn tenants(&self) -> &[String] {
         &self.tenants
     }
 
@@ -132,7 +148,7 @@ impl Jobs {
 
     /// The reader below.
     #[must_use]
-    pub const fn reader(&self) -> &Reader {
+    pub const fn reader(&self) -> &Rows {
         &self.reader
     }
 
@@ -253,23 +269,37 @@ impl Jobs {
         }
         let id = self.counts.jobs;
         self.counts.jobs += 1;
+        let asked = row.asked.map_or_else(nothing_more, |asked| *asked);
         Ok(Some(Job {
             id,
             arrival: row.at,
             model,
-            tenant: TenantId(0),
+            tenant: asked.tenant,
             session: row.session,
-            kind: Kind::Completion,
-            priority: 0,
-            deadline: None,
-            patience: None,
+            kind: asked.kind,
+            priority: asked.priority,
+            deadline: asked.deadline.map(|deadline| row.at.saturating_add(deadline)),
+            patience: asked.patience,
             prompt_tokens,
             blocks,
             answer_block,
             output_tokens,
-            num_predict: None,
-            options: HostOptions::default(),
+            num_predict: asked.num_predict,
+            options: asked.options,
         }))
+    }
+}
+
+/// What most traces leave open.
+fn nothing_more() -> Asked {
+    Asked {
+        tenant: TenantId(0),
+        kind: Kind::Completion,
+        priority: 0,
+        deadline: None,
+        patience: None,
+        num_predict: None,
+        options: HostOptions::default(),
     }
 }
 

@@ -45,9 +45,17 @@ pub struct Noticed {
     pub rows_out_of_order: u64,
     /// Ways in which stamps are printed, in order of appearance; empty where the format has one way only.
     pub stamp_shapes: Vec<String>,
+    /// Rows whose answer's length is estimated: their clients left, or they were turned away.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub answers_estimated: u64,
 }
 
-/// The rows of a trace.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// The rows of a trace that is lines of text.
 pub struct Reader {
     lines: Lines,
     format: Format,
@@ -147,7 +155,7 @@ impl Reader {
     #[must_use]
     pub fn noticed(&self) -> Noticed {
         let stamp_shapes = self.shapes.iter().map(Shape::describe).collect();
-        Noticed { rows_out_of_order: self.rows_out_of_order, stamp_shapes }
+        Noticed { rows_out_of_order: self.rows_out_of_order, stamp_shapes, answers_estimated: 0 }
     }
 
     /// Reads until enough rows are held, or to the end.
@@ -223,6 +231,7 @@ impl Reader {
                 prompt_tokens: row.prompt_tokens,
                 output_tokens: row.output_tokens,
                 blocks: row.blocks,
+                asked: None,
             }));
         }
     }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use control::ids::SessionId;
-use control::request::Block;
-use control::units::Instant;
+use control::ids::{SessionId, TenantId};
+use control::request::{Block, HostOptions, Kind};
+use control::units::{Instant, Nanos};
 
 /// One request as a trace tells it.
 #[derive(Clone, PartialEq, Debug)]
@@ -23,6 +23,27 @@ pub struct TraceRow {
     pub output_tokens: u32,
     /// The prompt as a chain of blocks, where the format tells; token counts sum to `prompt_tokens`.
     pub blocks: Option<Arc<[Block]>>,
+    /// What else was asked, where the format tells.
+    pub asked: Option<Box<Asked>>,
+}
+
+/// What only a decision log tells of a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Asked {
+    /// Who, as an index into the log's names of tenants.
+    pub tenant: TenantId,
+    /// What for.
+    pub kind: Kind,
+    /// Higher is more urgent; 0 is normal.
+    pub priority: i8,
+    /// How long after its arrival the answer loses its worth.
+    pub deadline: Option<Nanos>,
+    /// When its client left, where that was before the first token.
+    pub patience: Option<Nanos>,
+    /// The user's cap on generated tokens.
+    pub num_predict: Option<u32>,
+    /// Options that a host must honour by loading.
+    pub options: HostOptions,
 }
 
 impl TraceRow {

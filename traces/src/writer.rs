@@ -44,7 +44,7 @@ impl TraceWriter {
             Format::Azure => Writer::Azure(azure::Writer),
             Format::Mooncake => Writer::Mooncake(mooncake::Writer::default()),
             Format::Vidur => Writer::Vidur(vidur::Writer),
-            Format::BurstGpt => {
+            Format::BurstGpt | Format::Decisions => {
                 let expected = "azure, mooncake or vidur, the formats that are written";
                 return Err(TraceError::Option { option: "format", found: format.to_string(), expected });
             }

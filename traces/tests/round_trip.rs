@@ -37,6 +37,7 @@ fn made(with_blocks: bool) -> impl Strategy<Value = Vec<TraceRow>> {
                 prompt_tokens,
                 output_tokens,
                 blocks,
+                asked: None,
             }
         };
         rows.into_iter().enumerate().map(row).collect()
@@ -148,6 +149,7 @@ fn a_written_azure_trace_looks_like_the_originals() {
         prompt_tokens: 4_808,
         output_tokens: 10,
         blocks: None,
+        asked: None,
     };
     writer.append(&row).expect("it is written");
     writer.finish().expect("it is renamed");

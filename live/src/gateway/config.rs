@@ -43,6 +43,10 @@ struct ServeFile {
     log_queue_records: Spanned<u64>,
     #[serde(default = "default_log_segment_records")]
     log_segment_records: Spanned<u64>,
+    #[serde(default = "default_log_fsync_millis")]
+    log_fsync_millis: Spanned<u64>,
+    #[serde(default = "default_log_gib_max")]
+    log_gib_max: Spanned<u64>,
     #[serde(default)]
     seed: u64,
     #[serde(default = "default_body_bytes_max")]
@@ -106,6 +110,12 @@ fn default_log_queue_records() -> Spanned<u64> {
 fn default_log_segment_records() -> Spanned<u64> {
     unwritten(1_000_000)
 }
+fn default_log_fsync_millis() -> Spanned<u64> {
+    unwritten(1_000)
+}
+fn default_log_gib_max() -> Spanned<u64> {
+    unwritten(10)
+}
 fn default_body_bytes_max() -> Spanned<u64> {
     unwritten(32 << 20)
 }
@@ -145,6 +155,10 @@ pub struct ServeConfig {
     pub log_queue_records: usize,
     /// Records after which a new segment begins.
     pub log_segment_records: u64,
+    /// A record is on the disk at most so long after it was written.
+    pub log_fsync_millis: u64,
+    /// GiB of all segments of the log; the oldest make room.
+    pub log_gib_max: u64,
     /// Seed of every draw that control makes.
     pub seed: u64,
     /// Largest body of a request, in bytes.
@@ -298,6 +312,8 @@ impl ServeConfig {
                 &serve.log_segment_records,
                 1..1 << 40,
             )?,
+            log_fsync_millis: source.within("serve.log_fsync_millis", &serve.log_fsync_millis, 1..day)?,
+            log_gib_max: source.within("serve.log_gib_max", &serve.log_gib_max, 1..1 << 20)?,
             seed: serve.seed,
             body_bytes_max: source.within("serve.body_bytes_max", &serve.body_bytes_max, 1..1 << 32)?
                 as usize,

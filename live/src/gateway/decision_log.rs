@@ -4,11 +4,22 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use control::log::Record;
 use traces::log::{LogError, LogWriter, Rotation};
+
+/// What becomes of written records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Keeping {
+    /// A record is on the disk at most so long after it was written; what a crash of the machine may take. A crash of the
+    /// program takes what the queue holds, nothing more once the writer was idle.
+    pub(super) fsync: Duration,
+    /// Bytes of all segments; the oldest make room when a new one begins.
+    pub(super) bytes_max: u64,
+}
 
 /// Kind of a record that holds what `control::log` encodes.
 const CONTROL_RECORD: u8 = 0;
@@ -41,9 +52,10 @@ pub(super) struct DecisionLog {
 
 impl DecisionLog {
     /// Opens a log in a folder, after what is there.
-    pub(super) fn open(folder: &Path, queue_max: usize) -> Result<Self, LogError> {
-        let file = LogWriter::open(folder, Rotation::ByCaller)?;
-        Ok(Self::with_writer(queue_max, move |records, shared| write_all(file, &records, &shared)))
+    pub(super) fn open(folder: &Path, queue_max: usize, keeping: Keeping) -> Result<Self, LogError> {
+        let mut file = LogWriter::open(folder, Rotation::ByCaller)?;
+        file.retain(keeping.bytes_max)?;
+        Ok(Self::with_writer(queue_max, move |records, shared| write_all(file, &records, &shared, keeping)))
     }
 
     fn with_writer(
@@ -140,8 +152,9 @@ fn write_all(
     mut file: LogWriter,
     records: &Receiver<Record<'static>>,
     shared: &Shared,
+    keeping: Keeping,
 ) -> Result<(), LogError> {
-    let written = write(&mut file, records, shared);
+    let written = write(&mut file, records, shared, keeping);
     if let Err(error) = &written {
         tracing::error!(%error, "the decision log ends here");
         shared.failed.store(true, Ordering::Relaxed);
@@ -149,30 +162,51 @@ fn write_all(
     written
 }
 
-fn write(file: &mut LogWriter, records: &Receiver<Record<'static>>, shared: &Shared) -> Result<(), LogError> {
+#[expect(clippy::disallowed_methods, reason = "how long bytes may lie in memory is the wall's time")]
+fn write(
+    file: &mut LogWriter,
+    records: &Receiver<Record<'static>>,
+    shared: &Shared,
+    keeping: Keeping,
+) -> Result<(), LogError> {
     let mut buffer = Vec::new();
     let mut segments = 0_u64;
+    // When the oldest record was written that may not be on the disk.
+    let mut unsynced: Option<Instant> = None;
     loop {
+        if unsynced.is_some_and(|since| since.elapsed() >= keeping.fsync) {
+            file.sync()?;
+            unsynced = None;
+        }
         let record = match records.try_recv() {
             Ok(record) => record,
             Err(TryRecvError::Disconnected) => break,
             // Nothing waits: what was written is handed to the system before sleeping.
             Err(TryRecvError::Empty) => {
                 file.flush()?;
-                let Ok(record) = records.recv() else { break };
-                record
+                let received = match unsynced {
+                    Some(since) => records.recv_timeout(keeping.fsync.saturating_sub(since.elapsed())),
+                    None => records.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                };
+                match received {
+                    Ok(record) => record,
+                    Err(RecvTimeoutError::Timeout) => continue,
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
             }
         };
         shared.queued.fetch_sub(1, Ordering::Relaxed);
         if matches!(record, Record::Open { .. }) {
             if segments > 0 {
                 file.rotate()?;
+                file.retain(keeping.bytes_max)?;
             }
             segments += 1;
         }
         buffer.clear();
         buffer = record.encode(buffer);
         file.append(CONTROL_RECORD, &buffer)?;
+        unsynced.get_or_insert_with(Instant::now);
     }
     file.sync()
 }

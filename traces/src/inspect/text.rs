@@ -35,6 +35,12 @@ pub(super) fn quirks(of: &Inspection) -> Vec<String> {
             of.noticed.rows_out_of_order
         ));
     }
+    if of.noticed.answers_estimated > 0 {
+        quirks.push(format!(
+            "{} answers whose length the log does not tell (their clients left, or they were turned away): estimated",
+            of.noticed.answers_estimated
+        ));
+    }
     if of.noticed.stamp_shapes.len() > 1 {
         quirks.push(format!("mixed stamps: {}", of.noticed.stamp_shapes.join("; ")));
     }

@@ -190,3 +190,25 @@ proptest! {
         let _ = read(&bytes);
     }
 }
+
+#[test]
+fn the_oldest_segments_make_room_and_the_one_being_written_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut log = LogWriter::open(folder.path(), Rotation::ByCaller).expect("a new log");
+    for record in 0..5_u8 {
+        if record > 0 {
+            log.rotate().expect("the disk has room");
+        }
+        log.append(record, &[record; 100]).expect("the disk has room");
+    }
+    log.sync().expect("the disk has room");
+    let kinds = || {
+        LogReader::open(folder.path())
+            .expect("a log")
+            .map(|record| record.expect("whole").kind)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!((log.retain(1 << 20).expect("a log"), kinds()), (0, vec![0, 1, 2, 3, 4]));
+    assert_eq!((log.retain(300).expect("a log"), kinds()), (3, vec![3, 4]));
+    assert_eq!((log.retain(0).expect("a log"), kinds()), (1, vec![4]));
+}

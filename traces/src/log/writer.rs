@@ -100,6 +100,31 @@ impl LogWriter {
         Ok(())
     }
 
+    /// Removes the oldest segments while all together have more than `bytes_max`; never the one being written. Gives their
+    /// number.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read, or a file not be removed.
+    pub fn retain(&mut self, bytes_max: u64) -> Result<u32, LogError> {
+        let mut known = Vec::new();
+        for (number, file) in segments(&self.folder)? {
+            let size =
+                fs::metadata(&file).map_err(|source| LogError::Io { file: file.clone(), source })?.len();
+            known.push((number, file, size));
+        }
+        let mut bytes: u64 = known.iter().map(|known| known.2).sum();
+        let mut removed = 0;
+        for (number, file, size) in known {
+            if bytes <= bytes_max || number == self.segment {
+                break;
+            }
+            fs::remove_file(&file).map_err(|source| LogError::Io { file, source })?;
+            bytes -= size;
+            removed += 1;
+        }
+        Ok(removed)
+    }
+
     /// Hands what is buffered to the system: it survives a crash of the program.
     ///
     /// # Errors

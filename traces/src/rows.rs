@@ -1,0 +1,118 @@
+//! The rows of a trace of any format: lines of text, or a decision log.
+
+use std::path::Path;
+
+use crate::decisions::DecisionRows;
+use crate::error::TraceError;
+use crate::format::Format;
+use crate::input::Input;
+use crate::lines::Endings;
+use crate::reader::{BadRows, Noticed, ReadOptions, Reader};
+use crate::row::TraceRow;
+
+/// Rows in order of time, one at a time.
+pub struct Rows(Kind);
+
+enum Kind {
+    Text(Box<Reader>),
+    Decisions(Box<DecisionRows>, BadRows),
+}
+
+impl Rows {
+    /// Opens a file, or the folder of a decision log.
+    ///
+    /// # Errors
+    /// Where it cannot be read, is empty, or does not begin as its format should.
+    pub fn open(path: &Path, options: ReadOptions) -> Result<Self, TraceError> {
+        let is_log = match options.format {
+            None => DecisionRows::is_log(path),
+            Some(format) => format == Format::Decisions,
+        };
+        if is_log {
+            return Ok(Self(Kind::Decisions(Box::new(DecisionRows::open(path)?), BadRows::default())));
+        }
+        Self::new(Input::open(path)?, options)
+    }
+
+    /// Reads lines of text.
+    ///
+    /// # Errors
+    /// As [`Rows::open`].
+    pub fn new(input: Input, options: ReadOptions) -> Result<Self, TraceError> {
+        Ok(Self(Kind::Text(Box::new(Reader::new(input, options)?))))
+    }
+
+    /// The format, given or found.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        match &self.0 {
+            Kind::Text(reader) => reader.format(),
+            Kind::Decisions(..) => Format::Decisions,
+        }
+    }
+
+    /// What the trace is called in messages.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        match &self.0 {
+            Kind::Text(reader) => reader.file(),
+            Kind::Decisions(rows, _) => rows.file(),
+        }
+    }
+
+    /// Names of tenants; empty where the format knows none.
+    #[must_use]
+    pub fn tenants(&self) -> &[String] {
+        match &self.0 {
+            Kind::Text(_) => &[],
+            Kind::Decisions(rows, _) => rows.tenants(),
+        }
+    }
+
+    /// `gzip` or `zstd`; `None` for plain text and for decision logs.
+    #[must_use]
+    pub const fn compression(&self) -> Option<&'static str> {
+        match &self.0 {
+            Kind::Text(reader) => reader.compression(),
+            Kind::Decisions(..) => None,
+        }
+    }
+
+    /// Bad rows left out so far.
+    #[must_use]
+    pub const fn bad(&self) -> &BadRows {
+        match &self.0 {
+            Kind::Text(reader) => reader.bad(),
+            Kind::Decisions(_, bad) => bad,
+        }
+    }
+
+    /// How lines ended so far.
+    #[must_use]
+    pub fn endings(&self) -> Endings {
+        match &self.0 {
+            Kind::Text(reader) => reader.endings(),
+            Kind::Decisions(..) => Endings::default(),
+        }
+    }
+
+    /// What was noticed so far.
+    #[must_use]
+    pub fn noticed(&self) -> Noticed {
+        match &self.0 {
+            Kind::Text(reader) => reader.noticed(),
+            Kind::Decisions(rows, _) => Noticed { answers_estimated: rows.estimated(), ..Noticed::default() },
+        }
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<TraceRow, TraceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            Kind::Text(reader) => reader.next(),
+            Kind::Decisions(rows, _) => rows.next(),
+        }
+    }
+}
