@@ -246,11 +246,9 @@ impl DecisionRows {
                     answers.tokens += u64::from(output_tokens);
                 }
             }
-            Input::Failed { request, .. } => {
-                // Before the first byte it may be tried again; where not, an output says so.
-                if self.find(request).is_some_and(|held| held.first_byte) {
-                    self.end(request, Ended::Unknown);
-                }
+            // Before the first byte it may be tried again; where not, an output says so.
+            Input::Failed { request, .. } if self.find(request).is_some_and(|held| held.first_byte) => {
+                self.end(request, Ended::Unknown);
             }
             Input::Gone { request } => self.end(request, Ended::Gone(now)),
             _ => {}
