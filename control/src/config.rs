@@ -80,6 +80,10 @@ pub struct ControlFile {
     pub retry_budget_percent: u32,
     /// Retries allowed each second besides that share.
     pub retry_budget_per_second: u32,
+    /// How long requests are turned away that are like one that ended two runners; 0 = never.
+    pub quarantine_seconds: u32,
+    /// Whether a host that was silent begins with one request at once, and one more after each answer.
+    pub slow_start: bool,
     /// First-byte time-out where the model is loaded.
     pub first_byte_timeout_warm_millis: u64,
     /// First-byte time-out where the model must be loaded first.
@@ -127,6 +131,8 @@ impl Default for ControlFile {
             attempts_max: 2,
             retry_budget_percent: 20,
             retry_budget_per_second: 10,
+            quarantine_seconds: 600,
+            slow_start: true,
             first_byte_timeout_warm_millis: 300_000,
             first_byte_timeout_cold_millis: 900_000,
             idle_timeout_millis: 60_000,
@@ -172,6 +178,10 @@ pub struct Config {
     pub retry_budget_percent: u32,
     /// Retries allowed each second besides that share.
     pub retry_budget_per_second: u32,
+    /// How long requests are turned away that are like one that ended two runners.
+    pub quarantine: Option<Nanos>,
+    /// Whether a host that was silent begins with one request at once.
+    pub slow_start: bool,
     /// First-byte time-out where the model is loaded.
     pub first_byte_timeout_warm: Nanos,
     /// First-byte time-out where the model must be loaded first.
@@ -256,6 +266,11 @@ impl ControlFile {
                 self.retry_budget_per_second,
                 (0, 1_000_000),
             )?,
+            quarantine: match within("quarantine_seconds", self.quarantine_seconds, (0, 86_400))? {
+                0 => None,
+                seconds => Some(Nanos::from_secs(seconds.into())),
+            },
+            slow_start: self.slow_start,
             first_byte_timeout_warm: millis(
                 "first_byte_timeout_warm_millis",
                 self.first_byte_timeout_warm_millis,

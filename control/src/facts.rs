@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::door::Part;
 use crate::policy::limit::Limit;
 use crate::policy::prefetch::PrefetchFacts;
+use crate::policy::quarantine::Quarantine;
 use crate::schedule::{Key, SchedulerKind};
 use arms::ArmFacts;
 use breakers::Breakers;
@@ -71,6 +72,8 @@ pub struct Facts {
     pub limits: Vec<Limit>,
     /// The last answers, and the selection that rests on them; where the config asks for it.
     pub recent: Option<Recent>,
+    /// Kinds of requests that ended runners; absent until one does.
+    pub quarantine: Option<Quarantine>,
     /// Loads ahead of demand.
     pub prefetch: PrefetchFacts,
     /// Whether the operator has stopped all that changes by itself.

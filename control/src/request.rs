@@ -146,6 +146,8 @@ pub enum Failure {
     ModelMissing,
     /// 500: the model needs more memory than the host has.
     OutOfMemory,
+    /// 5xx: the process that runs the model ended under the request.
+    RunnerGone,
     /// Another 5xx before the first byte.
     ServerError,
     /// A 4xx that is the client's own mistake: another host would say the same.
@@ -172,6 +174,8 @@ pub enum Reject {
     DeadlinePassed,
     /// Hosts have the model, but none meets what rules demand for the request.
     DemandsUnmet,
+    /// Requests like it ended the runners of the model, see `control.quarantine_seconds`.
+    Quarantined,
 }
 
 /// How a request ended.

@@ -26,20 +26,22 @@ use tally::{Judged, Recorded};
 mod tally;
 
 /// The reasons for which control rejects, in the order in which counts are kept.
-pub const REJECTS: [(Reject, &str); 5] = [
+pub const REJECTS: [(Reject, &str); 6] = [
     (Reject::QueueFull, "queue_full"),
     (Reject::NoHostHasModel, "no_host_has_model"),
     (Reject::QueueTimeout, "queue_timeout"),
     (Reject::DeadlinePassed, "deadline_passed"),
     (Reject::DemandsUnmet, "demands_unmet"),
+    (Reject::Quarantined, "quarantined"),
 ];
 
 /// The kinds of failure, in the order in which counts are kept.
-pub const FAILURES: [(Failure, &str); 9] = [
+pub const FAILURES: [(Failure, &str); 10] = [
     (Failure::Unreachable, "unreachable"),
     (Failure::Busy, "busy"),
     (Failure::ModelMissing, "model_missing"),
     (Failure::OutOfMemory, "out_of_memory"),
+    (Failure::RunnerGone, "runner_gone"),
     (Failure::ServerError, "server_error"),
     (Failure::BadRequest, "bad_request"),
     (Failure::FirstByteTimeout, "first_byte_timeout"),

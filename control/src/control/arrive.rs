@@ -29,9 +29,14 @@ impl Control {
         let starts_later = self.start_after(lane) > Nanos::ZERO;
         let lane = &self.indexes.lanes[lane.index()];
         let goes_out = lane.queue.is_empty() && lane.open_len > 0 && !starts_later;
+        let quarantine = self.facts.quarantine.as_ref().filter(|_| self.config.quarantine.is_some());
         let rejected = if lane.reachable_len == 0 {
             let stored = !self.indexes.models[lane.model.index()].stored.is_empty();
             Some(if stored { Reject::DemandsUnmet } else { Reject::NoHostHasModel })
+        } else if quarantine
+            .is_some_and(|quarantine| quarantine.holds(now, &self.facts.ledger.get(slot).arrive))
+        {
+            Some(Reject::Quarantined)
         } else if !goes_out && self.facts.counters.queued > u64::from(self.config.queue_requests_max) {
             Some(Reject::QueueFull)
         } else {

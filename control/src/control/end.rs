@@ -3,12 +3,13 @@
 use super::Control;
 use super::breakers::End;
 use crate::config::DispatchLimit;
-use crate::door::{Env, Output, Outputs};
+use crate::door::{Env, Output, Outputs, Part};
 use crate::facts::hosts::HostLoad;
 use crate::facts::ledger::{Slot, State};
 use crate::ids::{HostId, RequestId};
 use crate::policy::guard::{Answer, Metric};
 use crate::policy::limit::Limit;
+use crate::policy::quarantine::Quarantine;
 use crate::request::{Failure, Reject, Usage};
 use crate::schedule::Work;
 use crate::units::{Instant, Nanos};
@@ -77,6 +78,7 @@ impl Control {
         self.release(slot);
         self.facts.ledger.remove(slot);
         self.facts.counters.finished += 1;
+        self.warm_up(host);
         self.pump(now, out, env);
     }
 
@@ -100,7 +102,8 @@ impl Control {
         }
         self.unserved(slot);
         self.release(slot);
-        if self.may_retry(now, slot, failure) {
+        let deadly = failure == Failure::RunnerGone && self.ended_runner(now, slot);
+        if !deadly && self.may_retry(now, slot, failure) {
             self.facts.counters.retries += 1;
             self.facts.counters.queued += 1;
             self.facts.ledger.get_mut(slot).state = State::Queued;
@@ -189,9 +192,18 @@ impl Control {
             self.facts.limits.resize(host.index() + 1, Limit::default());
         }
         let HostLoad { in_flight, limit: before, .. } = self.facts.loads[host.index()];
-        let limit = self.facts.limits[host.index()].on_first_byte(now, ttft, in_flight, &self.config.limit);
+        self.facts.limits[host.index()].on_first_byte(now, ttft, in_flight, &self.config.limit);
+        let limit = self.limit(host);
         self.set_limit(host, limit);
         limit > before
+    }
+
+    /// A host that was silent answered: it may have one more at once, until it has as many as others.
+    fn warm_up(&mut self, host: HostId) {
+        let facts = &mut self.facts.hosts[host.index()];
+        let Some(warming) = facts.warming else { return };
+        facts.warming = (warming + 1 < facts.declaration.slots).then_some(warming + 1);
+        self.set_limit(host, self.limit(host));
     }
 
     fn host_of(&self, slot: Slot) -> HostId {
@@ -207,6 +219,14 @@ impl Control {
         self.charge((self.host_of(slot), model), false, charged_tokens);
     }
 
+    /// A request ended the runner of its model. Whether its kind is in quarantine now.
+    fn ended_runner(&mut self, now: Instant, slot: Slot) -> bool {
+        let Some(lasts) = self.config.quarantine else { return false };
+        let history = self.implementation(Part::History);
+        let quarantine = self.facts.quarantine.get_or_insert_with(|| Quarantine::new(history, lasts));
+        quarantine.on_runner_gone(now, &self.facts.ledger.get(slot).arrive)
+    }
+
     /// Whether a failed attempt may be followed by another: before the first byte and the deadline only, never after the
     /// client's own mistake, and not after a cold time-out, which would start the same load on host after host.
     fn may_retry(&mut self, now: Instant, slot: Slot, failure: Failure) -> bool {
@@ -216,6 +236,7 @@ impl Control {
             | Failure::Busy
             | Failure::ModelMissing
             | Failure::OutOfMemory
+            | Failure::RunnerGone
             | Failure::ServerError => true,
             // The connection broke; before the first byte nothing was shown to the client.
             Failure::Broken => true,

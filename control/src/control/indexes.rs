@@ -222,7 +222,7 @@ impl Control {
 
     /// Most requests to be let out to a host.
     pub(super) fn limit(&self, host: HostId) -> u32 {
-        match self.config.dispatch {
+        let full = match self.config.dispatch {
             DispatchLimit::Slots => self.facts.hosts[host.index()].declaration.slots.max(1),
             DispatchLimit::Unlimited => u32::MAX,
             DispatchLimit::Requests(requests) => requests,
@@ -230,7 +230,8 @@ impl Control {
                 let limit = self.facts.limits.get(host.index()).cloned().unwrap_or_default();
                 limit.requests(&self.config.limit)
             }
-        }
+        };
+        self.facts.hosts[host.index()].warming.map_or(full, |warming| warming.min(full))
     }
 
     /// Keeps a request out of the queue until it may start.

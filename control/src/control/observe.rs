@@ -21,7 +21,10 @@ impl Control {
         let before = core::mem::replace(&mut facts.observation, observation);
         facts.changed_at = now;
         facts.heard = true;
-        facts.silent_since = None;
+        if facts.silent_since.take().is_some() && self.config.slow_start && facts.declaration.slots > 1 {
+            facts.warming = Some(1);
+            self.set_limit(host, self.limit(host));
+        }
         self.index_loaded(host, true);
         let opened = self.match_loaded(host);
         self.find_wasted(host);

@@ -3,6 +3,7 @@ mod breakers;
 mod fleet;
 mod prefetch;
 mod rules;
+mod sick;
 mod verdicts;
 
 use alloc::format;

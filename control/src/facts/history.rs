@@ -118,6 +118,7 @@ impl HostHistory {
         let hosts_fault = match failure {
             Failure::Unreachable
             | Failure::OutOfMemory
+            | Failure::RunnerGone
             | Failure::ServerError
             | Failure::FirstByteTimeout
             | Failure::IdleTimeout

@@ -22,6 +22,8 @@ pub struct HostFacts {
     pub silent_since: Option<Instant>,
     /// Whether the operator has drained it: what runs there ends, nothing new goes there.
     pub drained: bool,
+    /// Most requests at once while it warms up after a silence.
+    pub warming: Option<u32>,
 }
 
 /// The part of a host that balancers read most.
@@ -56,6 +58,7 @@ impl HostFacts {
             heard: false,
             silent_since: None,
             drained: false,
+            warming: None,
         }
     }
 

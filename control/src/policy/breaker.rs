@@ -123,7 +123,11 @@ pub const fn verdict(scope: Scope, failure: Failure) -> Verdict {
         (Failure::Unreachable, Scope::Model) => Verdict::Neutral,
         // A model too large for a host leaves the others well.
         (Failure::OutOfMemory, Scope::Host) => Verdict::Neutral,
-        (Failure::Unreachable, Scope::Host) | (Failure::OutOfMemory, Scope::Model) => Verdict::Failure,
+        // The request may be to blame: quarantine looks after it.
+        (Failure::RunnerGone, Scope::Host) => Verdict::Neutral,
+        (Failure::Unreachable, Scope::Host) | (Failure::OutOfMemory | Failure::RunnerGone, Scope::Model) => {
+            Verdict::Failure
+        }
         (Failure::ServerError | Failure::FirstByteTimeout | Failure::IdleTimeout | Failure::Broken, _) => {
             Verdict::Failure
         }

@@ -181,6 +181,7 @@ fn next(
                 world.sent.remove(draw.below(world.sent.len() as u32) as usize);
             let before = [
                 Failure::ServerError,
+                Failure::RunnerGone,
                 Failure::Unreachable,
                 Failure::OutOfMemory,
                 Failure::FirstByteTimeout,
