@@ -178,6 +178,9 @@ fn rejected(reason: Reject, model: &str) -> Response<Body> {
         Reject::DemandsUnmet => {
             reply::error(StatusCode::SERVICE_UNAVAILABLE, "no host meets what is demanded for this request")
         }
+        Reject::Quarantined => {
+            busy("requests like this one ended the model's runners; it is not tried again for now")
+        }
         Reject::DeadlinePassed => reply::error(StatusCode::GATEWAY_TIMEOUT, "the deadline has passed"),
     }
 }

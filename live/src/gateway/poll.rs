@@ -5,10 +5,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use control::draw::mix;
 use control::ids::HostId;
+use control::observe::{Liveness, Turn};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
 
 use super::config::ServeConfig;
 use super::control_task::{Event, Holds};
@@ -16,8 +17,9 @@ use super::hosts::{Hosts, Said};
 use super::upstream::{NoAnswer, Upstream};
 use crate::wire::lists::{Entry, ModelList, VersionAnswer};
 
-/// Polls without an answer after which a host counts as silent.
-const MISSES_MAX: u32 = 3;
+/// Share of the period, in percent, by which a pause between polls is longer or shorter: many gateways, or many hosts, do not
+/// ask in step.
+const JITTER_PERCENT: u32 = 10;
 
 /// Starts a poller for each host. The future ends when each host was asked once, answered or not; what they said is in
 /// the queue of events by then.
@@ -42,7 +44,7 @@ pub(super) fn start(
             loaded: None,
             stored: None,
             said: Said::default(),
-            misses: 0,
+            liveness: Liveness::default(),
         };
         pollers.spawn(poller.run(Duration::from_millis(config.poll_millis), done));
     }
@@ -64,24 +66,30 @@ struct Poller {
     loaded: Option<Vec<Entry>>,
     stored: Option<Vec<Entry>>,
     said: Said,
-    misses: u32,
+    liveness: Liveness,
 }
 
 impl Poller {
     async fn run(mut self, period: Duration, done: oneshot::Sender<()>) {
-        let mut beat = tokio::time::interval(period);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut done = Some(done);
-        while !self.events.is_closed() {
-            beat.tick().await;
-            match self.poll().await {
-                Ok(()) => self.answered(),
-                Err(NoAnswer) => self.missed(),
+        for round in 0_u32.. {
+            if self.events.is_closed() {
+                break;
+            }
+            let answer = self.poll().await;
+            match self.liveness.polled(answer.is_ok()) {
+                Some(Turn::Silent) => self.fell_silent(),
+                Some(Turn::Heard) => tracing::info!(host = self.host.0, "a host answers again"),
+                None => {}
+            }
+            if answer.is_ok() && !self.liveness.is_silent() {
+                self.answered();
             }
             if let Some(done) = done.take() {
                 // Nobody waits where the gateway was dropped.
                 let _ = done.send(());
             }
+            tokio::time::sleep(jittered(period, self.host, round)).await;
         }
     }
 
@@ -109,7 +117,6 @@ impl Poller {
     }
 
     fn answered(&mut self) {
-        self.misses = 0;
         if let (Some(loaded), Some(stored)) = (&self.loaded, &self.stored) {
             let (version, loaded, stored) = (self.version.clone(), loaded.clone(), stored.clone());
             self.tell(Event::Heard { host: self.host, holds: Holds { version, loaded, stored } });
@@ -118,16 +125,35 @@ impl Poller {
         self.hosts.set(self.host, self.said.clone());
     }
 
-    fn missed(&mut self) {
-        self.misses = self.misses.saturating_add(1);
-        if self.misses == MISSES_MAX {
-            self.tell(Event::Silent { host: self.host });
-            self.hosts.set(self.host, Said::default());
-        }
+    fn fell_silent(&self) {
+        tracing::warn!(host = self.host.0, "a host does not answer its polls");
+        self.tell(Event::Silent { host: self.host });
+        self.hosts.set(self.host, Said::default());
     }
 
     fn tell(&self, event: Event) {
         // Where control has ended, the loop sees that the channel is closed.
         let _ = self.events.send(event);
+    }
+}
+
+/// A pause of the period, more or less.
+fn jittered(period: Duration, host: HostId, round: u32) -> Duration {
+    let drawn = mix(u64::from(host.0) << 32 | u64::from(round)) % u64::from(2 * JITTER_PERCENT + 1);
+    period * (100 - JITTER_PERCENT + drawn as u32) / 100
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_differ_by_a_tenth_at_most_and_keep_their_mean() {
+        let period = Duration::from_millis(1_000);
+        let pauses: Vec<Duration> = (0..2_000).map(|round| jittered(period, HostId(3), round)).collect();
+        assert!(pauses.iter().all(|pause| (900..=1_100).contains(&pause.as_millis())));
+        let mean = pauses.iter().sum::<Duration>() / 2_000;
+        assert!((990..=1_010).contains(&mean.as_millis()), "{mean:?}");
+        assert_ne!(jittered(period, HostId(4), 0), jittered(period, HostId(5), 0));
     }
 }
