@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod completions;
+mod doctor;
 mod duration;
 mod host;
 mod interrupt;
@@ -54,6 +55,7 @@ enum Command {
     Scenario(scenario::Args),
     Strategies(strategies::Args),
     Serve(serve::Args),
+    Doctor(doctor::Args),
     Host(host::Args),
     Replay(replay::Args),
     Bench(bench::Args),
@@ -83,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Scenario(args) => scenario::main(&args),
         Command::Strategies(args) => strategies::main(&args),
         Command::Serve(args) => serve::main(&args),
+        Command::Doctor(args) => doctor::main(&args),
         Command::Host(args) => host::main(&args),
         Command::Replay(args) => replay::main(&args),
         Command::Bench(args) => bench::main(&args),

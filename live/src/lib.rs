@@ -7,6 +7,7 @@
 //! Left out so far: TLS, keys, metrics, management calls, OpenAI's API, and rebuilding control after a panic.
 
 pub mod clock;
+pub mod doctor;
 pub mod emulated;
 pub mod gateway;
 mod reply;
