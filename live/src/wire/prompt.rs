@@ -61,6 +61,12 @@ impl<'a> Prompt<'a> {
     }
 }
 
+/// A keyed hash of a short text.
+#[must_use]
+pub fn keyed_hash(key: &[u8; 32], text: &str) -> u64 {
+    first_eight(blake3::Hasher::new_keyed(key).update(text.as_bytes()))
+}
+
 /// The first eight bytes of a hash as a number.
 fn first_eight(hasher: &blake3::Hasher) -> u64 {
     let mut bytes = [0; 8];
