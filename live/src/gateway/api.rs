@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use control::ids::HostId;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONNECTION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::{Semaphore, mpsc};
@@ -123,6 +123,10 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let Ok(origin) = shared.origins.check(&head.headers) else { return reply::empty(StatusCode::FORBIDDEN) };
     let mut response = match routes::find(&head.method, head.uri.path()) {
+        Ok(target) if is_coded(&head.headers) => {
+            let message = "the body has a content encoding, and none is known here";
+            reply::error_in(target.dialect(), StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
+        }
         Ok(target) => reach(shared, target, body).await,
         Err(Unserved::Unknown) => reply::unknown_path(),
         Err(Unserved::Method(methods)) if head.method == Method::OPTIONS => {
@@ -138,6 +142,14 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Body> {
         origins::allow(response.headers_mut(), origin.clone());
     }
     response
+}
+
+/// Whether the body is compressed. What cannot be read here is not passed on: a host may be able to.
+fn is_coded(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 async fn reach(shared: &Shared, target: Target<'_>, body: Incoming) -> Response<Body> {

@@ -226,8 +226,8 @@ impl AnswerReader {
             return usage_of(figures, before);
         }
         if last.cut {
-            let is_last = |kind: &&str| last.has(&format!("\"type\":\"{kind}\""));
-            let done = last.is_closed() && LAST.iter().any(|kind| is_last(&kind));
+            let is_last = |kind| last.has(&format!("\"type\":\"{kind}\""));
+            let done = last.is_closed() && LAST.into_iter().any(is_last);
             return if done { usage_of(last, last) } else { Ending::Cut };
         }
         let line: Line<'_> = serde_json::from_slice(&last.bytes).unwrap_or_default();

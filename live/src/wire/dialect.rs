@@ -70,3 +70,43 @@ fn anthropic(status: u16, message: &str) -> serde_json::Value {
     };
     json!({ "type": kind, "message": message })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn errors_have_the_shape_that_each_familys_clients_parse() {
+        let ask = |dialect: Dialect, status| {
+            serde_json::from_str::<Value>(&dialect.error(status, "no \"x\"")).expect("JSON")
+        };
+        assert_eq!(ask(Dialect::Ollama, 404), json!({ "error": "no \"x\"" }));
+        for (status, open_ai, anthropic) in [
+            (400, "invalid_request_error", "invalid_request_error"),
+            (403, "api_error", "permission_error"),
+            (404, "not_found_error", "not_found_error"),
+            (502, "api_error", "api_error"),
+            (503, "api_error", "overloaded_error"),
+        ] {
+            let error = json!({ "message": "no \"x\"", "type": open_ai, "param": null, "code": null });
+            assert_eq!(ask(Dialect::OpenAi, status), json!({ "error": error }));
+            let error = json!({ "message": "no \"x\"", "type": anthropic });
+            assert_eq!(ask(Dialect::Anthropic, status), json!({ "type": "error", "error": error }));
+        }
+    }
+
+    #[test]
+    fn error_events_are_one_event_each() {
+        for dialect in [Dialect::Ollama, Dialect::OpenAi, Dialect::Anthropic] {
+            let event = dialect.error_event("it\nbroke");
+            let lines: Vec<&str> =
+                event.strip_suffix("\n\n").expect("a blank line at its end").lines().collect();
+            let data = lines.last().and_then(|line| line.strip_prefix("data: ")).expect("data");
+            let data: Value = serde_json::from_str(data).expect("JSON in one line");
+            let said = data["error"]["message"].as_str().or(data["error"].as_str());
+            assert_eq!(said, Some("it\nbroke"), "{event}");
+        }
+    }
+}

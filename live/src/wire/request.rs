@@ -127,11 +127,13 @@ impl ShowFacts {
 
 /// The options that a host honours by loading, and the cap on tokens.
 fn read_options(options: &Map<String, Value>) -> Result<(HostOptions, Option<u32>), BadBody> {
-    let mut read = HostOptions::default();
-    read.num_ctx = positive(options, "num_ctx")?;
-    read.num_batch = positive(options, "num_batch")?;
-    // −1 (as many layers as fit) is the default; 0 means no layer on a GPU.
-    read.num_gpu = integer(options, "num_gpu")?.and_then(|layers| u32::try_from(layers).ok());
+    let mut read = HostOptions {
+        num_ctx: positive(options, "num_ctx")?,
+        num_batch: positive(options, "num_batch")?,
+        // −1 (as many layers as fit) is the default; 0 means no layer on a GPU.
+        num_gpu: integer(options, "num_gpu")?.and_then(|layers| u32::try_from(layers).ok()),
+        ..HostOptions::default()
+    };
     let others: String = ["main_gpu", "use_mmap", "num_thread"]
         .into_iter()
         .filter_map(|key| {

@@ -324,6 +324,19 @@ fn models_of_all_hosts_are_listed_and_shown() {
 }
 
 #[test]
+fn a_compressed_body_is_refused_and_not_passed_on() {
+    run(async {
+        let gateway = gateway(&[Host::start().await.address], 1, "", "").await;
+        for (coding, status) in [("zstd", 415), ("gzip", 415), ("identity", 400)] {
+            let headers = [("content-encoding", coding)];
+            let answer = gateway.client.send_with(Method::POST, "/v1/responses", &headers).await;
+            assert_eq!(answer.status, status, "{coding}: {}", answer.body);
+        }
+        assert_eq!(gateway.stop().await.counters.arrived, 0);
+    });
+}
+
+#[test]
 fn pages_of_other_sites_are_refused_and_allowed_ones_are_told_so() {
     run(async {
         let host = Host::start().await;
