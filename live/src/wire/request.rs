@@ -5,6 +5,7 @@
 //! of other keys are skipped.
 
 mod fields;
+mod mend;
 mod scalar;
 
 use std::borrow::Cow;
@@ -94,6 +95,13 @@ impl<'a> RequestFacts<'a> {
             session: fields.session,
         })
     }
+}
+
+/// The body with U+FFFD where a text is no Unicode, as hosts read it; `None` where there is nothing to mend. To be read
+/// where the body itself cannot be.
+#[must_use]
+pub fn mended(body: &[u8]) -> Option<Vec<u8>> {
+    mend::mended(body)
 }
 
 /// What was read of a body that asks about a model (`/api/show`).

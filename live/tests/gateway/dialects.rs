@@ -165,6 +165,28 @@ fn a_hosts_own_error_is_passed_on_as_it_is() {
 }
 
 #[test]
+fn texts_that_are_no_unicode_are_taken_as_hosts_take_them_and_passed_on_as_they_are() {
+    run(async {
+        let mut host = Host::start().await;
+        let gateway = gateway(&[host.address], 1, "", "").await;
+        for text in [&b"half of a pair: \\ud83d"[..], b"no UTF-8: \xff"] {
+            let body = [&b"{\"model\":\"m\",\"prompt\":\""[..], text, b"\"}"].concat();
+            let (client, sent) = (gateway.client.clone(), body.clone());
+            let asked = tokio::spawn(async move { client.send(Method::POST, "/v1/completions", sent).await });
+            let call = host.call().await;
+            assert_eq!(call.body, body);
+            call.give("{}").await;
+            let answer = crate::client::read(asked.await.expect("no panic")).await;
+            assert_eq!(
+                (answer.status, &answer.headers["x-herder-host"]),
+                (200, &"host-0".parse().expect("a value"))
+            );
+        }
+        gateway.stop().await;
+    });
+}
+
+#[test]
 fn a_redirect_is_not_followed_and_not_passed_on() {
     run(async {
         let mut host = Host::start().await;
@@ -175,6 +197,7 @@ fn a_redirect_is_not_followed_and_not_passed_on() {
         // Its body is not even read.
         drop(host.call().await.begin_as(307, "text/plain", None));
         let answer = asked.await.expect("no panic");
+        assert_eq!(answer.headers["x-herder-host"], "host-0", "whose error it is");
         let said = ("the host answered with status 307".into(), Some("api_error".into()));
         assert_eq!((answer.status, told("/v1/messages", &answer)), (502, said));
         gateway.stop().await;

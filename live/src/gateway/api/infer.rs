@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use control::ids::{RequestId, SessionId};
+use control::ids::{HostId, RequestId, SessionId};
 use control::request::{Failure, Reject};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -18,7 +18,7 @@ use crate::gateway::ticket::{Decision, Ticket};
 use crate::reply::{self, Body};
 use crate::server::{self, Held};
 use crate::wire;
-use crate::wire::request::{RequestFacts, Route};
+use crate::wire::request::{self, RequestFacts, Route};
 
 /// Bytes of prompt in a hashed block.
 const PREFIX_BLOCK_BYTES: usize = 1_024;
@@ -37,7 +37,15 @@ pub(super) async fn infer(shared: &Shared, route: Route, body: Incoming) -> Resp
     let Ok(permit) = Arc::clone(&shared.requests).try_acquire_owned() else {
         return busy(dialect, wire::BUSY);
     };
-    let facts = match RequestFacts::read(route, &body) {
+    let mended;
+    let mut read = RequestFacts::read(route, &body);
+    if read.is_err()
+        && let Some(text) = request::mended(&body)
+    {
+        mended = text;
+        read = RequestFacts::read(route, &mended);
+    }
+    let facts = match read {
         Ok(facts) => facts,
         Err(error) => return refused(StatusCode::BAD_REQUEST, &error.to_string()),
     };
@@ -77,7 +85,7 @@ impl Errand<'_> {
     /// Does what control decides until an answer begins, or there is none. Dropped before, it tells control that the
     /// client left, and closes the connection to the host.
     async fn run(mut self, mut ticket: Ticket, permit: OwnedSemaphorePermit) -> Response<Body> {
-        let mut refusal: Option<Refusal> = None;
+        let mut refusal: Option<(HostId, Refusal)> = None;
         let response = loop {
             let lease = match ticket.decision().await {
                 Some(Decision::Dispatch(lease)) => lease,
@@ -102,7 +110,7 @@ impl Errand<'_> {
                     return identified(self.shared, response, id);
                 }
                 Attempt::Failed(failure, said) => {
-                    refusal = said;
+                    refusal = said.map(|said| (lease.host, said));
                     ticket.failed(lease.attempt, failure, false);
                 }
                 Attempt::Decided(Decision::Reject(reason)) => break self.rejected(reason),
@@ -135,9 +143,10 @@ impl Errand<'_> {
     }
 
     /// The host's own words where it gave an error, else ours.
-    fn failed(&self, failure: Failure, refusal: Option<Refusal>) -> Response<Body> {
-        if let Some(refusal) = refusal {
+    fn failed(&self, failure: Failure, refusal: Option<(HostId, Refusal)>) -> Response<Body> {
+        if let Some((host, refusal)) = refusal {
             let mut response = reply::whole(refusal.status, reply::JSON, refusal.body);
+            self.shared.name_host(response.headers_mut(), host);
             response.headers_mut().insert(CONTENT_TYPE, refusal.content_type);
             let busy = refusal.status == StatusCode::SERVICE_UNAVAILABLE;
             return if busy { try_again(response) } else { response };

@@ -94,7 +94,7 @@ impl RelayBody {
     }
 
     /// The host's stream has ended as a stream; whether it was whole is in its last lines.
-    fn ended(&mut self) -> NextFrame {
+    fn ended(&mut self, cx: &mut Context<'_>) -> NextFrame {
         match self.reader.ending() {
             Ending::Done(usage) => self.finished(usage),
             Ending::HostError => {
@@ -102,7 +102,7 @@ impl RelayBody {
                 self.stage = Stage::Told;
                 Poll::Ready(Some(Ok(Frame::data(Bytes::new()))))
             }
-            Ending::Cut => self.failed(Failure::Broken, "the host's answer broke off"),
+            Ending::Cut => self.failed(cx, Failure::Broken, "the host's answer broke off"),
         }
     }
 
@@ -118,14 +118,16 @@ impl RelayBody {
         self.upstream = None;
     }
 
-    /// Tells the client in one more line or event, where the answer has such; then, and else at once, breaks off.
-    fn failed(&mut self, failure: Failure, message: &str) -> NextFrame {
+    /// Tells the client in one more line or event, where the answer has such; then breaks off, after what was handed over
+    /// has had its turn to go out.
+    fn failed(&mut self, cx: &mut Context<'_>, failure: Failure, message: &str) -> NextFrame {
         self.stop(failure);
         // Whatever came last may be half a line, or half an event.
         let text = match (self.reader.form(), self.reader.at_line_start()) {
             (Form::Whole, _) => {
-                self.stage = Stage::Ended;
-                return Poll::Ready(Some(Err(BrokenOff)));
+                self.stage = Stage::Breaking;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             (Form::Lines, true) => format!("{}\n", wire::error_object(message)),
             (Form::Lines, false) => format!("\n{}\n", wire::error_object(message)),
@@ -138,10 +140,12 @@ impl RelayBody {
 
     fn poll_limit(&mut self, cx: &mut Context<'_>) -> NextFrame {
         while self.timer.as_mut().poll(cx).is_ready() {
-            let Limit::Idle(idle) = self.limit else { return self.failed(Failure::IdleTimeout, TOO_LONG) };
+            let Limit::Idle(idle) = self.limit else {
+                return self.failed(cx, Failure::IdleTimeout, TOO_LONG);
+            };
             let until = self.heard_at + idle;
             if until <= Instant::now() {
-                return self.failed(Failure::IdleTimeout, "the host's answer stood still for too long");
+                return self.failed(cx, Failure::IdleTimeout, "the host's answer stood still for too long");
             }
             self.timer.as_mut().reset(until);
         }
@@ -174,7 +178,7 @@ impl Body for RelayBody {
         if let Poll::Ready(Some(Decision::Cancel { .. } | Decision::Fail(_) | Decision::Reject(_)) | None) =
             this.ticket.poll_decision(cx)
         {
-            return this.failed(Failure::Broken, "the gateway ended this answer");
+            return this.failed(cx, Failure::Broken, "the gateway ended this answer");
         }
         loop {
             let Some(upstream) = &mut this.upstream else { return Poll::Ready(None) };
@@ -185,9 +189,9 @@ impl Body for RelayBody {
                     return this.data(chunk);
                 }
                 Poll::Ready(Some(Err(_))) => {
-                    return this.failed(Failure::Broken, "the connection to the host broke");
+                    return this.failed(cx, Failure::Broken, "the connection to the host broke");
                 }
-                Poll::Ready(None) => return this.ended(),
+                Poll::Ready(None) => return this.ended(cx),
                 Poll::Pending => return this.poll_limit(cx),
             }
         }

@@ -111,9 +111,7 @@ impl<'de> Object<'de> for Call<'_, 'de> {
             "options" => fields.options = map.next_value_seed(Members(OPTIONS))?,
             "truncate" => fields.truncate = map.next_value()?,
             "shift" => fields.shift = map.next_value()?,
-            "tools" => {
-                fields.tools = map.next_value::<Option<&RawValue>>()?.filter(|tools| tools.get() != "null");
-            }
+            "tools" => fields.tools = map.next_value()?,
             "suffix" => drop(map.next_value_seed(Texts(&mut fields.after))?),
             "system" | "instructions" => drop(map.next_value_seed(Texts(&mut fields.before))?),
             "max_output_tokens" | "max_tokens" | "max_completion_tokens" => {
@@ -200,10 +198,8 @@ impl<'de> Object<'de> for Piece<'_, 'de> {
         match key {
             // Calls of tools come back to the host as they were: their JSON is part of the prompt.
             "tool_calls" | "input" => {
-                let raw: &RawValue = map.next_value()?;
-                if raw.get() != "null" {
-                    self.0.push(raw.get().into());
-                }
+                let raw: Option<&RawValue> = map.next_value()?;
+                self.0.extend(raw.map(|raw| Cow::Borrowed(raw.get())));
             }
             _ => drop(map.next_value_seed(Texts(self.0))?),
         }
