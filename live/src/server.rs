@@ -14,7 +14,8 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -55,6 +56,8 @@ where
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept(), if connections.len() < connections_max => match accepted {
                 Ok((stream, _)) => {
+                    // Tokens are small and must not wait for one another. Where this fails the connection is gone already.
+                    let _ = stream.set_nodelay(true);
                     connections.spawn(connection(stream, service.clone(), stopping.clone()));
                 }
                 Err(error) => {
@@ -75,12 +78,11 @@ where
     cut_off
 }
 
-async fn connection<S>(stream: TcpStream, service: S, mut stopping: watch::Receiver<bool>)
+async fn connection<I, S>(stream: I, service: S, mut stopping: watch::Receiver<bool>)
 where
+    I: AsyncRead + AsyncWrite + Unpin,
     S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
 {
-    // Tokens are small and must not wait for one another. Where this fails the connection is gone already.
-    let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let answered = strict::refusal(&request).map_or_else(|| Err(service.call(request)), Ok);
         async move {
@@ -125,4 +127,44 @@ pub(crate) async fn read_body_in(
 pub(crate) async fn read_body(body: Incoming, bytes_max: usize) -> Result<Bytes, Unreadable> {
     let (body, _) = body::read_body(body, bytes_max, &Room::new(bytes_max)).await?;
     Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// How many seconds a connection lives on which this is sent and nothing more, and what it answers.
+    async fn lives(sent: &str) -> (u64, String) {
+        let (mut client, server) = tokio::io::duplex(1 << 16);
+        let greeting = service_fn(async |_: Request<Incoming>| Ok::<_, Infallible>(crate::reply::greeting()));
+        let (_stop, stopping) = watch::channel(false);
+        let serving = tokio::spawn(connection(server, greeting, stopping));
+        let begun = tokio::time::Instant::now();
+        client.write_all(sent.as_bytes()).await.expect("room");
+        serving.await.expect("no panic");
+        let mut said = String::new();
+        client.read_to_string(&mut said).await.expect("text");
+        (begun.elapsed().as_secs(), said)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_never_ends_and_a_connection_without_one_are_closed_after_ten_seconds() {
+        let whole = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        for sent in ["", "GET / HT", "GET / HTTP/1.1\r\nHost: localhost\r\n"] {
+            let (seconds, said) = lives(sent).await;
+            assert_eq!(
+                (seconds, said.contains("200 OK")),
+                (HEAD_TIMEOUT.as_secs(), false),
+                "{sent:?}: {said}"
+            );
+        }
+        let (seconds, said) = lives(whole).await;
+        assert_eq!(
+            (seconds, said.contains("200 OK")),
+            (HEAD_TIMEOUT.as_secs(), true),
+            "idle from then on: {said}"
+        );
+    }
 }
