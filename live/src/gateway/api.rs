@@ -61,9 +61,11 @@ struct Shared {
 }
 
 impl Shared {
-    fn is_refused_as_cloud(&self, model: &str, written: &str) -> bool {
-        let forwards = || name::is_cloud(model) || name::is_cloud(written) || self.hosts.forwards(model);
-        !self.allow_cloud_models && forwards()
+    /// A model's name as hosts write it; `None` where it forwards prompts to a cloud service, which is not allowed.
+    fn admitted(&self, model: String, written: &str) -> Option<String> {
+        let is_cloud = name::is_cloud(written);
+        let (model, forwards) = self.hosts.spelt(model);
+        (self.allow_cloud_models || !(is_cloud || forwards)).then_some(model)
     }
 
     fn name_host(&self, headers: &mut HeaderMap, host: HostId) {

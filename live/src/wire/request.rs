@@ -8,8 +8,6 @@ mod fields;
 mod mend;
 mod scalar;
 
-use std::borrow::Cow;
-
 use control::request::HostOptions;
 use serde_json::{Map, Value};
 
@@ -53,7 +51,10 @@ pub enum BadBody {
     /// No JSON, or a value of the wrong type.
     #[error("invalid request body: {0}")]
     Json(String),
-    /// The model's name is missing or invalid.
+    /// No model is named.
+    #[error("model is required")]
+    NoName,
+    /// The model's name is invalid.
     #[error("invalid model name")]
     Name,
     /// An option or the keep-alive has a value that it cannot have.
@@ -71,7 +72,7 @@ impl<'a> RequestFacts<'a> {
             return Err(BadBody::Empty);
         }
         let fields = Fields::read(route, body).map_err(|error| BadBody::Json(error.to_string()))?;
-        let model_written = fields.model.map(Cow::into_owned).unwrap_or_default();
+        let model_written = fields.model.filter(|name| !name.is_empty()).ok_or(BadBody::NoName)?.into_owned();
         let model = name::normalise(&model_written).ok_or(BadBody::Name)?;
         let (mut options, num_predict) = read_options(&fields.options)?;
         if let Some(value) = &fields.keep_alive {
@@ -124,10 +125,8 @@ impl ShowFacts {
         }
         let named = fields::Named::read(body).map_err(|error| BadBody::Json(error.to_string()))?;
         // Under its old key, where the new one says nothing.
-        let written = named.model.filter(|name| !name.is_empty()).or(named.name).unwrap_or_default();
-        if written.is_empty() {
-            return Err(BadBody::Option("model is required".into()));
-        }
+        let written = [named.model, named.name].into_iter().flatten().find(|name| !name.is_empty());
+        let written = written.ok_or(BadBody::NoName)?;
         let model = name::normalise(&written).ok_or(BadBody::Name)?;
         Ok(Self { model, model_written: written.into_owned() })
     }

@@ -116,6 +116,19 @@ impl Route {
         }
     }
 
+    /// What is said where no model is named: the status, and the message.
+    ///
+    /// Source: Ollama v0.24.0, `server/routes.go` (`writeModelRefParseError` and the handlers).
+    #[must_use]
+    pub const fn nameless(self) -> (u16, &'static str) {
+        match self {
+            Self::Generate | Self::Embed | Self::Completions | Self::OpenAiEmbeddings => {
+                (404, "model '' not found")
+            }
+            _ => (400, "model is required"),
+        }
+    }
+
     /// What is said of a model that no host has: Ollama's calls differ in it.
     ///
     /// Source: Ollama v0.24.0, `server/routes.go` (`handleScheduleError` and the handlers).

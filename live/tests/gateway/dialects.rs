@@ -93,10 +93,16 @@ fn bad_bodies_are_told_in_each_dialects_words_and_never_reach_control() {
             let kind = |kind: &str| (!path.starts_with("/api")).then(|| kind.to_owned());
             let twice = "{\"model\":\"m\",\"Model\":\"n\"}".to_owned();
             let long = format!("{{\"model\":\"m\",\"prompt\":\"{}\"}}", "x".repeat(200));
+            let nameless = match path {
+                "/api/generate" | "/api/embed" | "/v1/completions" | "/v1/embeddings" => {
+                    (404, "model '' not found")
+                }
+                _ => (400, "model is required"),
+            };
             for (body, status, said) in [
                 (String::new(), 400, "missing request body"),
                 ("{\"model\":\"a b\"}".into(), 400, "invalid model name"),
-                ("{}".into(), 400, "invalid model name"),
+                ("{}".into(), nameless.0, nameless.1),
                 (twice, 400, "invalid request body: key \"model\" is given twice at line 1 column 20"),
                 (long, 413, "request body too large: at most 200 bytes"),
             ] {
@@ -104,6 +110,7 @@ fn bad_bodies_are_told_in_each_dialects_words_and_never_reach_control() {
                 let answer = crate::client::read(response).await;
                 let wanted = match (status, path) {
                     (400, _) => "invalid_request_error",
+                    (404, _) => "not_found_error",
                     (_, "/v1/messages") => "request_too_large",
                     _ => "api_error",
                 };
@@ -296,6 +303,23 @@ fn models_that_forward_to_a_cloud_are_refused_unless_allowed() {
         drop(answering);
         assert_eq!(asked.await.expect("no panic").status, 200);
         open.stop().await;
+    });
+}
+
+#[test]
+fn a_model_is_found_whatever_the_case_of_its_letters() {
+    run(async {
+        let mut host = Host::start_holding(r#"{"models":[{"name":"Qwen3:8B"}]}"#).await;
+        let gateway = gateway(&[host.address], 1, "", "").await;
+        let client = gateway.client.clone();
+        let body = json!({ "model": "qwen3:8b", "prompt": "x", "stream": false });
+        let sent = body.clone();
+        let asked = tokio::spawn(async move { client.post("/api/generate", sent).await });
+        let call = host.call().await;
+        assert_eq!(call.body, body.to_string(), "as it was written");
+        call.give("{\"done\":true}").await;
+        assert_eq!(asked.await.expect("no panic").status, 200);
+        gateway.stop().await;
     });
 }
 

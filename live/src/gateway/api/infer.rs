@@ -18,7 +18,7 @@ use crate::gateway::ticket::{Decision, Ticket};
 use crate::reply::{self, Body};
 use crate::server::{self, Held};
 use crate::wire;
-use crate::wire::request::{self, RequestFacts, Route};
+use crate::wire::request::{self, BadBody, RequestFacts, Route};
 
 /// Bytes of prompt in a hashed block.
 const PREFIX_BLOCK_BYTES: usize = 1_024;
@@ -47,11 +47,15 @@ pub(super) async fn infer(shared: &Shared, route: Route, body: Incoming) -> Resp
     }
     let facts = match read {
         Ok(facts) => facts,
+        Err(BadBody::NoName) => {
+            let (status, message) = route.nameless();
+            return refused(StatusCode::from_u16(status).expect("a status"), message);
+        }
         Err(error) => return refused(StatusCode::BAD_REQUEST, &error.to_string()),
     };
-    if shared.is_refused_as_cloud(&facts.model, &facts.model_written) {
+    let Some(model) = shared.admitted(facts.model, &facts.model_written) else {
         return refused(StatusCode::FORBIDDEN, &cloud_refusal(&facts.model_written));
-    }
+    };
     let prefix = facts.prompt.block_hashes(&shared.key, PREFIX_BLOCK_BYTES, PREFIX_BLOCKS_MAX);
     let arrival = Arrival {
         kind: route.kind(),
@@ -60,7 +64,7 @@ pub(super) async fn infer(shared: &Shared, route: Route, body: Incoming) -> Resp
         num_predict: facts.num_predict,
         options: facts.options,
         prefix: prefix.into(),
-        model: facts.model,
+        model,
     };
     let (model, stream) = (facts.model_written, facts.stream);
     let number = shared.tickets.fetch_add(1, Ordering::Relaxed);

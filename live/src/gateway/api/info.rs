@@ -46,10 +46,10 @@ pub(super) async fn show(shared: &Shared, body: Incoming) -> Response<Body> {
         Ok(facts) => facts,
         Err(error) => return reply::error(StatusCode::BAD_REQUEST, &error.to_string()),
     };
-    if shared.is_refused_as_cloud(&facts.model, &facts.model_written) {
+    let Some(model) = shared.admitted(facts.model, &facts.model_written) else {
         return reply::error(StatusCode::FORBIDDEN, &super::cloud_refusal(&facts.model_written));
-    }
-    let having = shared.hosts.having(&facts.model);
+    };
+    let having = shared.hosts.having(&model);
     if having.is_empty() {
         return reply::error(StatusCode::NOT_FOUND, &wire::model_missing(&facts.model_written));
     }

@@ -72,7 +72,7 @@ fn bad_bodies_are_refused_with_their_reason() {
         ("", "missing request body"),
         ("{", "invalid request body: EOF while parsing an object at line 1 column 1"),
         ("[]", "invalid request body: invalid type: sequence, expected a request object at line 1 column 0"),
-        (r#"{"prompt":"x"}"#, "invalid model name"),
+        (r#"{"prompt":"x"}"#, "model is required"),
         (r#"{"model":"a b"}"#, "invalid model name"),
         (r#"{"model":"a","keep_alive":"abc"}"#, "time: invalid duration \"abc\""),
         (r#"{"model":"a","options":{"num_ctx":"x"}}"#, "option \"num_ctx\" must be of type integer"),
