@@ -5,15 +5,15 @@
 //! each host what it holds. A thread writes the decision log.
 //!
 //! Time is the wall's, as nanoseconds since the start, and never goes back. Bounds: requests under way
-//! (`requests_max`), connections (`connections_max`), size of a body (`body_bytes_max`), records that wait for the
-//! disk (`log_queue_records`), names of models that clients may bring up ([`NAMES_MAX`]).
+//! (`requests_max`), connections (`connections_max`), size of a body (`body_bytes_max`) and of all that wait
+//! (`queued_body_bytes_max`), records that wait for the disk (`log_queue_records`), names of models that clients may bring up ([`NAMES_MAX`]).
 
+mod api;
 mod config;
 mod control_task;
 mod decision_log;
 mod guarded;
 mod hosts;
-mod http;
 mod poll;
 mod relay;
 mod ticket;
@@ -156,7 +156,7 @@ impl Gateway {
             }
         };
 
-        let service = http::GatewayService::new(&config, upstream, hosts, events.clone(), key);
+        let service = api::GatewayService::new(&config, upstream, hosts, events.clone(), key);
         let drain = Duration::from_secs(config.drain_seconds);
         let serving = server::serve(self.listener, service, config.connections_max, shutdown, drain);
         let connections_cut_off = tokio::select! {

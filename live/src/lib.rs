@@ -2,9 +2,9 @@
 //!
 //! [`gateway`] carries out on real sockets what `control` decides, and logs it; [`emulated`] runs the host model of
 //! `sim-host` on the wall clock behind Ollama's API. Both speak HTTP/1.1 through `server` and read and write Ollama's
-//! words in [`wire`].
+//! words, and for clients those of OpenAI and Anthropic, in [`wire`].
 //!
-//! Left out so far: TLS, keys, metrics, management calls, OpenAI's API, and rebuilding control after a panic.
+//! Left out so far: TLS, keys, metrics, management calls, and rebuilding control after a panic.
 
 pub mod clock;
 pub mod doctor;

@@ -7,6 +7,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use crate::wire;
+use crate::wire::dialect::Dialect;
 
 /// The stream ended where it should not have: hyper closes the connection without the closing chunk, so that no
 /// client can take the answer for a whole one.
@@ -41,9 +42,22 @@ pub(crate) fn typed(status: StatusCode, content_type: HeaderValue, body: Body) -
     response
 }
 
+/// An error in a dialect's shape.
+pub(crate) fn error_in(dialect: Dialect, status: StatusCode, message: &str) -> Response<Body> {
+    whole(status, JSON, dialect.error(status.as_u16(), message))
+}
+
 /// An error in Ollama's shape.
 pub(crate) fn error(status: StatusCode, message: &str) -> Response<Body> {
     whole(status, JSON, wire::error_object(message))
+}
+
+/// An answer without a body.
+pub(crate) fn empty(status: StatusCode) -> Response<Body> {
+    let body = Full::default().map_err(|never| match never {}).boxed_unsync();
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response
 }
 
 /// What Ollama's router says to a path that it does not know.

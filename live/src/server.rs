@@ -1,29 +1,34 @@
-//! An HTTP/1.1 server: accepts, bounds what a client may send before a request is read, and ends in order.
+//! An HTTP/1.1 server: accepts, bounds what a client may send before a request is read, refuses what can be read in
+//! two ways, and ends in order.
+
+mod body;
+mod strict;
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
-use hyper::service::Service;
-use hyper::{Request, Response, StatusCode};
+use hyper::service::{Service, service_fn};
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::reply::{self, Body};
+pub(crate) use body::{Held, Room, Unreadable};
+use strict::Strict;
+
+use crate::reply::Body;
 
 /// Time for a request's head to come in, and for which a connection may stand idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time for a request's body to come in.
-const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Most headers of a request.
 const HEADERS_MAX: usize = 100;
-/// Room for a request's head, in bytes.
+/// Longest head of a request, in bytes.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 /// Pause after an accept that failed (no file descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -51,6 +56,8 @@ where
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept(), if connections.len() < connections_max => match accepted {
                 Ok((stream, _)) => {
+                    // Tokens are small and must not wait for one another. Where this fails the connection is gone already.
+                    let _ = stream.set_nodelay(true);
                     connections.spawn(connection(stream, service.clone(), stopping.clone()));
                 }
                 Err(error) => {
@@ -71,18 +78,27 @@ where
     cut_off
 }
 
-async fn connection<S>(stream: TcpStream, service: S, mut stopping: watch::Receiver<bool>)
+async fn connection<I, S>(stream: I, service: S, mut stopping: watch::Receiver<bool>)
 where
+    I: AsyncRead + AsyncWrite + Unpin,
     S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
 {
-    // Tokens are small and must not wait for one another. Where this fails the connection is gone already.
-    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let answered = strict::refusal(&request).map_or_else(|| Err(service.call(request)), Ok);
+        async move {
+            match answered {
+                Ok(refused) => Ok(refused),
+                Err(answer) => answer.await,
+            }
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_headers(HEADERS_MAX)
+        .max_header_size(HEAD_BYTES_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Strict::new(stream)), service);
     let mut connection = pin!(connection);
     let told = async { drop(stopping.wait_for(|&stop| stop).await) };
     let ended = tokio::select! {
@@ -98,37 +114,57 @@ where
     }
 }
 
-/// Why a request's body could not be read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Unreadable {
-    /// It is longer than allowed.
-    TooLong,
-    /// It takes too long to come in.
-    TooSlow,
-    /// The connection broke, or the framing is wrong.
-    Broken,
+/// Reads a whole body of at most `bytes_max`, inside the room that all bodies share; gives the part of it that it takes.
+pub(crate) async fn read_body_in(
+    body: Incoming,
+    bytes_max: usize,
+    room: &Room,
+) -> Result<(Bytes, Held), Unreadable> {
+    body::read_body(body, bytes_max, room).await
 }
 
-impl Unreadable {
-    /// What the client is told.
-    pub(crate) fn answer(self, bytes_max: usize) -> Response<Body> {
-        match self {
-            Self::TooLong => {
-                let message = format!("request body too large: at most {bytes_max} bytes");
-                reply::error(StatusCode::PAYLOAD_TOO_LARGE, &message)
-            }
-            Self::TooSlow => reply::error(StatusCode::REQUEST_TIMEOUT, "request body too slow"),
-            Self::Broken => reply::error(StatusCode::BAD_REQUEST, "unexpected EOF"),
-        }
-    }
-}
-
-/// Reads a whole body of at most `bytes_max`.
+/// Reads a whole body of at most `bytes_max`, where bodies share no room.
 pub(crate) async fn read_body(body: Incoming, bytes_max: usize) -> Result<Bytes, Unreadable> {
-    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, bytes_max).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Unreadable::TooLong),
-        Ok(Err(_)) => Err(Unreadable::Broken),
-        Err(_) => Err(Unreadable::TooSlow),
+    let (body, _) = body::read_body(body, bytes_max, &Room::new(bytes_max)).await?;
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// How many seconds a connection lives on which this is sent and nothing more, and what it answers.
+    async fn lives(sent: &str) -> (u64, String) {
+        let (mut client, server) = tokio::io::duplex(1 << 16);
+        let greeting = service_fn(async |_: Request<Incoming>| Ok::<_, Infallible>(crate::reply::greeting()));
+        let (_stop, stopping) = watch::channel(false);
+        let serving = tokio::spawn(connection(server, greeting, stopping));
+        let begun = tokio::time::Instant::now();
+        client.write_all(sent.as_bytes()).await.expect("room");
+        serving.await.expect("no panic");
+        let mut said = String::new();
+        client.read_to_string(&mut said).await.expect("text");
+        (begun.elapsed().as_secs(), said)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_never_ends_and_a_connection_without_one_are_closed_after_ten_seconds() {
+        let whole = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        for sent in ["", "GET / HT", "GET / HTTP/1.1\r\nHost: localhost\r\n"] {
+            let (seconds, said) = lives(sent).await;
+            assert_eq!(
+                (seconds, said.contains("200 OK")),
+                (HEAD_TIMEOUT.as_secs(), false),
+                "{sent:?}: {said}"
+            );
+        }
+        let (seconds, said) = lives(whole).await;
+        assert_eq!(
+            (seconds, said.contains("200 OK")),
+            (HEAD_TIMEOUT.as_secs(), true),
+            "idle from then on: {said}"
+        );
     }
 }

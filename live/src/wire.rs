@@ -1,12 +1,15 @@
-//! Ollama's HTTP interface as far as the gateway and the emulated host speak it. Ollama's own field names stop
-//! here: beyond this module stand the words of `control`.
+//! The HTTP interface of Ollama, and those of others that Ollama offers too, as far as the gateway and the emulated
+//! host speak them. Their field names stop here: beyond this module stand the words of `control`.
 
 pub mod answer;
+pub mod dialect;
 pub mod duration;
 pub mod lists;
+pub mod models;
 pub mod name;
 pub mod prompt;
 pub mod request;
+pub mod route;
 pub mod stamp;
 
 /// What Ollama (and so the gateway) says when its queue is full; the two blanks are Ollama's.

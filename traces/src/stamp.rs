@@ -30,6 +30,13 @@ impl Shape {
     }
 }
 
+/// Whole seconds since 1970-01-01 UTC of a calendar stamp (RFC 3339, for instance); `None` where it is none.
+#[must_use]
+pub fn unix_seconds(text: &str) -> Option<i64> {
+    let (nanos, _) = parse(text.as_bytes())?;
+    i64::try_from(nanos.div_euclid(1_000_000_000)).ok()
+}
+
 /// Nanoseconds since 1970-01-01 UTC, a stamp without offset taken as UTC.
 pub(crate) fn parse(text: &[u8]) -> Option<(i128, Shape)> {
     if text.get(4) != Some(&b'-') {

@@ -209,7 +209,7 @@ impl Voice {
         let mut line = json!({ "model": self.model, "created_at": stamp::rfc3339(SystemTime::now()) });
         match self.route {
             Route::Chat => line["message"] = json!({ "role": "assistant", "content": text }),
-            Route::Generate => line["response"] = text.into(),
+            _ => line["response"] = text.into(),
         }
         line["done"] = false.into();
         line

@@ -14,6 +14,8 @@ use hyper::Uri;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::api::origins;
+
 /// The file as written. Every number has its unit in its key.
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
@@ -57,6 +59,16 @@ struct ServeFile {
     connections_max: Spanned<u64>,
     #[serde(default = "default_drain_seconds")]
     drain_seconds: Spanned<u64>,
+    #[serde(default = "default_total_timeout_seconds")]
+    total_timeout_seconds: Spanned<u64>,
+    #[serde(default = "default_queued_body_bytes_max")]
+    queued_body_bytes_max: Spanned<u64>,
+    #[serde(default)]
+    cors_origins: Option<Vec<Spanned<String>>>,
+    #[serde(default)]
+    allow_cloud_models: bool,
+    #[serde(default = "default_response_headers")]
+    response_headers: bool,
     #[serde(default)]
     hosts: Vec<HostFile>,
 }
@@ -128,6 +140,15 @@ fn default_connections_max() -> Spanned<u64> {
 fn default_drain_seconds() -> Spanned<u64> {
     unwritten(30)
 }
+fn default_total_timeout_seconds() -> Spanned<u64> {
+    unwritten(600)
+}
+fn default_queued_body_bytes_max() -> Spanned<u64> {
+    unwritten(1 << 30)
+}
+fn default_response_headers() -> bool {
+    true
+}
 fn default_slots() -> Spanned<u64> {
     unwritten(1)
 }
@@ -169,6 +190,18 @@ pub struct ServeConfig {
     pub connections_max: usize,
     /// How long running answers may take after the gateway was told to stop.
     pub drain_seconds: u64,
+    /// How long an answer that is not streamed may take on hosts, all attempts together.
+    pub total_timeout_seconds: u64,
+    /// Bytes of all bodies together that wait for an answer to begin; beyond them new ones get 503.
+    pub queued_body_bytes_max: usize,
+    /// Whose pages may use the API from a browser: origins with at most one `*` each.
+    pub cors_origins: Vec<String>,
+    /// Serve models that forward prompts to a cloud service.
+    pub allow_cloud_models: bool,
+    /// Tell clients the request's id and the host, in headers.
+    pub response_headers: bool,
+    /// Whether it was said that other machines may reach it.
+    pub open_to_network: bool,
     /// The hosts; a host's id is its place.
     pub hosts: Vec<HostEntry>,
     /// How to decide.
@@ -320,6 +353,20 @@ impl ServeConfig {
             requests_max: count("serve.requests_max", &serve.requests_max)?,
             connections_max: count("serve.connections_max", &serve.connections_max)?,
             drain_seconds: source.within("serve.drain_seconds", &serve.drain_seconds, 0..86_401)?,
+            total_timeout_seconds: source.within(
+                "serve.total_timeout_seconds",
+                &serve.total_timeout_seconds,
+                1..86_401,
+            )?,
+            queued_body_bytes_max: source.within(
+                "serve.queued_body_bytes_max",
+                &serve.queued_body_bytes_max,
+                1..1 << 40,
+            )? as usize,
+            cors_origins: check_origins(&source, serve.cors_origins)?,
+            allow_cloud_models: serve.allow_cloud_models,
+            response_headers: serve.response_headers,
+            open_to_network: serve.open_to_network,
             hosts,
             control,
         })
@@ -349,6 +396,26 @@ fn check_strategies(source: &Source<'_>, control: &Config) -> Result<(), ServeCo
         return Err(source.wrong(source.control_key("prefetch"), message.to_owned()));
     }
     Ok(())
+}
+
+/// Ollama's own where none are written: pages of this machine, and applications that are no pages.
+fn check_origins(
+    source: &Source<'_>,
+    origins: Option<Vec<Spanned<String>>>,
+) -> Result<Vec<String>, ServeConfigError> {
+    let Some(origins) = origins else { return Ok(origins::local()) };
+    let mut checked = Vec::new();
+    for origin in origins {
+        if !origins::is_pattern(origin.get_ref()) {
+            let message = format!(
+                "serve.cors_origins: found {:?}, expected \"*\", or SCHEME://HOST[:PORT] with at most one * in it",
+                origin.get_ref()
+            );
+            return Err(source.wrong(origin.span().start, message));
+        }
+        checked.push(origin.into_inner());
+    }
+    Ok(checked)
 }
 
 fn check_host(

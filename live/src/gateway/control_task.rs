@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use control::door::{Change, Declaration, Input, LoadedModel, Observation, Output, Outputs, StoredModel};
 use control::facts::Counters;
-use control::ids::{HostId, ModelId, RequestId, TenantId};
+use control::ids::{HostId, ModelId, RequestId, SessionId, TenantId};
 use control::log::Record;
 use control::observe;
 use control::request::{Arrive, Failure, HostOptions, Kind, Reject, Usage};
@@ -17,7 +17,7 @@ use super::ServeSummary;
 use super::config::ServeConfig;
 use super::decision_log::DecisionLog;
 use super::guarded::{Broken, Guarded};
-use super::ticket::{Decision, TicketNumber};
+use super::ticket::{Decision, TicketNumber, Told};
 use crate::clock::Clock;
 use crate::wire::lists::Entry;
 use crate::wire::name;
@@ -33,7 +33,7 @@ const WAKE_PAUSE: Nanos = Nanos::from_secs(1);
 #[derive(Debug)]
 pub(super) enum Event {
     /// A request came in.
-    Arrive { ticket: TicketNumber, arrival: Arrival, decisions: mpsc::UnboundedSender<Decision> },
+    Arrive { ticket: TicketNumber, arrival: Arrival, decisions: mpsc::UnboundedSender<Told> },
     /// The first byte of its answer came.
     FirstByte { ticket: TicketNumber, attempt: u8 },
     /// Its answer was relayed in full.
@@ -55,6 +55,8 @@ pub(super) enum Event {
 pub(super) struct Arrival {
     /// Normalised name.
     pub(super) model: String,
+    pub(super) kind: Kind,
+    pub(super) session: Option<SessionId>,
     pub(super) prompt_bytes: Bytes,
     pub(super) num_predict: Option<u32>,
     pub(super) options: HostOptions,
@@ -72,7 +74,7 @@ pub(super) struct Holds {
 /// A request under way.
 struct Flight {
     request: RequestId,
-    decisions: mpsc::UnboundedSender<Decision>,
+    decisions: mpsc::UnboundedSender<Told>,
 }
 
 /// Control and what surrounds it.
@@ -199,10 +201,11 @@ impl ControlTask {
         }
     }
 
-    fn arrive(&mut self, ticket: TicketNumber, arrival: Arrival, decisions: mpsc::UnboundedSender<Decision>) {
+    fn arrive(&mut self, ticket: TicketNumber, arrival: Arrival, decisions: mpsc::UnboundedSender<Told>) {
         let Some(model) = self.model(&arrival.model) else {
             // Not a decision of control: it never hears of this model. A client that left reads nothing.
-            let _ = decisions.send(Decision::Reject(Reject::NoHostHasModel));
+            let decision = Decision::Reject(Reject::NoHostHasModel);
+            let _ = decisions.send(Told { request: None, decision });
             return;
         };
         let request = RequestId(self.requests);
@@ -213,8 +216,8 @@ impl ControlTask {
             request,
             model,
             tenant: TenantId(0),
-            session: None,
-            kind: Kind::Completion,
+            session: arrival.session,
+            kind: arrival.kind,
             priority: 0,
             deadline: None,
             prompt_bytes: arrival.prompt_bytes,
@@ -369,7 +372,7 @@ impl ControlTask {
         };
         if let Some(flight) = self.tickets.get(&request).and_then(|ticket| self.flights.get(ticket)) {
             // A client that left reads nothing; its goodbye is on its way here.
-            let _ = flight.decisions.send(decision);
+            let _ = flight.decisions.send(Told { request: Some(request), decision });
         }
         if ends {
             self.forget(request);

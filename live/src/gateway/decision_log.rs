@@ -162,7 +162,6 @@ fn write_all(
     written
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long bytes may lie in memory is the wall's time")]
 fn write(
     file: &mut LogWriter,
     records: &Receiver<Record<'static>>,

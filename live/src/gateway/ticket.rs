@@ -1,6 +1,7 @@
 //! A request's hold on control: what it tells, what it is told, and that it says goodbye.
 
 use control::door::Dispatch;
+use control::ids::RequestId;
 use control::request::{Failure, Reject, Usage};
 use tokio::sync::mpsc;
 
@@ -19,6 +20,14 @@ pub(super) enum Decision {
     Fail(Failure),
 }
 
+/// A decision about a request, by the id that control knows it under: the one in the decision log. Control never heard
+/// of a request without one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Told {
+    pub(super) request: Option<RequestId>,
+    pub(super) decision: Decision,
+}
+
 /// A request's number among those of this gateway; control gives its own once it has heard of it.
 pub(super) type TicketNumber = u64;
 
@@ -28,7 +37,8 @@ pub(super) struct Ticket {
     number: TicketNumber,
     events: mpsc::UnboundedSender<Event>,
     /// Few messages: an attempt or an end at a time.
-    decisions: mpsc::UnboundedReceiver<Decision>,
+    decisions: mpsc::UnboundedReceiver<Told>,
+    request: Option<RequestId>,
     ended: bool,
 }
 
@@ -41,7 +51,12 @@ impl Ticket {
     ) -> Option<Self> {
         let (sender, decisions) = mpsc::unbounded_channel();
         events.send(Event::Arrive { ticket: number, arrival, decisions: sender }).ok()?;
-        Some(Self { number, events: events.clone(), decisions, ended: false })
+        Some(Self { number, events: events.clone(), decisions, request: None, ended: false })
+    }
+
+    /// Control's id of the request; `None` before the first decision.
+    pub(super) fn request(&self) -> Option<RequestId> {
+        self.request
     }
 
     /// The next decision; `None` where control has ended.
@@ -54,7 +69,11 @@ impl Ticket {
         &mut self,
         cx: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Decision>> {
-        let decision = self.decisions.poll_recv(cx);
+        let told = self.decisions.poll_recv(cx);
+        if let std::task::Poll::Ready(Some(Told { request: Some(request), .. })) = told {
+            self.request = Some(request);
+        }
+        let decision = told.map(|told| told.map(|told| told.decision));
         if let std::task::Poll::Ready(Some(Decision::Reject(_) | Decision::Fail(_)) | None) = decision {
             self.ended = true;
         }

@@ -1,130 +1,281 @@
-//! The end of an answer: what the last line says, and the line itself out of a stream of chunks.
+//! The end of an answer, in any dialect: whether all was said, and the host's figures, out of a stream of chunks.
+//!
+//! Only the last lines are kept, and of each only its beginning and its end: the figures stand at the end, whatever
+//! stands before them (a completion's context in numbers, an embedding, ten megabytes of text).
 
-use bytes::Bytes;
+use std::borrow::Cow;
+
 use control::request::{DoneReason, Failure, Usage};
 use control::units::Nanos;
+use memchr::{memchr, memmem, memrchr};
 use serde::Deserialize;
 
-/// Largest last line that is kept: a completion's last line repeats its context as numbers, and an answer that
-/// is not streamed is all one line.
-pub const LINE_BYTES_MAX: usize = 8 << 20;
+/// Bytes kept of a line's beginning.
+const HEAD_BYTES: usize = 1 << 10;
+/// Bytes kept of a line's end, at least.
+const TAIL_BYTES: usize = 8 << 10;
+/// Bytes kept of a line at most; a shorter one is kept whole.
+pub const LINE_BYTES_MAX: usize = HEAD_BYTES + 2 * TAIL_BYTES;
+/// The end of a line in which figures are looked for, in bytes.
+const FIGURES_BYTES: usize = 4 << 10;
 
-/// Fields of a line of an answer that matter at its end.
-#[derive(Deserialize, Default, Debug)]
-#[serde(default)]
-struct Line {
-    done: bool,
-    done_reason: Option<String>,
-    error: Option<serde::de::IgnoredAny>,
-    prompt_eval_count: u32,
-    eval_count: u32,
-    load_duration: u64,
-    prompt_eval_duration: u64,
-    eval_duration: u64,
+/// How an answer is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// Lines of JSON (`application/x-ndjson`), the last with `done`.
+    Lines,
+    /// Server-sent events (`text/event-stream`); which one is the last depends on the dialect.
+    Events,
+    /// One value.
+    Whole,
 }
 
-/// How a stream of lines ended.
+impl Form {
+    /// By content type.
+    #[must_use]
+    pub fn of(content_type: &[u8]) -> Self {
+        let is = |name: &str| {
+            content_type.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+        };
+        if is("application/x-ndjson") {
+            Self::Lines
+        } else if is("text/event-stream") {
+            Self::Events
+        } else {
+            Self::Whole
+        }
+    }
+}
+
+/// How an answer ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ending {
-    /// Its last line says that it is done.
+    /// It is whole.
     Done(Usage),
     /// Its last line is an error of the host, which the client has seen.
     HostError,
     /// It ended without either: not all was said.
     Cut,
-    /// Its last line is too long to be kept; whether it was whole is not known.
-    Unread,
 }
 
-/// Keeps the last line of a stream of chunks without copying those that hold whole lines.
+/// Reads along, and knows at the end how the answer ended.
 #[derive(Debug)]
-pub struct LastLine {
-    /// The last whole line; `None` where it was too long.
-    whole: Option<Bytes>,
-    /// What came after it; `None` where that is too long already.
-    begun: Option<Vec<u8>>,
+pub struct AnswerReader {
+    form: Form,
+    /// The line that has begun; all of it where there are no lines.
+    begun: Kept,
+    /// The last lines that have ended, the newest last: with events one for the end, one for the figures, one for the
+    /// reason. A stream of lines uses only the newest.
+    ended: [Kept; 3],
+    /// Events with data.
+    events: u32,
 }
 
-impl LastLine {
+/// A line, without its middle where it is long.
+#[derive(Clone, Debug, Default)]
+struct Kept {
+    bytes: Vec<u8>,
+    cut: bool,
+}
+
+impl Kept {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.cut = false;
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        if self.bytes.len() + bytes.len() <= LINE_BYTES_MAX {
+            self.bytes.extend_from_slice(bytes);
+            return;
+        }
+        self.cut = true;
+        let room = HEAD_BYTES.saturating_sub(self.bytes.len());
+        let (head, rest) = bytes.split_at(room.min(bytes.len()));
+        self.bytes.extend_from_slice(head);
+        let kept = TAIL_BYTES.saturating_sub(rest.len()).min(self.bytes.len() - HEAD_BYTES);
+        self.bytes.drain(HEAD_BYTES..self.bytes.len() - kept);
+        self.bytes.extend_from_slice(&rest[rest.len().saturating_sub(TAIL_BYTES)..]);
+    }
+
+    fn has(&self, text: &str) -> bool {
+        memmem::find(&self.bytes, text.as_bytes()).is_some()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.bytes.trim_ascii_end().ends_with(b"}")
+    }
+}
+
+/// What matters of a last line that was kept whole.
+#[derive(Deserialize, Default, Debug)]
+#[serde(default)]
+struct Line<'a> {
+    done: bool,
+    error: Option<serde::de::IgnoredAny>,
+    #[serde(rename = "type", borrow)]
+    kind: Option<Cow<'a, str>>,
+}
+
+impl AnswerReader {
     /// Nothing so far.
     #[must_use]
-    pub fn new() -> Self {
-        Self { whole: Some(Bytes::new()), begun: Some(Vec::new()) }
+    pub fn new(form: Form) -> Self {
+        Self { form, begun: Kept::default(), ended: Default::default(), events: 0 }
+    }
+
+    /// How the answer is written.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.form
     }
 
     /// The next chunk.
-    pub fn push(&mut self, chunk: &Bytes) {
-        let Some(end) = chunk.iter().rposition(|&byte| byte == b'\n') else {
-            self.begin(chunk);
-            return;
-        };
-        match chunk[..end].iter().rposition(|&byte| byte == b'\n') {
-            Some(start) => self.whole = Some(chunk.slice(start + 1..end)),
-            None if self.begun.as_ref().is_some_and(Vec::is_empty) => self.whole = Some(chunk.slice(..end)),
-            None => {
-                self.begin(&chunk[..end]);
-                self.whole = self.begun.take().map(Bytes::from);
-            }
-        }
-        self.begun = Some(Vec::new());
-        if end + 1 < chunk.len() {
-            self.begin(&chunk[end + 1..]);
+    pub fn push(&mut self, chunk: &[u8]) {
+        match self.form {
+            Form::Whole => self.begun.push(chunk),
+            Form::Lines => self.push_lines(chunk),
+            Form::Events => self.push_events(chunk),
         }
     }
 
-    fn begin(&mut self, bytes: &[u8]) {
-        if let Some(begun) = &mut self.begun {
-            if begun.len() + bytes.len() > LINE_BYTES_MAX {
-                self.begun = None;
-            } else {
-                begun.extend_from_slice(bytes);
-            }
+    /// Of many lines in one chunk only the last is looked at.
+    fn push_lines(&mut self, chunk: &[u8]) {
+        let Some(end) = memrchr(b'\n', chunk) else {
+            self.begun.push(chunk);
+            return;
+        };
+        let [.., last] = &mut self.ended;
+        if let Some(start) = memrchr(b'\n', &chunk[..end]) {
+            last.clear();
+            last.push(&chunk[start + 1..end]);
+        } else {
+            std::mem::swap(last, &mut self.begun);
+            last.push(&chunk[..end]);
         }
+        self.begun.clear();
+        self.begun.push(&chunk[end + 1..]);
+    }
+
+    fn push_events(&mut self, mut chunk: &[u8]) {
+        while let Some(end) = memchr(b'\n', chunk) {
+            let (line, rest) = (&chunk[..end], &chunk[end + 1..]);
+            self.begun.push(line);
+            if let Some(data) = self.begun.bytes.strip_prefix(b"data:") {
+                self.ended.rotate_left(1);
+                let [.., last] = &mut self.ended;
+                last.clear();
+                last.bytes.extend_from_slice(data.trim_ascii());
+                last.cut = self.begun.cut;
+                self.events = self.events.saturating_add(1);
+            }
+            self.begun.clear();
+            chunk = rest;
+        }
+        self.begun.push(chunk);
     }
 
     /// Whether what came so far is whole lines, so that another can follow.
     #[must_use]
     pub fn at_line_start(&self) -> bool {
-        self.begun.as_ref().is_some_and(Vec::is_empty)
+        self.begun.bytes.is_empty()
     }
 
-    /// How the stream ended, after its last chunk.
+    /// How the answer ended, after its last chunk.
     #[must_use]
     pub fn ending(&self) -> Ending {
-        let Some(begun) = &self.begun else { return Ending::Unread };
-        let line = match &self.whole {
-            _ if !begun.iter().all(u8::is_ascii_whitespace) => &begun[..],
-            Some(whole) => &whole[..],
-            None => return Ending::Unread,
+        match self.form {
+            Form::Whole if self.begun.is_closed() => Ending::Done(usage(&self.begun.bytes)),
+            Form::Whole => Ending::Cut,
+            Form::Lines => self.ending_of_lines(),
+            Form::Events => self.ending_of_events(),
+        }
+    }
+
+    fn ending_of_lines(&self) -> Ending {
+        let blank = self.begun.bytes.trim_ascii().is_empty();
+        let line = if blank { &self.ended[2] } else { &self.begun };
+        let read = if line.cut {
+            Line { done: line.has("\"done\":true") && line.is_closed(), ..Line::default() }
+        } else {
+            serde_json::from_slice(&line.bytes).unwrap_or_default()
         };
-        match serde_json::from_slice::<Line>(line) {
-            Ok(line) if line.error.is_some() => Ending::HostError,
-            Ok(line) if line.done => Ending::Done(usage(&line)),
+        match read {
+            Line { error: Some(_), .. } => Ending::HostError,
+            Line { done: true, .. } => Ending::Done(usage(&line.bytes)),
+            _ => Ending::Cut,
+        }
+    }
+
+    fn ending_of_events(&self) -> Ending {
+        const LAST: [&str; 2] = ["response.completed", "response.incomplete"];
+        let [before, figures, last] = &self.ended;
+        let usage_of = |line: &Kept, reason: &Kept| {
+            let mut usage = usage(&line.bytes);
+            if usage.output_tokens == 0 {
+                // The client did not ask for figures. Each event carries a token, but for the one that ends the
+                // answer and the one that says so.
+                usage.output_tokens = self.events.saturating_sub(2);
+            }
+            if usage.done == DoneReason::Stop {
+                usage.done = done_reason(&reason.bytes);
+            }
+            Ending::Done(usage)
+        };
+        if last.bytes == b"[DONE]" {
+            return usage_of(figures, before);
+        }
+        if last.cut {
+            let is_last = |kind| last.has(&format!("\"type\":\"{kind}\""));
+            let done = last.is_closed() && LAST.into_iter().any(is_last);
+            return if done { usage_of(last, last) } else { Ending::Cut };
+        }
+        let line: Line<'_> = serde_json::from_slice(&last.bytes).unwrap_or_default();
+        match line.kind.as_deref() {
+            Some("message_stop") => usage_of(figures, before),
+            Some(kind) if LAST.contains(&kind) => usage_of(last, last),
+            Some("error" | "response.failed") => Ending::HostError,
+            _ if line.error.is_some() => Ending::HostError,
             _ => Ending::Cut,
         }
     }
 }
 
-impl Default for LastLine {
-    fn default() -> Self {
-        Self::new()
+/// The number under a key, at its last place. A text cannot be taken for a key: its quotes are escaped.
+fn number(bytes: &[u8], keys: &[&str]) -> Option<u64> {
+    let bytes = &bytes[bytes.len().saturating_sub(FIGURES_BYTES)..];
+    keys.iter().find_map(|key| {
+        let at = memmem::rfind(bytes, key.as_bytes())?;
+        let rest = bytes[at + key.len()..].trim_ascii_start();
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()
+    })
+}
+
+fn usage(bytes: &[u8]) -> Usage {
+    let count = |keys: &[&str]| u32::try_from(number(bytes, keys).unwrap_or(0)).unwrap_or(u32::MAX);
+    let nanos = |key: &str| Nanos(number(bytes, &[key]).unwrap_or(0));
+    Usage {
+        prompt_tokens: count(&["\"prompt_eval_count\":", "\"prompt_tokens\":", "\"input_tokens\":"]),
+        output_tokens: count(&["\"eval_count\":", "\"completion_tokens\":", "\"output_tokens\":"]),
+        load: nanos("\"load_duration\":"),
+        prompt_eval: nanos("\"prompt_eval_duration\":"),
+        eval: nanos("\"eval_duration\":"),
+        done: done_reason(bytes),
     }
 }
 
-fn usage(line: &Line) -> Usage {
-    Usage {
-        prompt_tokens: line.prompt_eval_count,
-        output_tokens: line.eval_count,
-        load: Nanos(line.load_duration),
-        prompt_eval: Nanos(line.prompt_eval_duration),
-        eval: Nanos(line.eval_duration),
-        done: match line.done_reason.as_deref() {
-            Some("length") => DoneReason::Length,
-            Some("load") => DoneReason::Load,
-            Some("unload") => DoneReason::Unload,
-            _ => DoneReason::Stop,
-        },
-    }
+fn done_reason(bytes: &[u8]) -> DoneReason {
+    const WORDS: [(&str, DoneReason); 6] = [
+        ("\"done_reason\":\"length\"", DoneReason::Length),
+        ("\"done_reason\":\"load\"", DoneReason::Load),
+        ("\"done_reason\":\"unload\"", DoneReason::Unload),
+        ("\"finish_reason\":\"length\"", DoneReason::Length),
+        ("\"stop_reason\":\"max_tokens\"", DoneReason::Length),
+        ("\"reason\":\"max_output_tokens\"", DoneReason::Length),
+    ];
+    let said = WORDS.iter().find(|(text, _)| memmem::find(bytes, text.as_bytes()).is_some());
+    said.map_or(DoneReason::Stop, |&(_, reason)| reason)
 }
 
 /// Ollama's word for why a generation ended.
@@ -138,6 +289,14 @@ pub const fn done_word(done: DoneReason) -> &'static str {
     }
 }
 
+/// What Ollama says where the process that ran the model has ended.
+const RUNNER_GONE: [&str; 4] = [
+    "runner process has terminated",
+    "runner process no longer running",
+    "model runner has unexpectedly stopped",
+    "an error was encountered while running the model",
+];
+
 /// What an answer with an error status means for the attempt.
 #[must_use]
 pub fn failure_of(status: u16, body: &[u8]) -> Failure {
@@ -146,77 +305,12 @@ pub fn failure_of(status: u16, body: &[u8]) -> Failure {
         503 => Failure::Busy,
         404 if says("not found") => Failure::ModelMissing,
         500 if says("requires more system memory") => Failure::OutOfMemory,
+        // `llm/server.go` and `server/routes.go` of v0.10 and v0.24.
+        500.. if RUNNER_GONE.iter().any(|words| says(words)) => Failure::RunnerGone,
         400..=499 => Failure::BadRequest,
         _ => Failure::ServerError,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DONE: &str = r#"{"model":"m","done":true,"done_reason":"length","prompt_eval_count":7,"eval_count":3,"load_duration":1,"prompt_eval_duration":2,"eval_duration":4}"#;
-
-    fn ending(chunks: &[&str]) -> Ending {
-        let mut last = LastLine::new();
-        for chunk in chunks {
-            last.push(&Bytes::copy_from_slice(chunk.as_bytes()));
-        }
-        last.ending()
-    }
-
-    #[test]
-    fn the_last_line_is_found_wherever_the_chunks_are_cut() {
-        let text = format!("{{\"done\":false}}\n{{\"done\":false}}\n{DONE}\n");
-        let want = Ending::Done(Usage {
-            prompt_tokens: 7,
-            output_tokens: 3,
-            load: Nanos(1),
-            prompt_eval: Nanos(2),
-            eval: Nanos(4),
-            done: DoneReason::Length,
-        });
-        for cut in 0..text.len() {
-            for second in (cut..text.len()).step_by(7) {
-                assert_eq!(
-                    ending(&[&text[..cut], &text[cut..second], &text[second..]]),
-                    want,
-                    "{cut} {second}"
-                );
-            }
-        }
-        assert_eq!(ending(&[text.trim_end()]), want, "the last newline may be missing");
-    }
-
-    #[test]
-    fn a_stream_without_a_done_line_is_cut() {
-        for chunks in [&[][..], &[""], &["{\"done\":false}\n"], &[&DONE[..40]], &["{\"done\":true}\n{\"do"]] {
-            assert_eq!(ending(chunks), Ending::Cut, "{chunks:?}");
-        }
-        assert_eq!(ending(&["{\"done\":false}\n{\"error\":\"x\"}\n"]), Ending::HostError);
-    }
-
-    #[test]
-    fn a_line_beyond_the_bound_is_not_kept_but_the_next_is() {
-        let part = " ".repeat(LINE_BYTES_MAX / 2 + 1);
-        assert_eq!(ending(&[&part, &part]), Ending::Unread);
-        assert_eq!(ending(&[&part, &part, "x\n"]), Ending::Unread);
-        assert!(matches!(ending(&[&part, &part, "x\n", DONE, "\n"]), Ending::Done(_)));
-    }
-
-    #[test]
-    fn error_statuses_are_told_apart() {
-        assert_eq!(failure_of(503, b""), Failure::Busy);
-        assert_eq!(failure_of(404, br#"{"error":"model 'x' not found"}"#), Failure::ModelMissing);
-        assert_eq!(failure_of(400, b""), Failure::BadRequest);
-        assert_eq!(
-            failure_of(
-                500,
-                br#"{"error":"model requires more system memory (2 GiB) than is available (1 GiB)"}"#
-            ),
-            Failure::OutOfMemory
-        );
-        assert_eq!(failure_of(500, b"x"), Failure::ServerError);
-        assert_eq!(failure_of(502, b""), Failure::ServerError);
-    }
-}
+mod tests;

@@ -28,6 +28,18 @@ pub struct Entry {
     pub size_vram: u64,
 }
 
+/// What clients of other dialects, and rules about models, want to know of an entry of `/api/tags`.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Listed {
+    /// The model's name.
+    pub name: String,
+    /// Where prompts to it are forwarded to; empty where it runs on the host itself.
+    pub remote_host: String,
+    /// When it was written, as RFC 3339.
+    pub modified_at: String,
+}
+
 /// `/api/version`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
 pub struct VersionAnswer {
@@ -45,6 +57,19 @@ impl ModelList {
         };
         let (models, entries) = self.models.into_iter().take(MODELS_MAX).filter_map(read).unzip();
         (Self { models }, entries)
+    }
+
+    /// Its entries; those that cannot be read are left out.
+    pub fn listed(&self) -> impl Iterator<Item = Listed> {
+        self.models.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok())
+    }
+
+    /// Whether both are written alike.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        let texts = |list: &Self| list.models.iter().map(|raw| raw.get().len()).sum::<usize>();
+        texts(self) == texts(other)
+            && self.models.iter().map(|raw| raw.get()).eq(other.models.iter().map(|raw| raw.get()))
     }
 
     /// One list of several: each name once, as the first host that has it writes it, in order of name.

@@ -37,6 +37,16 @@ pub fn normalise(name: &str) -> Option<String> {
     Some(format!("{}:{tag}", parts.join("/")))
 }
 
+/// Whether a model's tag says that Ollama forwards prompts to its own cloud service: `cloud`, or what ends in `-cloud`.
+///
+/// Source: Ollama v0.24.0, `internal/modelref/modelref.go`.
+#[must_use]
+pub fn is_cloud(name: &str) -> bool {
+    let Some((_, tag)) = name.rsplit_once(':') else { return false };
+    let tag = tag.trim().to_ascii_lowercase();
+    tag == "cloud" || !tag.contains('/') && tag.ends_with("-cloud")
+}
+
 /// Letters, digits, `_`, `-` and `.`, starting with a letter, a digit or `_`; a host may have a colon too.
 fn is_part(part: &str, host: bool) -> bool {
     let mut bytes = part.bytes();
@@ -48,7 +58,17 @@ fn is_part(part: &str, host: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::normalise;
+    use super::{is_cloud, normalise};
+
+    #[test]
+    fn cloud_models_are_known_by_their_tag() {
+        for name in ["a:cloud", "a:120b-cloud", "me/a:Cloud", "a:x-CLOUD", "h:1/a/b:cloud"] {
+            assert!(is_cloud(name), "{name}");
+        }
+        for name in ["a", "cloud", "a-cloud", "a:cloudy", "a:x-cloud/b", "cloud:latest"] {
+            assert!(!is_cloud(name), "{name}");
+        }
+    }
 
     #[test]
     fn one_model_has_one_spelling() {

@@ -28,6 +28,19 @@ impl<'a> Prompt<'a> {
     /// are set apart by a zero byte, which counts.
     #[must_use]
     pub fn block_hashes(&self, key: &[u8; 32], block_bytes: usize, blocks_max: usize) -> Vec<u64> {
+        self.hashes(key, block_bytes, blocks_max).0
+    }
+
+    /// The same, and where there is room for it the hash of what follows the last whole block: the last of the hashes stands for the
+    /// whole prompt then.
+    #[must_use]
+    pub fn block_and_rest_hashes(&self, key: &[u8; 32], block_bytes: usize, blocks_max: usize) -> Vec<u64> {
+        let (mut hashes, rest) = self.hashes(key, block_bytes, blocks_max);
+        hashes.extend(rest);
+        hashes
+    }
+
+    fn hashes(&self, key: &[u8; 32], block_bytes: usize, blocks_max: usize) -> (Vec<u64>, Option<u64>) {
         let mut hashes = Vec::new();
         let mut hasher = blake3::Hasher::new_keyed(key);
         let mut filled = 0;
@@ -46,7 +59,8 @@ impl<'a> Prompt<'a> {
                 }
             }
         }
-        hashes
+        let rest = (filled > 0).then(|| first_eight(&hasher));
+        (hashes, rest)
     }
 
     /// A keyed hash of the whole text and of `context` (the model's name).
@@ -59,6 +73,12 @@ impl<'a> Prompt<'a> {
         }
         first_eight(&hasher)
     }
+}
+
+/// A keyed hash of a short text.
+#[must_use]
+pub fn keyed_hash(key: &[u8; 32], text: &str) -> u64 {
+    first_eight(blake3::Hasher::new_keyed(key).update(text.as_bytes()))
 }
 
 /// The first eight bytes of a hash as a number.
@@ -88,6 +108,20 @@ mod tests {
         assert_ne!(a[2], b[2], "chained: a later block knows of the earlier");
         assert_ne!(a[0], a[1], "equal blocks at different places differ");
         assert_eq!(hashes(&long[..40], 1)[..], a[..2], "an unfinished block has no hash");
+    }
+
+    #[test]
+    fn the_last_hash_with_the_rest_tells_prompts_apart_that_differ_anywhere() {
+        let of = |text: &str, blocks_max| {
+            let mut prompt = Prompt::default();
+            prompt.push(text.into());
+            prompt.block_and_rest_hashes(&[1; 32], 16, blocks_max)
+        };
+        let long = "0123456789abcdef012345";
+        assert_eq!(of(long, 9)[..1], hashes(long, 1));
+        assert_eq!((of(long, 9).len(), of("short", 9).len(), of("", 0).len()), (2, 1, 0));
+        assert_ne!(of(long, 9)[1], of("0123456789abcdef012346", 9)[1]);
+        assert_eq!(of(long, 1).len(), 1, "no room is no room");
     }
 
     #[test]

@@ -1,40 +1,21 @@
-//! What is read of a request's body. The body itself is passed on untouched.
+//! What is read of a request's body, in any dialect. The body itself is passed on untouched.
 //!
-//! Keys are folded as Go's decoder folds them (`Model` is `model` to Ollama), and a key given twice is refused:
-//! otherwise the gateway could read another model out of a body than the host does. Values of other keys are
-//! skipped.
+//! Keys are folded as Go's decoder folds them (`Model` is `model` to Ollama), and a key that the host reads and that
+//! is given twice is refused: otherwise the gateway could read another model out of a body than the host does. Values
+//! of other keys are skipped.
 
-use std::borrow::Cow;
-use std::fmt;
+mod fields;
+mod mend;
+mod scalar;
 
 use control::request::HostOptions;
-use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::duration;
 use super::name;
 use super::prompt::Prompt;
-
-/// Which of Ollama's two generating calls.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Route {
-    /// `POST /api/chat`.
-    Chat,
-    /// `POST /api/generate`.
-    Generate,
-}
-
-impl Route {
-    /// Its path.
-    #[must_use]
-    pub const fn path(self) -> &'static str {
-        match self {
-            Self::Chat => "/api/chat",
-            Self::Generate => "/api/generate",
-        }
-    }
-}
+pub use super::route::Route;
+use fields::Fields;
 
 /// What was read of a body.
 #[derive(Clone, PartialEq, Debug)]
@@ -43,7 +24,7 @@ pub struct RequestFacts<'a> {
     pub model: String,
     /// The name as the client wrote it: answers repeat it.
     pub model_written: String,
-    /// Answer token by token (Ollama's default) or in one object.
+    /// Answer token by token (the default under `/api`) or in one object.
     pub stream: bool,
     /// Options that a host honours by loading, and keep-alive.
     pub options: HostOptions,
@@ -57,6 +38,8 @@ pub struct RequestFacts<'a> {
     pub only_loads: bool,
     /// The prompt's text.
     pub prompt: Prompt<'a>,
+    /// What stays the same over the requests of a conversation, in the client's words.
+    pub session: Option<String>,
 }
 
 /// A body that is answered with 400. The text is what the client reads.
@@ -68,7 +51,10 @@ pub enum BadBody {
     /// No JSON, or a value of the wrong type.
     #[error("invalid request body: {0}")]
     Json(String),
-    /// The model's name is missing or invalid.
+    /// No model is named.
+    #[error("model is required")]
+    NoName,
+    /// The model's name is invalid.
     #[error("invalid model name")]
     Name,
     /// An option or the keep-alive has a value that it cannot have.
@@ -85,68 +71,76 @@ impl<'a> RequestFacts<'a> {
         if body.is_empty() {
             return Err(BadBody::Empty);
         }
-        let fields: Fields<'a> =
-            serde_json::from_slice(body).map_err(|error| BadBody::Json(error.to_string()))?;
-        let model_written = fields.model.map(Cow::into_owned).unwrap_or_default();
+        let fields = Fields::read(route, body).map_err(|error| BadBody::Json(error.to_string()))?;
+        let model_written = fields.model.filter(|name| !name.is_empty()).ok_or(BadBody::NoName)?.into_owned();
         let model = name::normalise(&model_written).ok_or(BadBody::Name)?;
-        let (mut options, num_predict) = read_options(fields.options.as_ref())?;
+        let (mut options, num_predict) = read_options(&fields.options)?;
         if let Some(value) = &fields.keep_alive {
             options.keep_alive = duration::keep_alive(value).map_err(BadBody::Option)?;
         }
         let mut prompt = Prompt::default();
-        let only_loads = match route {
-            Route::Chat => {
-                let messages = fields.messages.unwrap_or_default();
-                prompt_of_chat(&mut prompt, fields.tools, &messages);
-                messages.is_empty()
-            }
-            Route::Generate => {
-                let text = fields.prompt.unwrap_or_default();
-                let empty = text.is_empty();
-                for part in fields.system.into_iter().chain([text]).chain(fields.suffix) {
-                    if !part.is_empty() {
-                        prompt.push(part);
-                    }
-                }
-                empty
-            }
-        };
+        let tools = fields.tools.map(|tools| tools.get().into());
+        for text in tools.into_iter().chain(fields.before).chain(fields.main).chain(fields.after) {
+            prompt.push(text);
+        }
         Ok(Self {
             model,
             model_written,
-            stream: fields.stream.unwrap_or(true),
+            stream: route.streams(fields.stream),
             options,
-            num_predict,
+            num_predict: num_predict.or(fields.tokens_max),
             truncate: fields.truncate.unwrap_or(true),
             shift: fields.shift.unwrap_or(true),
-            only_loads,
+            only_loads: fields.main_len == 0,
             prompt,
+            session: fields.session,
         })
     }
 }
 
-fn prompt_of_chat<'a>(prompt: &mut Prompt<'a>, tools: Option<&'a RawValue>, messages: &[Message<'a>]) {
-    if let Some(tools) = tools {
-        prompt.push(tools.get().into());
-    }
-    for message in messages {
-        for part in [&message.role, &message.content].into_iter().flatten() {
-            prompt.push(part.clone());
+/// The body with U+FFFD where a text is no Unicode, as hosts read it; `None` where there is nothing to mend. To be read
+/// where the body itself cannot be.
+#[must_use]
+pub fn mended(body: &[u8]) -> Option<Vec<u8>> {
+    mend::mended(body)
+}
+
+/// What was read of a body that asks about a model (`/api/show`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ShowFacts {
+    /// The model's normalised name.
+    pub model: String,
+    /// The name as the client wrote it.
+    pub model_written: String,
+}
+
+impl ShowFacts {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// [`BadBody`] where Ollama would answer 400.
+    pub fn read(body: &[u8]) -> Result<Self, BadBody> {
+        if body.is_empty() {
+            return Err(BadBody::Empty);
         }
-        if let Some(calls) = message.tool_calls {
-            prompt.push(calls.get().into());
-        }
+        let named = fields::Named::read(body).map_err(|error| BadBody::Json(error.to_string()))?;
+        // Under its old key, where the new one says nothing.
+        let written = [named.model, named.name].into_iter().flatten().find(|name| !name.is_empty());
+        let written = written.ok_or(BadBody::NoName)?;
+        let model = name::normalise(&written).ok_or(BadBody::Name)?;
+        Ok(Self { model, model_written: written.into_owned() })
     }
 }
 
 /// The options that a host honours by loading, and the cap on tokens.
-fn read_options(options: Option<&Map<String, Value>>) -> Result<(HostOptions, Option<u32>), BadBody> {
-    let mut read = HostOptions::default();
-    let Some(options) = options else { return Ok((read, None)) };
-    read.num_ctx = positive(options, "num_ctx")?;
-    read.num_batch = positive(options, "num_batch")?;
-    // −1 (as many layers as fit) is the default; 0 means no layer on a GPU.
-    read.num_gpu = integer(options, "num_gpu")?.and_then(|layers| u32::try_from(layers).ok());
+fn read_options(options: &Map<String, Value>) -> Result<(HostOptions, Option<u32>), BadBody> {
+    let mut read = HostOptions {
+        num_ctx: positive(options, "num_ctx")?,
+        num_batch: positive(options, "num_batch")?,
+        // −1 (as many layers as fit) is the default; 0 means no layer on a GPU.
+        num_gpu: integer(options, "num_gpu")?.and_then(|layers| u32::try_from(layers).ok()),
+        ..HostOptions::default()
+    };
     let others: String = ["main_gpu", "use_mmap", "num_thread"]
         .into_iter()
         .filter_map(|key| {
@@ -177,173 +171,6 @@ fn integer(options: &Map<String, Value>, key: &str) -> Result<Option<i64>, BadBo
             number.as_i64().unwrap_or_else(|| number.as_f64().map_or(i64::MAX, |value| value as i64)),
         )),
         Some(_) => Err(BadBody::Option(format!("option \"{key}\" must be of type integer"))),
-    }
-}
-
-/// The fields of both calls that are looked at.
-#[derive(Default)]
-struct Fields<'a> {
-    model: Option<Cow<'a, str>>,
-    stream: Option<bool>,
-    keep_alive: Option<Value>,
-    options: Option<Map<String, Value>>,
-    truncate: Option<bool>,
-    shift: Option<bool>,
-    prompt: Option<Cow<'a, str>>,
-    system: Option<Cow<'a, str>>,
-    suffix: Option<Cow<'a, str>>,
-    tools: Option<&'a RawValue>,
-    messages: Option<Vec<Message<'a>>>,
-}
-
-/// A message of a chat.
-#[derive(Default)]
-struct Message<'a> {
-    role: Option<Cow<'a, str>>,
-    content: Option<Cow<'a, str>>,
-    tool_calls: Option<&'a RawValue>,
-}
-
-/// An object whose known keys are folded and may stand once.
-trait Object<'de>: Default {
-    /// What it is called in errors.
-    const NAME: &'static str;
-    /// The folded keys that are read.
-    const KEYS: &'static [&'static str];
-    /// Reads the value of a key of the list.
-    fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error>;
-}
-
-impl<'de> Object<'de> for Fields<'de> {
-    const NAME: &'static str = "a request object";
-    const KEYS: &'static [&'static str] = &[
-        "model",
-        "stream",
-        "keep_alive",
-        "options",
-        "truncate",
-        "shift",
-        "prompt",
-        "system",
-        "suffix",
-        "tools",
-        "messages",
-    ];
-    fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match key {
-            "model" => self.model = text(map)?,
-            "stream" => self.stream = map.next_value()?,
-            "keep_alive" => self.keep_alive = map.next_value()?,
-            "options" => self.options = map.next_value()?,
-            "truncate" => self.truncate = map.next_value()?,
-            "shift" => self.shift = map.next_value()?,
-            "prompt" => self.prompt = text(map)?,
-            "system" => self.system = text(map)?,
-            "suffix" => self.suffix = text(map)?,
-            "tools" => self.tools = map.next_value()?,
-            _ => {
-                let messages: Option<Vec<OneObject<Message<'de>>>> = map.next_value()?;
-                self.messages = messages.map(|list| list.into_iter().map(|one| one.0).collect());
-            }
-        }
-        Ok(())
-    }
-}
-
-impl<'de> Object<'de> for Message<'de> {
-    const NAME: &'static str = "a message object";
-    const KEYS: &'static [&'static str] = &["role", "content", "tool_calls"];
-    fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        match key {
-            "role" => self.role = text(map)?,
-            "content" => self.content = text(map)?,
-            _ => self.tool_calls = map.next_value()?,
-        }
-        Ok(())
-    }
-}
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        OneObject::deserialize(deserializer).map(|one| one.0)
-    }
-}
-
-/// An [`Object`] out of JSON.
-struct OneObject<T>(T);
-
-impl<'de, T: Object<'de>> Deserialize<'de> for OneObject<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor(std::marker::PhantomData)).map(Self)
-    }
-}
-
-struct ObjectVisitor<T>(std::marker::PhantomData<T>);
-
-impl<'de, T: Object<'de>> Visitor<'de> for ObjectVisitor<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(T::NAME)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
-        let mut object = T::default();
-        let mut seen = 0_u32;
-        while let Some(Text(key)) = map.next_key()? {
-            let folded = fold(&key);
-            let Some(place) = T::KEYS.iter().position(|known| *known == folded) else {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            };
-            if seen & (1 << place) != 0 {
-                return Err(de::Error::custom(format_args!("key \"{folded}\" is given twice")));
-            }
-            seen |= 1 << place;
-            object.field(&folded, &mut map)?;
-        }
-        Ok(object)
-    }
-}
-
-/// Case folded as by Go's `encoding/json`: ASCII letters, and the two letters beyond that fold into ASCII.
-fn fold(key: &str) -> Cow<'_, str> {
-    if key.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
-        return key.into();
-    }
-    key.chars()
-        .map(|c| match c {
-            'ſ' => 's',
-            '\u{212a}' => 'k',
-            other => other.to_ascii_lowercase(),
-        })
-        .collect::<String>()
-        .into()
-}
-
-/// A string, borrowed from the body where it has no escapes; `None` for null.
-fn text<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Cow<'de, str>>, A::Error> {
-    Ok(map.next_value::<Option<Text<'de>>>()?.map(|text| text.0))
-}
-
-struct Text<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(TextVisitor)
     }
 }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use control::facts::Counters;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::{Method, Request, Response};
+use hyper::{HeaderMap, Method, Request, Response};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -39,6 +39,7 @@ pub(crate) struct Client {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
     pub(crate) retry_after: bool,
     pub(crate) body: String,
     /// The connection ended without the end of the body.
@@ -48,6 +49,10 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn lines(&self) -> Vec<Value> {
         self.body.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).expect("JSON")
     }
 
     pub(crate) fn error(&self) -> String {
@@ -75,6 +80,25 @@ impl Client {
         self.pool.request(request).await.expect("an answer's head")
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Sends with more headers.
+    pub(crate) async fn send_with(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.address));
+        for &(name, value) in headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Full::default()).expect("a request");
+        read(self.pool.request(request).await.expect("an answer's head")).await
+    }
+
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         read(self.send(Method::POST, path, body.to_string()).await).await
     }
@@ -87,7 +111,8 @@ impl Client {
 /// Reads an answer to its end.
 pub(crate) async fn read(response: Response<Incoming>) -> Answer {
     let status = response.status().as_u16();
-    let retry_after = response.headers().contains_key("retry-after");
+    let headers = response.headers().clone();
+    let retry_after = headers.contains_key("retry-after");
     let (mut body, mut bytes, mut broken) = (response.into_body(), Vec::new(), false);
     while let Some(frame) = body.frame().await {
         match frame {
@@ -98,7 +123,7 @@ pub(crate) async fn read(response: Response<Incoming>) -> Answer {
             }
         }
     }
-    Answer { status, retry_after, body: String::from_utf8(bytes).expect("UTF-8"), broken }
+    Answer { status, headers, retry_after, body: String::from_utf8(bytes).expect("UTF-8"), broken }
 }
 
 /// A gateway in front of hosts.

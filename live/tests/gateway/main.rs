@@ -1,8 +1,11 @@
 //! The gateway as its clients and hosts see it, over real sockets.
 
 mod client;
+mod dialects;
 mod emulated;
 mod failures;
+mod hostile;
 mod parity;
+mod relay;
 mod scripted;
 mod surface;

@@ -27,7 +27,16 @@ pub(crate) struct Call {
     pub(crate) body: Bytes,
     pub(crate) headers: hyper::HeaderMap,
     pub(crate) path: String,
-    head: oneshot::Sender<(StatusCode, mpsc::Receiver<Bytes>)>,
+    head: oneshot::Sender<Head>,
+}
+
+/// How an answer is to begin.
+struct Head {
+    status: StatusCode,
+    content_type: &'static str,
+    chunks: mpsc::Receiver<Bytes>,
+    /// All bytes that will come, where that is told beforehand.
+    len: Option<u64>,
 }
 
 impl Call {
@@ -37,13 +46,24 @@ impl Call {
         chunks.say(body).await;
     }
 
-    /// Begins an answer. Dropping what is returned ends it.
+    /// Begins an answer of lines. Dropping what is returned ends it.
     pub(crate) fn begin(self, status: u16) -> Answering {
-        let (sender, receiver) = mpsc::channel(1);
+        self.begin_as(status, "application/x-ndjson", None)
+    }
+
+    /// Begins an answer of another type, of a length that is told beforehand or not.
+    pub(crate) fn begin_as(self, status: u16, content_type: &'static str, len: Option<u64>) -> Answering {
+        let (sender, chunks) = mpsc::channel(1);
         let status = StatusCode::from_u16(status).expect("a status");
         // A client that left meanwhile is seen by the first chunk.
-        let _ = self.head.send((status, receiver));
+        let _ = self.head.send(Head { status, content_type, chunks, len });
         Answering(sender)
+    }
+
+    /// Answers with one value, its length told.
+    pub(crate) async fn give(self, body: &str) {
+        let mut answering = self.begin_as(200, "application/json", Some(body.len() as u64));
+        answering.say(body).await;
     }
 
     /// Waits until the gateway has closed the connection, without having answered.
@@ -58,6 +78,11 @@ pub(crate) struct Answering(mpsc::Sender<Bytes>);
 impl Answering {
     pub(crate) async fn say(&mut self, text: &str) {
         self.0.send(Bytes::copy_from_slice(text.as_bytes())).await.expect("the gateway listens");
+    }
+
+    /// Says what the gateway may not want to hear any more. `false` where it has closed the connection.
+    pub(crate) async fn try_say(&mut self, bytes: Bytes) -> bool {
+        self.0.send(bytes).await.is_ok()
     }
 
     /// Waits until the gateway has closed the connection.
@@ -80,6 +105,15 @@ impl Host {
 
     /// Where one has died, for instance.
     pub(crate) async fn start_at(address: SocketAddr) -> Self {
+        Self::start_with(address, format!("{{\"models\":[{{\"name\":\"{MODEL}\",\"size\":1000}}]}}")).await
+    }
+
+    /// One whose disk holds something else.
+    pub(crate) async fn start_holding(tags: &str) -> Self {
+        Self::start_with(SocketAddr::from(([127, 0, 0, 1], 0)), tags.to_owned()).await
+    }
+
+    async fn start_with(address: SocketAddr, tags: String) -> Self {
         let listener = TcpListener::bind(address).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (calls, receiver) = mpsc::channel(16);
@@ -87,9 +121,9 @@ impl Host {
             let mut connections = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.expect("a connection");
-                let calls = calls.clone();
+                let (calls, tags) = (calls.clone(), tags.clone());
                 connections.spawn(async move {
-                    let service = service_fn(move |request| answer(calls.clone(), request));
+                    let service = service_fn(move |request| answer(calls.clone(), tags.clone(), request));
                     // How a connection ends is for the other side to see.
                     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
                 });
@@ -113,13 +147,14 @@ impl Host {
 
 async fn answer(
     calls: mpsc::Sender<Call>,
+    tags: String,
     request: Request<Incoming>,
 ) -> Result<Response<UnsyncBoxBody<Bytes, Infallible>>, Infallible> {
     let said = |text: String| Ok(Response::new(Full::new(Bytes::from(text)).boxed_unsync()));
     let path = request.uri().path().to_owned();
     match path.as_str() {
         "/api/version" => return said("{\"version\":\"0.24.0\"}".into()),
-        "/api/tags" => return said(format!("{{\"models\":[{{\"name\":\"{MODEL}\",\"size\":1000}}]}}")),
+        "/api/tags" => return said(tags),
         "/api/ps" => return said("{\"models\":[]}".into()),
         _ => {}
     }
@@ -129,10 +164,13 @@ async fn answer(
     if calls.send(Call { body, headers, path, head }).await.is_err() {
         return said("nobody scripts this host".into());
     }
-    let Ok((status, chunks)) = wanted.await else { return said(String::new()) };
-    let mut response = Response::new(Chunks(chunks).boxed_unsync());
-    *response.status_mut() = status;
-    response.headers_mut().insert("content-type", "application/x-ndjson".parse().expect("a type"));
+    let Ok(head) = wanted.await else { return said(String::new()) };
+    let mut response = Response::new(Chunks(head.chunks).boxed_unsync());
+    *response.status_mut() = head.status;
+    response.headers_mut().insert("content-type", head.content_type.parse().expect("a type"));
+    if let Some(len) = head.len {
+        response.headers_mut().insert("content-length", len.into());
+    }
     Ok(response)
 }
 

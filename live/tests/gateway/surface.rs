@@ -47,12 +47,24 @@ fn only_known_paths_and_methods_are_served() {
         };
         assert_eq!(ask(Method::GET, "/").await, (200, "Ollama is running".into()));
         for path in
-            ["/api/pull", "/api/chat/", "/api/x/%2e%2e/chat", "/api/%63hat", "//api/chat", "/v1/models"]
+            ["/api/me", "/api/chat/", "/api/x/%2e%2e/pull", "/api/%63hat", "//api/chat", "/v1/models/"]
         {
             assert_eq!(ask(Method::POST, path).await, (404, "404 page not found".into()), "{path}");
         }
         assert_eq!(ask(Method::GET, "/api/chat").await.0, 405);
-        assert_eq!(ask(Method::POST, "/api/tags").await.0, 405);
+        assert_eq!(ask(Method::POST, "/v1/models").await.0, 405);
+        let off = (403, "{\"error\":\"management calls are off\"}".to_owned());
+        for path in ["/api/pull", "/api/push", "/api/create", "/api/copy"] {
+            assert_eq!(ask(Method::POST, path).await, off, "{path}");
+        }
+        assert_eq!(ask(Method::DELETE, "/api/delete").await, off);
+        let blob = format!("/api/blobs/sha256:{}", "0".repeat(64));
+        assert_eq!(ask(Method::POST, &blob).await, off);
+        for path in ["/", "/api/version", "/api/tags", "/api/ps"] {
+            let head = client.send(Method::HEAD, path, "").await;
+            assert_eq!(head.status(), 200, "{path}");
+            assert_ne!(head.headers()["content-length"], "0", "{path}: of what GET gives");
+        }
         gateway.stop().await;
     });
 }

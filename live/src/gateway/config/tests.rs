@@ -34,6 +34,9 @@ fn a_good_file_is_read_with_its_defaults() {
     assert_eq!((config.hosts[1].declaration.slots, config.hosts[1].declaration.weight), (1, 100));
     assert_eq!(config.log_dir.as_deref(), Some(Path::new("decisions")));
     assert_eq!((config.poll_millis, config.requests_max), (1_000, 16_384));
+    assert_eq!((config.total_timeout_seconds, config.queued_body_bytes_max), (600, 1 << 30));
+    assert!(config.response_headers && !config.allow_cloud_models);
+    assert!(config.cors_origins.iter().any(|origin| origin == "http://localhost:*"), "Ollama's own");
 }
 
 #[test]
@@ -49,6 +52,12 @@ fn bad_files_are_refused_with_their_place() {
             "http://ollama.local",
             "https://x/y",
             "gateway.toml:15:7: serve.hosts.url: found \"https://x/y\", expected http://HOST:PORT without path or user",
+        ),
+        (
+            "log_dir = \"decisions\"",
+            "cors_origins = [\"*\", \"a.example\"]",
+            "gateway.toml:4:22: serve.cors_origins: found \"a.example\", expected \"*\", or SCHEME://HOST[:PORT] with \
+             at most one * in it",
         ),
         (
             "127.0.0.1:0",

@@ -72,7 +72,7 @@ fn bad_bodies_are_refused_with_their_reason() {
         ("", "missing request body"),
         ("{", "invalid request body: EOF while parsing an object at line 1 column 1"),
         ("[]", "invalid request body: invalid type: sequence, expected a request object at line 1 column 0"),
-        (r#"{"prompt":"x"}"#, "invalid model name"),
+        (r#"{"prompt":"x"}"#, "model is required"),
         (r#"{"model":"a b"}"#, "invalid model name"),
         (r#"{"model":"a","keep_alive":"abc"}"#, "time: invalid duration \"abc\""),
         (r#"{"model":"a","options":{"num_ctx":"x"}}"#, "option \"num_ctx\" must be of type integer"),
@@ -83,5 +83,95 @@ fn bad_bodies_are_refused_with_their_reason() {
         (r#"{"model":"a"} {}"#, "invalid request body: trailing characters at line 1 column 15"),
     ] {
         assert_eq!(generate(body).map_err(|error| error.to_string()), Err(want.into()), "{body}");
+    }
+}
+
+fn texts(facts: &RequestFacts<'_>) -> u64 {
+    facts.prompt.bytes().0
+}
+
+#[test]
+fn caps_streams_and_sessions_are_read_in_every_dialect() {
+    let read = |route, body: &'static str| RequestFacts::read(route, body.as_bytes()).expect("a good body");
+    let chat = read(
+        Route::ChatCompletions,
+        r#"{"model":"m","stream":true,"max_completion_tokens":7,"user":"u","prompt_cache_key":"k","messages":[]}"#,
+    );
+    assert_eq!((chat.stream, chat.num_predict, chat.session.as_deref()), (true, Some(7), Some("k")));
+    let completion =
+        read(Route::Completions, r#"{"model":"m","max_tokens":9,"prompt":"ab","suffix":"c","user":"u"}"#);
+    assert_eq!((completion.stream, completion.num_predict, texts(&completion)), (false, Some(9), 3));
+    assert_eq!(completion.session.as_deref(), Some("u"));
+    let responses = read(
+        Route::Responses,
+        r#"{"model":"m","max_output_tokens":5,"instructions":"abc","input":[
+            {"type":"message","role":"user","content":[{"type":"input_text","text":"de"},{"type":"input_image","image_url":"data:x"}]},
+            {"type":"function_call","call_id":"1","name":"f","arguments":"{}"},
+            {"type":"function_call_output","call_id":"1","output":"ok"}]}"#,
+    );
+    assert_eq!((responses.num_predict, texts(&responses)), (Some(5), 3 + 4 + 2 + 2 + 2));
+    let messages = read(
+        Route::Messages,
+        r#"{"model":"m","max_tokens":5,"metadata":{"user_id":"u"},"system":[{"type":"text","text":"abc"}],
+            "messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":[{"type":"text","text":"de"}]},
+            {"type":"image","source":{"type":"base64","data":"AAAA"}},{"type":"tool_use","id":"1","name":"f","input":{"a":1}}]}]}"#,
+    );
+    assert_eq!((messages.session.as_deref(), texts(&messages)), (Some("u"), 3 + 4 + 2 + 7));
+    for (body, bytes) in [(r#""abc""#, 3), (r#"["ab","c"]"#, 3), ("[1,2]", 0), ("null", 0)] {
+        let body = format!(r#"{{"model":"m","input":{body}}}"#);
+        let embed = RequestFacts::read(Route::Embed, body.as_bytes()).expect("a good body");
+        assert_eq!((texts(&embed), embed.stream), (bytes, false), "{body}");
+    }
+}
+
+#[test]
+fn keys_that_a_route_does_not_read_may_be_anything() {
+    let body =
+        br#"{"model":"m","keep_alive":[],"options":1,"options":2,"user":{},"max_tokens":"x","messages":[]}"#;
+    let facts = RequestFacts::read(Route::ChatCompletions, body).expect("as the host reads it");
+    assert_eq!((facts.options, facts.num_predict, facts.session), (HostOptions::default(), None, None));
+    assert!(RequestFacts::read(Route::Messages, br#"{"model":"m","max_tokens":1,"Max_Tokens":2}"#).is_err());
+    assert!(generate(r#"{"model":"m","options":1}"#).is_err());
+}
+
+#[test]
+fn the_system_and_the_tools_come_first_wherever_they_stand() {
+    let hashes = |body: &str| {
+        let facts = chat(body).expect("a good body");
+        facts.prompt.block_hashes(&[0; 32], 8, 99)
+    };
+    let tools = r#""tools":[{"type":"function"}]"#;
+    let messages = r#""messages":[{"role":"user","content":"what is the weather?"}]"#;
+    assert_eq!(
+        hashes(&format!(r#"{{"model":"m",{tools},{messages}}}"#)),
+        hashes(&format!(r#"{{"model":"m",{messages},{tools}}}"#))
+    );
+}
+
+#[test]
+fn lists_where_numbers_belong_are_not_built_up() {
+    let error = generate(r#"{"model":"m","keep_alive":[1,2,3]}"#).expect_err("refused").to_string();
+    assert_eq!(error, "unsupported type for a duration: []");
+    let error = generate(r#"{"model":"m","options":{"num_ctx":{"a":1}}}"#).expect_err("refused").to_string();
+    assert_eq!(error, "option \"num_ctx\" must be of type integer");
+}
+
+#[test]
+fn the_model_to_show_is_named_under_its_new_key_or_its_old() {
+    let shown = |body: &str| ShowFacts::read(body.as_bytes()).map_err(|error| error.to_string());
+    for body in [r#"{"model":"a"}"#, r#"{"name":"a","verbose":true}"#, r#"{"Model":"","name":"a"}"#] {
+        assert_eq!(shown(body).expect("a good body").model, "a:latest", "{body}");
+    }
+    assert_eq!(shown(r#"{"model":"a","name":"b"}"#).expect("a good body").model, "a:latest");
+    for (body, want) in [
+        ("", "missing request body"),
+        ("{}", "model is required"),
+        (r#"{"name":"a b"}"#, "invalid model name"),
+        (
+            r#"{"model":"a","MODEL":"b"}"#,
+            "invalid request body: key \"model\" is given twice at line 1 column 20",
+        ),
+    ] {
+        assert_eq!(shown(body), Err(want.into()), "{body}");
     }
 }

@@ -1,0 +1,200 @@
+//! What clients meet: Ollama's API, OpenAI's and Anthropic's as Ollama offers them, from one exact table of paths.
+//!
+//! `routes` says what a request is for, `origins` whose pages may ask, `infer` takes a request that a model answers
+//! through control to a host, `info` answers what is asked about the fleet. Calls that change what hosts have on their
+//! disks are known and refused.
+//!
+//! Left out: `/api/me`, `/api/signout` and the web search of Ollama's cloud, images and sound, all of which belong to
+//! one host or to somebody else's service.
+
+mod infer;
+mod info;
+pub(super) mod origins;
+mod routes;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use control::ids::HostId;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONNECTION, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::service::Service;
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::config::ServeConfig;
+use super::control_task::Event;
+use super::hosts::Hosts;
+use super::upstream::Upstream;
+use crate::reply::{self, Body};
+use crate::server::{Room, Unreadable};
+use crate::wire::dialect::Dialect;
+use crate::wire::name;
+use origins::Origins;
+use routes::{Managed, Target, Unserved};
+
+/// The host that answers.
+const HOST_HEADER: HeaderName = HeaderName::from_static("x-herder-host");
+/// The request's id, in decimal: the one in the decision log.
+const REQUEST_HEADER: HeaderName = HeaderName::from_static("x-herder-request");
+
+struct Shared {
+    upstream: Upstream,
+    hosts: Arc<Hosts>,
+    events: mpsc::UnboundedSender<Event>,
+    /// Key of the hashes of prompts: never written down, so that a log tells nothing of them.
+    key: [u8; 32],
+    body_bytes_max: usize,
+    bodies: Room,
+    requests: Arc<Semaphore>,
+    tickets: AtomicU64,
+    total_timeout: Duration,
+    info_timeout: Duration,
+    allow_cloud_models: bool,
+    origins: Origins,
+    /// By host, its name for clients; `None` where clients are not told.
+    host_names: Option<Vec<HeaderValue>>,
+}
+
+impl Shared {
+    /// A model's name as hosts write it; `None` where it forwards prompts to a cloud service, which is not allowed.
+    fn admitted(&self, model: String, written: &str) -> Option<String> {
+        let is_cloud = name::is_cloud(written);
+        let (model, forwards) = self.hosts.spelt(model);
+        (self.allow_cloud_models || !(is_cloud || forwards)).then_some(model)
+    }
+
+    fn name_host(&self, headers: &mut HeaderMap, host: HostId) {
+        if let Some(names) = &self.host_names {
+            headers.insert(HOST_HEADER, names[host.index()].clone());
+        }
+    }
+}
+
+/// Answers clients.
+#[derive(Clone)]
+pub(super) struct GatewayService(Arc<Shared>);
+
+impl GatewayService {
+    pub(super) fn new(
+        config: &ServeConfig,
+        upstream: Upstream,
+        hosts: Arc<Hosts>,
+        events: mpsc::UnboundedSender<Event>,
+        key: [u8; 32],
+    ) -> Self {
+        let local_only = config.listen.ip().is_loopback() && !config.open_to_network;
+        let named = |(index, host): (usize, &super::HostEntry)| {
+            // Names with line ends or the like cannot stand in a header.
+            HeaderValue::from_str(&host.declaration.name).unwrap_or_else(|_| HeaderValue::from(index))
+        };
+        Self(Arc::new(Shared {
+            upstream,
+            hosts,
+            events,
+            key,
+            body_bytes_max: config.body_bytes_max,
+            bodies: Room::new(config.queued_body_bytes_max),
+            requests: Arc::new(Semaphore::new(config.requests_max)),
+            tickets: AtomicU64::new(0),
+            total_timeout: Duration::from_secs(config.total_timeout_seconds),
+            info_timeout: Duration::from_millis(config.poll_timeout_millis),
+            allow_cloud_models: config.allow_cloud_models,
+            origins: Origins::new(config.cors_origins.clone(), local_only),
+            host_names: config.response_headers.then(|| config.hosts.iter().enumerate().map(named).collect()),
+        }))
+    }
+}
+
+impl Service<Request<Incoming>> for GatewayService {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move { Ok(answer(&shared, request).await) })
+    }
+}
+
+async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let Ok(origin) = shared.origins.check(&head.headers) else { return reply::empty(StatusCode::FORBIDDEN) };
+    let mut response = match routes::find(&head.method, head.uri.path()) {
+        Ok(target) if is_coded(&head.headers) => {
+            let message = "the body has a content encoding, and none is known here";
+            reply::error_in(target.dialect(), StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
+        }
+        Ok(target) => reach(shared, target, body).await,
+        Err(Unserved::Unknown) => reply::unknown_path(),
+        Err(Unserved::Method(methods)) if head.method == Method::OPTIONS => {
+            let mut response = allowing(reply::empty(StatusCode::NO_CONTENT), methods);
+            if origin.is_some() {
+                origins::allow_requests(response.headers_mut());
+            }
+            response
+        }
+        Err(Unserved::Method(methods)) => allowing(reply::wrong_method(), methods),
+    };
+    if let Some(origin) = origin {
+        origins::allow(response.headers_mut(), origin.clone());
+    }
+    response
+}
+
+/// Whether the body is compressed. What cannot be read here is not passed on: a host may be able to.
+fn is_coded(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+async fn reach(shared: &Shared, target: Target<'_>, body: Incoming) -> Response<Body> {
+    match target {
+        Target::Infer(route) => infer::infer(shared, route, body).await,
+        Target::Greeting => reply::greeting(),
+        Target::Version => info::list(&shared.hosts.version()),
+        Target::Tags => info::list(&shared.hosts.tags()),
+        Target::Ps => info::list(&shared.hosts.ps()),
+        Target::Show => info::show(shared, body).await,
+        Target::Models => info::models(shared),
+        Target::Model(id) => info::model(shared, id),
+        Target::Manage(
+            Managed::Pull | Managed::Push | Managed::Create | Managed::Copy | Managed::Delete | Managed::Blob,
+        ) => reply::error_in(target.dialect(), StatusCode::FORBIDDEN, "management calls are off"),
+    }
+}
+
+fn allowing(mut response: Response<Body>, methods: &[Method]) -> Response<Body> {
+    let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
+    let names = HeaderValue::from_str(&names.join(", ")).expect("names of methods are tokens");
+    response.headers_mut().insert(ALLOW, names);
+    response
+}
+
+/// 503, to be tried again.
+fn busy(dialect: Dialect, message: &str) -> Response<Body> {
+    try_again(reply::error_in(dialect, StatusCode::SERVICE_UNAVAILABLE, message))
+}
+
+fn try_again(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// The answer to a body that was not read to its end: there is no telling where the next request would begin.
+fn unread(why: Unreadable, dialect: Dialect, bytes_max: usize) -> Response<Body> {
+    let (status, message) = why.told(bytes_max);
+    let mut response = reply::error_in(dialect, status, &message);
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    if status == StatusCode::SERVICE_UNAVAILABLE { try_again(response) } else { response }
+}
+
+fn cloud_refusal(model: &str) -> String {
+    format!("model '{model}' forwards prompts to a cloud service, which this gateway does not allow")
+}

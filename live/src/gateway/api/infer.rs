@@ -1,0 +1,178 @@
+//! The way of a request that a model answers: from its body through control's decisions to the answer of a host.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use control::ids::{HostId, RequestId, SessionId};
+use control::request::{Failure, Reject};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use super::{REQUEST_HEADER, Shared, busy, cloud_refusal, try_again, unread};
+use crate::gateway::control_task::Arrival;
+use crate::gateway::relay::{self, Asked, Attempt, Refusal};
+use crate::gateway::ticket::{Decision, Ticket};
+use crate::reply::{self, Body};
+use crate::server::{self, Held};
+use crate::wire;
+use crate::wire::request::{self, BadBody, RequestFacts, Route};
+
+/// Bytes of prompt in a hashed block.
+const PREFIX_BLOCK_BYTES: usize = 1_024;
+/// Hashed blocks of a prompt at most.
+const PREFIX_BLOCKS_MAX: usize = 128;
+
+/// Answers.
+pub(super) async fn infer(shared: &Shared, route: Route, body: Incoming) -> Response<Body> {
+    let dialect = route.dialect();
+    let refused = |status, message: &str| reply::error_in(dialect, status, message);
+    let (body, held) = match server::read_body_in(body, shared.body_bytes_max, &shared.bodies).await {
+        Ok(read) => read,
+        Err(unreadable) => return unread(unreadable, dialect, shared.body_bytes_max),
+    };
+    // Not before: a client that sends slowly takes a connection, but no other's turn.
+    let Ok(permit) = Arc::clone(&shared.requests).try_acquire_owned() else {
+        return busy(dialect, wire::BUSY);
+    };
+    let mended;
+    let mut read = RequestFacts::read(route, &body);
+    if read.is_err()
+        && let Some(text) = request::mended(&body)
+    {
+        mended = text;
+        read = RequestFacts::read(route, &mended);
+    }
+    let facts = match read {
+        Ok(facts) => facts,
+        Err(BadBody::NoName) => {
+            let (status, message) = route.nameless();
+            return refused(StatusCode::from_u16(status).expect("a status"), message);
+        }
+        Err(error) => return refused(StatusCode::BAD_REQUEST, &error.to_string()),
+    };
+    let Some(model) = shared.admitted(facts.model, &facts.model_written) else {
+        return refused(StatusCode::FORBIDDEN, &cloud_refusal(&facts.model_written));
+    };
+    let prefix = facts.prompt.block_and_rest_hashes(&shared.key, PREFIX_BLOCK_BYTES, PREFIX_BLOCKS_MAX);
+    let arrival = Arrival {
+        kind: route.kind(),
+        session: facts.session.map(|session| SessionId(wire::prompt::keyed_hash(&shared.key, &session))),
+        prompt_bytes: facts.prompt.bytes(),
+        num_predict: facts.num_predict,
+        options: facts.options,
+        prefix: prefix.into(),
+        model,
+    };
+    let (model, stream) = (facts.model_written, facts.stream);
+    let number = shared.tickets.fetch_add(1, Ordering::Relaxed);
+    let Some(ticket) = Ticket::arrive(number, arrival, &shared.events) else {
+        return busy(dialect, "the gateway is stopping");
+    };
+    let errand = Errand { shared, route, model, asked: Asked { route, body, stream, until: None }, held };
+    errand.run(ticket, permit).await
+}
+
+/// A request that control knows of.
+struct Errand<'a> {
+    shared: &'a Shared,
+    route: Route,
+    /// As the client wrote it.
+    model: String,
+    asked: Asked,
+    held: Held,
+}
+
+impl Errand<'_> {
+    /// Does what control decides until an answer begins, or there is none. Dropped before, it tells control that the
+    /// client left, and closes the connection to the host.
+    async fn run(mut self, mut ticket: Ticket, permit: OwnedSemaphorePermit) -> Response<Body> {
+        let mut refusal: Option<(HostId, Refusal)> = None;
+        let response = loop {
+            let lease = match ticket.decision().await {
+                Some(Decision::Dispatch(lease)) => lease,
+                // The attempt has ended already.
+                Some(Decision::Cancel { .. }) => continue,
+                Some(Decision::Reject(reason)) => break self.rejected(reason),
+                Some(Decision::Fail(failure)) => break self.failed(failure, refusal),
+                None => break busy(self.route.dialect(), "the gateway is stopping"),
+            };
+            if !self.asked.stream {
+                // All attempts together: a client waits for the answer, not for a host.
+                self.asked.until.get_or_insert(Instant::now() + self.shared.total_timeout);
+            }
+            match relay::attempt(&self.shared.upstream, &mut ticket, lease, &self.asked).await {
+                Attempt::Begun(answer) => {
+                    ticket.first_byte(lease.attempt);
+                    // Nothing is tried again from here on.
+                    drop(self.held);
+                    let id = ticket.request();
+                    let mut response = answer.relay(ticket, lease, &self.asked, permit);
+                    self.shared.name_host(response.headers_mut(), lease.host);
+                    return identified(self.shared, response, id);
+                }
+                Attempt::Failed(failure, said) => {
+                    refusal = said.map(|said| (lease.host, said));
+                    ticket.failed(lease.attempt, failure, false);
+                }
+                Attempt::Decided(Decision::Reject(reason)) => break self.rejected(reason),
+                Attempt::Decided(Decision::Fail(failure)) => break self.failed(failure, None),
+                // Control goes on with another decision, or the channel ends.
+                Attempt::Decided(Decision::Cancel { .. } | Decision::Dispatch(_)) => {}
+            }
+        };
+        identified(self.shared, response, ticket.request())
+    }
+
+    fn error(&self, status: StatusCode, message: &str) -> Response<Body> {
+        reply::error_in(self.route.dialect(), status, message)
+    }
+
+    fn busy(&self, message: &str) -> Response<Body> {
+        busy(self.route.dialect(), message)
+    }
+
+    fn rejected(&self, reason: Reject) -> Response<Body> {
+        match reason {
+            Reject::QueueFull => self.busy(wire::BUSY),
+            Reject::NoHostHasModel => {
+                self.error(StatusCode::NOT_FOUND, &self.route.model_missing(&self.model))
+            }
+            Reject::QueueTimeout => self.busy("server busy, please try again.  waited too long for a host"),
+            Reject::DemandsUnmet => self.busy("no host meets what is demanded for this request"),
+            Reject::Quarantined => {
+                self.busy("requests like this one ended the model's runners; it is not tried again for now")
+            }
+            Reject::DeadlinePassed => self.error(StatusCode::GATEWAY_TIMEOUT, "the deadline has passed"),
+        }
+    }
+
+    /// The host's own words where it gave an error, else ours.
+    fn failed(&self, failure: Failure, refusal: Option<(HostId, Refusal)>) -> Response<Body> {
+        if let Some((host, refusal)) = refusal {
+            let mut response = reply::whole(refusal.status, reply::JSON, refusal.body);
+            self.shared.name_host(response.headers_mut(), host);
+            response.headers_mut().insert(CONTENT_TYPE, refusal.content_type);
+            let busy = refusal.status == StatusCode::SERVICE_UNAVAILABLE;
+            return if busy { try_again(response) } else { response };
+        }
+        let (status, message) = match failure {
+            Failure::Busy => return self.busy(wire::BUSY),
+            Failure::Unreachable => (StatusCode::BAD_GATEWAY, "the host could not be reached"),
+            Failure::FirstByteTimeout => (StatusCode::GATEWAY_TIMEOUT, "the host did not answer in time"),
+            Failure::IdleTimeout => (StatusCode::GATEWAY_TIMEOUT, relay::TOO_LONG),
+            Failure::Broken => (StatusCode::BAD_GATEWAY, "the connection to the host broke"),
+            _ => (StatusCode::BAD_GATEWAY, "the host did not answer as it should"),
+        };
+        self.error(status, message)
+    }
+}
+
+fn identified(shared: &Shared, mut response: Response<Body>, id: Option<RequestId>) -> Response<Body> {
+    if let Some(id) = id.filter(|_| shared.host_names.is_some()) {
+        response.headers_mut().insert(REQUEST_HEADER, HeaderValue::from(id.0));
+    }
+    response
+}
