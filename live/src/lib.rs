@@ -14,5 +14,5 @@ mod server;
 pub mod stop;
 pub mod wire;
 
-pub use emulated::{EmulatedHost, EmulatedOptions, HostSetupError};
+pub use emulated::{EmulatedHost, EmulatedOptions, FaultError, FaultFile, HostSetupError};
 pub use gateway::{Gateway, ServeConfig, ServeConfigError, ServeError, ServeSummary};

@@ -1,6 +1,6 @@
 //! An HTTP/1.1 server: accepts, bounds what a client may send before a request is read, and ends in order.
 
-use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
@@ -29,7 +29,8 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves until `shutdown` ends; then accepts no more, lets running requests finish for at most `drain`, and cuts
-/// the rest off. Gives the number of connections that were cut off. Dropping the future cuts all off at once.
+/// the rest off. Gives the number of connections that were cut off. Dropping the future cuts all off at once. Where the
+/// service gives an error, the connection is closed without an answer.
 pub(crate) async fn serve<S, F>(
     listener: TcpListener,
     service: S,
@@ -38,8 +39,9 @@ pub(crate) async fn serve<S, F>(
     drain: Duration,
 ) -> usize
 where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<Body>> + Clone + Send + 'static,
     S::Future: Send,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
     F: Future<Output = ()>,
 {
     let mut connections = JoinSet::new();
@@ -73,7 +75,8 @@ where
 
 async fn connection<S>(stream: TcpStream, service: S, mut stopping: watch::Receiver<bool>)
 where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+    S: Service<Request<Incoming>, Response = Response<Body>>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     // Tokens are small and must not wait for one another. Where this fails the connection is gone already.
     let _ = stream.set_nodelay(true);

@@ -34,6 +34,7 @@ use crate::batch::LoopEvent;
 use crate::fit::KvCache;
 use crate::spec::{GpuSpec, Profile, Version};
 use crate::tiers::Tiers;
+pub use view::ListedRunner;
 use flight::{Flights, Slot};
 use runner::{Runner, RunnerId};
 
