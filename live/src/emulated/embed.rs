@@ -20,6 +20,7 @@ use super::disk::Stored;
 use super::driver::{Flight, Told};
 use super::faults::Effect;
 use super::generate::{self, BODY_BYTES_MAX, CRASHED};
+use super::models::object;
 use super::shared::Shared;
 use super::stream::HarmedBody;
 use crate::reply::{self, Body};
@@ -74,7 +75,7 @@ pub(super) async fn answer(shared: &Shared, call: Call, path: &str, body: Incomi
     };
     let mut harm = None;
     let answered = async {
-        let body = object(&body)?;
+        let body = object(&body).map_err(bad)?;
         let texts = texts(call, &body)?;
         let completion = as_completion(&body);
         let facts = RequestFacts::read(Route::Generate, &completion)
@@ -117,13 +118,6 @@ fn gone() -> Refusal {
 
 fn bad(message: impl ToString) -> Refusal {
     Refusal(StatusCode::BAD_REQUEST, message.to_string())
-}
-
-fn object(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
-    if body.is_empty() {
-        return Err(bad("missing request body"));
-    }
-    serde_json::from_slice(body).map_err(bad)
 }
 
 fn texts(call: Call, body: &Map<String, Value>) -> Result<Texts, Refusal> {

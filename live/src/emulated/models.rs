@@ -35,12 +35,12 @@ fn error(status: StatusCode, message: impl AsRef<str>) -> Response<Body> {
     reply::error(status, message.as_ref())
 }
 
-/// A body that is an object.
-pub(super) fn object(body: &[u8]) -> Result<Map<String, Value>, Response<Body>> {
+/// A body that is an object; else what is answered with 400.
+pub(super) fn object(body: &[u8]) -> Result<Map<String, Value>, String> {
     if body.is_empty() {
-        return Err(error(StatusCode::BAD_REQUEST, "missing request body"));
+        return Err("missing request body".into());
     }
-    serde_json::from_slice(body).map_err(|wrong| error(StatusCode::BAD_REQUEST, wrong.to_string()))
+    serde_json::from_slice(body).map_err(|wrong| wrong.to_string())
 }
 
 /// The model that a body names, by the newer key or the older one; empty where it names none.
@@ -103,7 +103,7 @@ pub(super) async fn ps(shared: &Shared) -> Response<Body> {
 pub(super) fn show(shared: &Shared, body: &[u8]) -> Response<Body> {
     let body = match object(body) {
         Ok(body) => body,
-        Err(refusal) => return refusal,
+        Err(message) => return error(StatusCode::BAD_REQUEST, message),
     };
     let written = named(&body);
     if written.is_empty() {
@@ -178,7 +178,7 @@ fn model_info(spec: &ModelSpec) -> Value {
 pub(super) fn copy(shared: &Shared, body: &[u8]) -> Response<Body> {
     let body = match object(body) {
         Ok(body) => body,
-        Err(refusal) => return refusal,
+        Err(message) => return error(StatusCode::BAD_REQUEST, message),
     };
     let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or_default();
     let (source, destination) = (text("source"), text("destination"));
@@ -205,7 +205,7 @@ pub(super) fn copy(shared: &Shared, body: &[u8]) -> Response<Body> {
 pub(super) fn delete(shared: &Shared, body: &[u8]) -> Response<Body> {
     let body = match object(body) {
         Ok(body) => body,
-        Err(refusal) => return refusal,
+        Err(message) => return error(StatusCode::BAD_REQUEST, message),
     };
     let written = named(&body);
     let Some(name) = name::normalise(written) else {

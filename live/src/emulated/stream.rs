@@ -25,14 +25,21 @@ use crate::reply::BrokenOff;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Then {
     End,
+    /// What was sent goes out first: the server drops what is not flushed when a body fails.
+    Flush,
     Break,
     Stall,
 }
 
 impl Then {
-    fn poll(self) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         match self {
             Self::End => Poll::Ready(None),
+            Self::Flush => {
+                *self = Self::Break;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
             Self::Break => Poll::Ready(Some(Err(BrokenOff))),
             // Nothing wakes it: it is dropped when the client leaves.
             Self::Stall => Poll::Pending,
@@ -116,7 +123,7 @@ impl AnswerBody {
     fn harm(&mut self, harm: Harm, lines: &mut Vec<u8>) {
         match harm {
             Harm::Stall => self.then = Some(Then::Stall),
-            Harm::Cut => self.then = Some(Then::Break),
+            Harm::Cut => self.then = Some(Then::Flush),
             Harm::Garble(Garble::LongLine) => self.voice.other(&"x".repeat(LONG_LINE_BYTES), lines),
             Harm::Garble(_) => {}
         }
@@ -172,8 +179,8 @@ impl Body for AnswerBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         let this = &mut *self;
-        if let Some(then) = this.then {
-            return then.poll();
+        if let Some(then) = &mut this.then {
+            return then.poll(cx);
         }
         let last = match this.flight.poll_told(cx) {
             Poll::Ready(Some(Told::Finished { usage, total })) => Some(this.finish(&End { usage, total })),
@@ -184,14 +191,14 @@ impl Body for AnswerBody {
                 Some(lines)
             }
             Poll::Ready(Some(Told::Error(_)) | None) => {
-                this.then = Some(Then::Break);
+                this.then = Some(Then::Flush);
                 Some(Vec::new())
             }
             Poll::Ready(Some(Told::FirstToken { .. })) | Poll::Pending => None,
         };
         if let Some(lines) = last {
-            return match this.then {
-                Some(then) if lines.is_empty() => then.poll(),
+            return match &mut this.then {
+                Some(then) if lines.is_empty() => then.poll(cx),
                 _ => Poll::Ready(Some(Ok(Frame::data(lines.into())))),
             };
         }
@@ -202,8 +209,8 @@ impl Body for AnswerBody {
                 if !lines.is_empty() {
                     return Poll::Ready(Some(Ok(Frame::data(lines.into()))));
                 }
-                if let Some(then) = this.then {
-                    return then.poll();
+                if let Some(then) = &mut this.then {
+                    return then.poll(cx);
                 }
             }
             if this.sent >= this.before_end {
@@ -232,7 +239,7 @@ impl HarmedBody {
             }
             Harm::Cut => {
                 body.truncate(body.len() / 2);
-                Then::Break
+                Then::Flush
             }
             Harm::Garble(garble) => {
                 match garble {
@@ -255,11 +262,11 @@ impl Body for HarmedBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         match self.frame.take() {
             Some(frame) => Poll::Ready(Some(Ok(Frame::data(frame)))),
-            None => self.then.poll(),
+            None => self.then.poll(cx),
         }
     }
 }

@@ -87,7 +87,7 @@ pub(super) enum Transfer {
 pub(super) async fn answer(shared: &Arc<Shared>, transfer: Transfer, body: &[u8]) -> Response<Body> {
     let body = match object(body) {
         Ok(body) => body,
-        Err(refusal) => return refusal,
+        Err(message) => return reply::error(StatusCode::BAD_REQUEST, &message),
     };
     let written = named(&body).to_owned();
     if written.is_empty() && transfer == Transfer::Push {

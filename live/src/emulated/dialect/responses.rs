@@ -31,7 +31,10 @@ pub(in crate::emulated) fn translate(body: &Value) -> Result<Translated, String>
         json!({ "type": "function", "function": function })
     });
     let mut ours = copied(body, &[("model", "model")]);
-    ours.insert("tools".into(), tools.collect());
+    let tools: Vec<Value> = tools.collect();
+    if !tools.is_empty() {
+        ours.insert("tools".into(), tools.into());
+    }
     ours.insert("messages".into(), messages.into());
     ours.insert("stream".into(), flag(body, "stream").into());
     ours.insert("options".into(), copied(body, &[("max_output_tokens", "num_predict")]).into());
