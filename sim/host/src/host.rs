@@ -34,9 +34,9 @@ use crate::batch::LoopEvent;
 use crate::fit::KvCache;
 use crate::spec::{GpuSpec, Profile, Version};
 use crate::tiers::Tiers;
-pub use view::ListedRunner;
 use flight::{Flights, Slot};
 use runner::{Runner, RunnerId};
+pub use view::ListedRunner;
 
 /// What a host is: its machine, Ollama's settings on it, the models on its disk.
 #[derive(Clone, PartialEq, Debug)]
