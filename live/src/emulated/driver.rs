@@ -44,10 +44,16 @@ pub(super) struct Seen {
 }
 
 enum Command {
-    Submit { request: HostRequest, name: String, told: mpsc::UnboundedSender<Told> },
+    Submit(Submitted),
     Look(oneshot::Sender<Vec<Seen>>),
     Slow { permille: u32 },
-    Crash(ModelId),
+}
+
+struct Submitted {
+    request: HostRequest,
+    name: String,
+    crashes: bool,
+    told: mpsc::UnboundedSender<Told>,
 }
 
 /// The way to a driver.
@@ -74,14 +80,16 @@ impl Handle {
         &self.spec
     }
 
-    /// Delivers a request for the model that the client calls `name`; its key is given here. `None` where the host has
-    /// ended.
-    pub(super) async fn submit(&self, name: &str, mut request: HostRequest) -> Option<Flight> {
+    /// Delivers a request for the model that the client calls `name`; its key is given here. Where it `crashes`, its
+    /// runner goes down when its first token would come: all that is under way there is told, and the model is unloaded.
+    /// `None` where the host has ended.
+    pub(super) async fn submit(&self, name: &str, mut request: HostRequest, crashes: bool) -> Option<Flight> {
         let key = RequestKey(self.next_key.fetch_add(1, Ordering::Relaxed));
         request.key = key;
         let (sender, told) = mpsc::unbounded_channel();
         let name = name.to_owned();
-        self.commands.send(Command::Submit { request, name, told: sender }).await.ok()?;
+        let submitted = Submitted { request, name, crashes, told: sender };
+        self.commands.send(Command::Submit(submitted)).await.ok()?;
         Some(Flight { key, told, cancels: self.cancels.clone(), ended: false })
     }
 
@@ -96,12 +104,6 @@ impl Handle {
     pub(super) async fn slow(&self, permille: u32) {
         // A host that has ended is as slow as can be.
         let _ = self.commands.send(Command::Slow { permille }).await;
-    }
-
-    /// The runner of a model crashes: all that is under way on it is told, and the model is unloaded.
-    pub(super) async fn crash(&self, model: ModelId) {
-        // So has a host that has ended.
-        let _ = self.commands.send(Command::Crash(model)).await;
     }
 }
 
@@ -159,6 +161,7 @@ struct Entry {
     prompt_tokens: u32,
     arrived: Instant,
     decodes: bool,
+    crashes: bool,
 }
 
 struct Driver {
@@ -206,7 +209,7 @@ impl Driver {
     fn obey(&mut self, command: Command) {
         let now = self.catch_up();
         match command {
-            Command::Submit { request, name, told } => {
+            Command::Submit(Submitted { request, name, crashes, told }) => {
                 // A client that left meanwhile has closed its end; its cancel would find nothing.
                 if told.is_closed() {
                     return;
@@ -215,7 +218,7 @@ impl Driver {
                 if !self.host.loaded().any(|(loaded, _)| loaded == request.model) {
                     self.names[model] = name;
                 }
-                let entry = Entry { told, model, prompt_tokens, arrived: now, decodes: false };
+                let entry = Entry { told, model, prompt_tokens, arrived: now, decodes: false, crashes };
                 self.flights.insert(request.key, entry);
                 self.host.deliver(now, Message::Request(request), &mut self.events);
                 self.tell(now);
@@ -227,7 +230,6 @@ impl Driver {
                 self.host.deliver(now, Message::Slowdown(permille), &mut self.events);
                 self.tell(now);
             }
-            Command::Crash(model) => self.crash(now, model),
         }
     }
 
@@ -242,43 +244,6 @@ impl Driver {
             Seen { name: self.names[runner.model.index()].clone(), runner, expires_in }
         };
         self.host.listing().map(seen).collect()
-    }
-
-    /// The host model knows no crash: whoever is on the runner leaves, then it is told to unload.
-    fn crash(&mut self, now: Instant, model: ModelId) {
-        let hit: Vec<RequestKey> = (self.flights.iter())
-            .filter(|(_, entry)| entry.model == model.index())
-            .map(|(key, _)| *key)
-            .collect();
-        for key in hit {
-            if let Some(entry) = self.forget(key) {
-                // A client that has just left reads nothing.
-                let _ = entry.told.send(Told::Crashed);
-            }
-            self.host.deliver(now, Message::Cancel(key), &mut self.events);
-        }
-        if self.host.loaded().any(|(loaded, _)| loaded == model) {
-            self.host.deliver(now, Message::Request(self.unload(model)), &mut self.events);
-        }
-        self.tell(now);
-    }
-
-    fn unload(&self, model: ModelId) -> HostRequest {
-        let embeds = self.host.spec().models[model.index()].profile.model.embedding_only;
-        let options = HostOptions { keep_alive: Some(KeepAlive::For(Nanos::ZERO)), ..HostOptions::default() };
-        HostRequest {
-            key: RequestKey(0),
-            model,
-            kind: if embeds { Kind::Embedding } else { Kind::Completion },
-            prompt_tokens: 0,
-            blocks: None,
-            answer_block: 0,
-            output_tokens: 0,
-            num_predict: None,
-            options,
-            truncate: true,
-            shift: true,
-        }
     }
 
     /// Executes all that is due, and gives the time at which something can be delivered: after every event that was
@@ -297,18 +262,28 @@ impl Driver {
     }
 
     fn tell(&mut self, now: Instant) {
+        let mut crashed = Vec::new();
         let mut events = std::mem::take(&mut self.events);
         for event in events.drain(..) {
+            let key = match event {
+                HostEvent::FirstToken { key }
+                | HostEvent::Finished { key, .. }
+                | HostEvent::Error { key, .. } => key,
+            };
+            if self.flights.get(&key).is_some_and(|entry| entry.crashes) {
+                crashed.push(self.crash(key));
+                continue;
+            }
             match event {
-                HostEvent::FirstToken { key } => self.first_token(key),
-                HostEvent::Finished { key, usage, .. } => {
+                HostEvent::FirstToken { .. } => self.first_token(key),
+                HostEvent::Finished { usage, .. } => {
                     if let Some(entry) = self.forget(key) {
                         let total = now.since(entry.arrived);
                         // A client that has just left reads nothing.
                         let _ = entry.told.send(Told::Finished { usage, total });
                     }
                 }
-                HostEvent::Error { key, error } => {
+                HostEvent::Error { error, .. } => {
                     if let Some(entry) = self.forget(key) {
                         let _ = entry.told.send(Told::Error(error));
                     }
@@ -316,6 +291,9 @@ impl Driver {
             }
         }
         self.events = events;
+        for (left, model) in crashed {
+            self.unload(now, left, model);
+        }
     }
 
     /// The pace of the tokens to come: what a step takes with the answers of this model that decode now and this
@@ -335,6 +313,46 @@ impl Driver {
         let nanos = u64::try_from(nanos).unwrap_or(u64::MAX);
         let pace = Duration::from_nanos(nanos / u64::from(self.clock.speed()));
         let _ = entry.told.send(Told::FirstToken { pace });
+    }
+
+    /// A runner crashes under a request: it and all others there are told. Gives what is to be unloaded.
+    fn crash(&mut self, key: RequestKey) -> (Vec<RequestKey>, ModelId) {
+        let model = self.flights[&key].model;
+        let hit: Vec<RequestKey> =
+            self.flights.iter().filter(|(_, entry)| entry.model == model).map(|(key, _)| *key).collect();
+        for key in &hit {
+            if let Some(entry) = self.forget(*key) {
+                // A client that has just left reads nothing.
+                let _ = entry.told.send(Told::Crashed);
+            }
+        }
+        (hit, ModelId(model as u32))
+    }
+
+    /// The host model knows no crash: whoever was on the runner leaves, then it is told to unload.
+    fn unload(&mut self, now: Instant, left: Vec<RequestKey>, model: ModelId) {
+        for key in left {
+            self.host.deliver(now, Message::Cancel(key), &mut self.events);
+        }
+        if self.host.loaded().any(|(loaded, _)| loaded == model) {
+            let embeds = self.host.spec().models[model.index()].profile.model.embedding_only;
+            let keep_alive = Some(KeepAlive::For(Nanos::ZERO));
+            let request = HostRequest {
+                key: RequestKey(0),
+                model,
+                kind: if embeds { Kind::Embedding } else { Kind::Completion },
+                prompt_tokens: 0,
+                blocks: None,
+                answer_block: 0,
+                output_tokens: 0,
+                num_predict: None,
+                options: HostOptions { keep_alive, ..HostOptions::default() },
+                truncate: true,
+                shift: true,
+            };
+            self.host.deliver(now, Message::Request(request), &mut self.events);
+        }
+        self.tell(now);
     }
 
     fn forget(&mut self, key: RequestKey) -> Option<Entry> {

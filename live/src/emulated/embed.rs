@@ -81,13 +81,13 @@ pub(super) async fn answer(shared: &Shared, call: Call, path: &str, body: Incomi
         let facts = RequestFacts::read(Route::Generate, &completion)
             .map_err(|error| Refusal(generate::status_of(&error), error.to_string()))?;
         let effect = shared.faults().at_model(path, &facts.model);
-        let mut crash = false;
+        let mut crashes = false;
         match effect {
             Some(Effect::Error { status, text }) => {
                 return Err(Refusal(generate::status_code(status), text));
             }
             Some(Effect::Hang) => std::future::pending().await,
-            Some(Effect::RunnerCrash) => crash = true,
+            Some(Effect::RunnerCrash) => crashes = true,
             Some(Effect::Harm { harm: wanted, .. }) => harm = Some(wanted),
             Some(Effect::Refuse) | None => {}
         }
@@ -95,7 +95,7 @@ pub(super) async fn answer(shared: &Shared, call: Call, path: &str, body: Incomi
             let message = format!("model \"{}\" not found, try pulling it first", facts.model_written);
             return Err(Refusal(StatusCode::NOT_FOUND, message));
         };
-        let figures = run(shared, &stored, &facts, &texts, crash).await?;
+        let figures = run(shared, &stored, &facts, &texts, crashes).await?;
         Ok(shown(shared, call, &stored, &facts.model_written, &texts, &figures))
     };
     let (status, value) = match answered.await {
@@ -166,7 +166,7 @@ async fn run(
     stored: &Stored,
     facts: &RequestFacts<'_>,
     texts: &Texts,
-    crash: bool,
+    crashes: bool,
 ) -> Result<Figures, Refusal> {
     let mut options = facts.options;
     options.num_ctx = options.num_ctx.or(stored.num_ctx());
@@ -190,10 +190,7 @@ async fn run(
             truncate: facts.truncate,
             shift: true,
         };
-        flights.push(shared.handle.submit(&facts.model, request).await.ok_or_else(gone)?);
-    }
-    if crash {
-        shared.handle.crash(ModelId(stored.profile as u32)).await;
+        flights.push(shared.handle.submit(&facts.model, request, crashes).await.ok_or_else(gone)?);
     }
     let mut figures = Figures::default();
     for flight in flights {

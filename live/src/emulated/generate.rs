@@ -139,7 +139,6 @@ pub(super) async fn answer(shared: &Shared, call: Call, path: &str, body: Incomi
     let asked = Asked {
         api,
         name: facts.model_written.clone(),
-        model: ModelId(stored.profile as u32),
         stream: facts.stream,
         tokens: wanted.min(facts.num_predict.unwrap_or(u32::MAX)),
         effect,
@@ -148,7 +147,7 @@ pub(super) async fn answer(shared: &Shared, call: Call, path: &str, body: Incomi
     options.num_ctx = options.num_ctx.or(stored.num_ctx());
     let request = HostRequest {
         key: RequestKey(0),
-        model: asked.model,
+        model: ModelId(stored.profile as u32),
         kind: Kind::Completion,
         prompt_tokens: sized.tokens,
         blocks: sized.blocks,
@@ -159,11 +158,12 @@ pub(super) async fn answer(shared: &Shared, call: Call, path: &str, body: Incomi
         truncate: facts.truncate,
         shift: facts.shift,
     };
+    let crashes = asked.effect == Some(Effect::RunnerCrash);
     let dialect =
         dialect.unwrap_or_else(|| Box::new(Ollama::new(route, &asked.name, script.hash(), wishes.raw)));
     let voice = Voice::new(script, dialect);
-    match shared.handle.submit(&facts.model, request).await {
-        Some(flight) => respond(shared, flight, voice, asked).await,
+    match shared.handle.submit(&facts.model, request, crashes).await {
+        Some(flight) => respond(flight, voice, asked).await,
         None => ended(),
     }
 }
@@ -216,7 +216,6 @@ struct Asked {
     api: Api,
     /// The model as the client calls it.
     name: String,
-    model: ModelId,
     stream: bool,
     /// How long the answer is to be, the cap included.
     tokens: u32,
@@ -233,12 +232,9 @@ impl Asked {
 }
 
 /// Waits for the first token (where not streamed, for the last) and answers. Dropped before, it cancels.
-async fn respond(shared: &Shared, mut flight: Flight, mut voice: Voice, asked: Asked) -> Response<Body> {
+async fn respond(mut flight: Flight, mut voice: Voice, asked: Asked) -> Response<Body> {
     loop {
         match flight.told().await {
-            Some(Told::FirstToken { .. }) if asked.effect == Some(Effect::RunnerCrash) => {
-                shared.handle.crash(asked.model).await;
-            }
             Some(Told::FirstToken { pace }) if asked.stream => {
                 let content_type = HeaderValue::from_static(voice.content_type(true));
                 let body = AnswerBody::new(flight, voice, pace, asked.tokens, asked.harm()).boxed_unsync();

@@ -173,7 +173,10 @@ fn a_runner_that_crashes_takes_its_streams_with_it() {
             options.num_parallel = Some(4);
         })
         .await;
-        let body = json!({ "model": LLAMA, "prompt": "a long story", "options": { "num_predict": 100_000 } });
+        // 64 lists of 64 texts: 16 thousand tokens.
+        let list = |items: Value| json!({ "type": "array", "minItems": 64, "items": items });
+        let long = list(list(json!({ "type": "string" })));
+        let body = json!({ "model": LLAMA, "prompt": "a long story", "format": long });
         let response = host.send(Method::POST, "/api/generate", &[], body.to_string()).await.expect("a head");
         host.set_faults(json!([{ "fault": "runner-crash", "next": 1 }])).await;
         let crashed = chat(&host, true).await;
@@ -186,6 +189,9 @@ fn a_runner_that_crashes_takes_its_streams_with_it() {
         let again = chat(&host, false).await.json();
         assert_eq!(masked(again.clone())["done"], true);
         assert!(again["load_duration"].as_u64() > Some(250_000_000), "it is loaded again");
+        host.set_faults(json!([{ "fault": "runner-crash" }])).await;
+        let crashed = host.post("/api/embed", json!({ "model": LLAMA, "input": "x" })).await;
+        assert_eq!((crashed.status, text(&crashed.json()["error"])), (500, says));
     });
 }
 
