@@ -114,6 +114,24 @@ fn gateway_relays_over_two_hosts_and_its_log_replays() {
 }
 
 #[test]
+fn the_demonstration_answers_a_chat_and_ends_when_asked() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (mut demo, at) = Process::start(folder.path(), &["serve", "--demo", "--demo-load", "5"]);
+    let body = "{\"model\": \"llama3.2:3b\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}], \
+                \"options\": {\"num_predict\": 4}}";
+    let answer = post(&at, "/api/chat", body);
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"done\":true"), "{answer}");
+    assert_eq!(demo.interrupt(), Some(0));
+    let mut told = String::new();
+    demo.0.stderr.take().expect("piped").read_to_string(&mut told).expect("text");
+    assert!(!told.contains('\x1b'), "no terminal, no escapes: {told}");
+    let last = told.lines().last().expect("a summary");
+    assert!(last.contains("requests: ") && last.contains(" finished, 0 rejected, 0 failed"), "{told}");
+    assert!(TcpStream::connect(&at).is_err(), "nothing listens any more");
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0, "it leaves nothing behind");
+}
+
+#[test]
 fn a_changed_log_is_found_out() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let run = |args: &[&str]| {

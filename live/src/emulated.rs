@@ -5,26 +5,46 @@
 //! model says of it. What a real host knows by running the model is made up by stated rules (`answer`): a token is
 //! [`PROMPT_BYTES_PER_TOKEN`] bytes of prompt, and the length of an answer is drawn by the request's hash.
 //!
-//! Left out: embeddings, management calls, OpenAI's API, images.
+//! It has all that a gateway uses: Ollama's own calls, those of OpenAI and Anthropic that Ollama translates, lists,
+//! `pull`, `push`, `create`, `copy`, `delete` and blobs. On request it does wrong what real hosts do wrong
+//! ([`FaultFile`]), from its start or while it runs, by `/emulated/faults`.
+//!
+//! Left out: Ollama's cloud, images and speech that models make, `/api/me` and what belongs to it.
 
 mod answer;
+mod capabilities;
+mod control_path;
+mod dialect;
+mod disk;
 mod driver;
+mod embed;
+mod faults;
+mod generate;
 mod http;
+mod models;
+mod origin;
+mod schema;
+mod script;
 mod setup;
+mod shared;
 mod stream;
+mod transfer;
+mod wishes;
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sim_host::host::HostSpec;
 use tokio::net::TcpListener;
 
 pub use answer::{PROMPT_BYTES_PER_TOKEN, answer_tokens};
+pub use faults::{FaultError, FaultFile};
 pub use setup::{EmulatedOptions, HostSetupError};
 
 use crate::server;
+use setup::Plan;
+use shared::Shared;
 
 /// Most connections at once.
 const CONNECTIONS_MAX: usize = 16_384;
@@ -36,7 +56,7 @@ const DRAIN: Duration = Duration::ZERO;
 pub struct EmulatedHost {
     listener: TcpListener,
     address: SocketAddr,
-    spec: Arc<HostSpec>,
+    plan: Plan,
     speed: u32,
 }
 
@@ -46,11 +66,11 @@ impl EmulatedHost {
     /// # Errors
     /// Where a GPU or model is unknown, a number is out of its range, or the address is taken.
     pub async fn bind(options: &EmulatedOptions) -> Result<Self, HostSetupError> {
-        let spec = Arc::new(options.spec()?);
+        let plan = options.plan()?;
         let failed = |source| HostSetupError::Listen { address: options.listen, source };
         let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, spec, speed: options.speed.max(1) })
+        Ok(Self { listener, address, plan, speed: options.speed })
     }
 
     /// Where it listens; with port 0 in the options this is the port that was given.
@@ -61,21 +81,19 @@ impl EmulatedHost {
 
     /// Serves until `shutdown` ends. Dropping the future is a host that dies: all connections break off.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        serve_host(self.spec, self.speed, self.listener, shutdown).await;
-    }
-}
-
-/// Serves a host on a listener until `shutdown` ends, `speed` times as fast as the wall clock.
-pub async fn serve_host(
-    spec: Arc<HostSpec>,
-    speed: u32,
-    listener: TcpListener,
-    shutdown: impl Future<Output = ()>,
-) {
-    let (handle, driver) = driver::start(spec, speed);
-    let service = http::HostService::new(handle);
-    tokio::select! {
-        _ = server::serve(listener, service, CONNECTIONS_MAX, shutdown, DRAIN) => {}
-        () = driver => {}
+        let Plan { spec, disk, registry, faults, pull_bytes_per_second } = self.plan;
+        let (handle, driver) = driver::start(Arc::new(spec), self.speed);
+        let permille = faults.permille();
+        let local_only = self.address.ip().is_loopback();
+        let shared = Shared::new(handle.clone(), disk, faults, registry, pull_bytes_per_second, local_only);
+        let service = http::HostService::new(shared);
+        let serving = async {
+            handle.slow(permille).await;
+            server::serve(self.listener, service, CONNECTIONS_MAX, shutdown, DRAIN).await;
+        };
+        tokio::select! {
+            () = serving => {}
+            () = driver => {}
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! The live driver of control: a gateway in front of Ollama hosts, and an emulated host to try it with.
 //!
 //! [`gateway`] carries out on real sockets what `control` decides, and logs it; [`emulated`] runs the host model of
-//! `sim-host` on the wall clock behind Ollama's API. Both speak HTTP/1.1 through `server` and read and write Ollama's
-//! words, and for clients those of OpenAI and Anthropic, in [`wire`].
+//! `sim-host` on the wall clock behind Ollama's API; [`demo`] puts some of the latter behind the former, [`doctor`] looks at
+//! a fleet. All speak HTTP/1.1 through `server` and read and write Ollama's words, and for clients those of OpenAI and
+//! Anthropic, in [`wire`].
 //!
 //! Left out so far: TLS, keys, metrics, management calls, and rebuilding control after a panic.
 
 pub mod clock;
+pub mod demo;
 pub mod doctor;
 pub mod emulated;
 pub mod gateway;
@@ -15,5 +17,5 @@ mod server;
 pub mod stop;
 pub mod wire;
 
-pub use emulated::{EmulatedHost, EmulatedOptions, HostSetupError};
+pub use emulated::{EmulatedHost, EmulatedOptions, FaultError, FaultFile, HostSetupError};
 pub use gateway::{Gateway, ServeConfig, ServeConfigError, ServeError, ServeSummary};

@@ -4,7 +4,7 @@
 mod body;
 mod strict;
 
-use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
@@ -34,7 +34,8 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves until `shutdown` ends; then accepts no more, lets running requests finish for at most `drain`, and cuts
-/// the rest off. Gives the number of connections that were cut off. Dropping the future cuts all off at once.
+/// the rest off. Gives the number of connections that were cut off. Dropping the future cuts all off at once. Where the
+/// service gives an error, the connection is closed without an answer.
 pub(crate) async fn serve<S, F>(
     listener: TcpListener,
     service: S,
@@ -43,8 +44,9 @@ pub(crate) async fn serve<S, F>(
     drain: Duration,
 ) -> usize
 where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<Body>> + Clone + Send + 'static,
     S::Future: Send,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
     F: Future<Output = ()>,
 {
     let mut connections = JoinSet::new();
@@ -81,7 +83,8 @@ where
 async fn connection<I, S>(stream: I, service: S, mut stopping: watch::Receiver<bool>)
 where
     I: AsyncRead + AsyncWrite + Unpin,
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+    S: Service<Request<Incoming>, Response = Response<Body>>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let service = service_fn(move |request| {
         let answered = strict::refusal(&request).map_or_else(|| Err(service.call(request)), Ok);
@@ -131,6 +134,8 @@ pub(crate) async fn read_body(body: Incoming, bytes_max: usize) -> Result<Bytes,
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result};
 use control::request::KeepAlive;
 use control::units::Nanos;
-use live::{EmulatedHost, EmulatedOptions};
+use live::{EmulatedHost, EmulatedOptions, FaultFile};
 use sim_host::spec::Version;
 
 use super::{Ending, print};
@@ -16,6 +16,21 @@ use super::{Ending, print};
 Examples:
   herder host --profile rtx-4090 --listen 127.0.0.1:11501 --model llama3.2:3b --model gemma3:4b
   curl http://127.0.0.1:11501/api/generate -d '{\"model\": \"llama3.2:3b\", \"prompt\": \"Hello\"}'
+  herder host --profile rtx-3090 --model llama3.2:3b --fault cut:after_tokens=3,percent=20 --fault busy:next=5
+
+Faults are NAME or NAME:key=value,key=value; the first of several that strikes a request is done:
+  refuse        the connection is dropped without an answer
+  error         an answer with status (500) and text
+  busy          503, the queue is full
+  slow          each step takes factor (10) times longer
+  stall         no byte after after_tokens (0); head=false: not even a head
+  cut           the connection is closed after after_tokens (0)
+  garble        how=truncated-line, bad-utf8, long-line (10 MiB) or no-final-line, after after_tokens (0)
+  hang-ps       /api/ps does not answer, /api/version does
+  runner-crash  500, and the model is unloaded under all its requests
+All but slow take percent=1..100 of the requests that they could strike, for the next=N of them, drawn by seed=N; path= and
+model= aim them. While it runs: curl -X PUT http://…/emulated/faults -d '{\"faults\": [{\"fault\": \"busy\"}]}'; GET lists them.
+More in docs/emulated.md.
 
 The first line on standard output names the address, once it listens. Ctrl-C ends it.")]
 pub(super) struct Args {
@@ -31,6 +46,15 @@ pub(super) struct Args {
     /// A model on its disk, by its name in `herder profiles list`; may be given several times
     #[arg(long = "model", value_name = "MODEL", required = true)]
     models: Vec<String>,
+    /// A model that can be pulled; may be given several times. All of the catalogue where none is
+    #[arg(long, value_name = "MODEL")]
+    registry: Vec<String>,
+    /// How fast models are pulled
+    #[arg(long, value_name = "MIB", default_value_t = 100)]
+    pull_mib_per_second: u64,
+    /// Something to do wrong (below); may be given several times
+    #[arg(long = "fault", value_name = "FAULT")]
+    faults: Vec<FaultFile>,
     /// Memory of the host itself
     #[arg(long, value_name = "GIB", default_value_t = 64)]
     ram_gib: u64,
@@ -75,6 +99,9 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
         profile: args.profile.clone(),
         gpus: args.gpus,
         models: args.models.clone(),
+        registry: (!args.registry.is_empty()).then(|| args.registry.clone()),
+        pull_mib_per_second: args.pull_mib_per_second,
+        faults: args.faults.clone(),
         ram_gib: args.ram_gib,
         num_parallel: args.num_parallel,
         max_queue: args.max_queue,

@@ -1,10 +1,13 @@
 //! `herder serve`: the gateway in front of Ollama hosts.
 
+mod demo;
+
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use live::{Gateway, ServeConfig};
+use live::{Gateway, ServeConfig, ServeSummary};
 
 use super::{Ending, print};
 
@@ -12,6 +15,7 @@ use super::{Ending, print};
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
+  herder serve --demo                          three emulated hosts, a gateway and some load: needs no GPU
   herder serve --config gateway.toml
   curl http://127.0.0.1:11434/api/chat -d '{\"model\": \"llama3.2:3b\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}'
 
@@ -29,38 +33,61 @@ A config names the hosts and, in the words of a scenario file, how to decide:
 The first line on standard output names the address, once it listens. Ctrl-C lets running answers finish, then ends it.")]
 pub(super) struct Args {
     /// The config file
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "demo")]
+    config: Option<PathBuf>,
+    /// Start three emulated hosts and some load, too, and show what happens
+    #[arg(long, conflicts_with = "config")]
+    demo: bool,
+    /// Load of the demonstration in requests per second; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 2.0, requires = "demo")]
+    demo_load: f64,
+    /// Where the demonstration's gateway listens; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", requires = "demo")]
+    demo_listen: SocketAddr,
 }
 
 pub(super) fn main(args: &Args) -> Result<Ending> {
-    let config = ServeConfig::read(&args.config)?;
-    let hosts = config.hosts.len();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
-    let summary = runtime.block_on(async {
-        let gateway = Gateway::bind(config).await?;
-        print(&format!("herder listens on http://{} in front of {hosts} hosts\n", gateway.address()))?;
-        let stopped = async {
-            // Without a handler the signal ends the program, which is right as well.
-            let _ = live::stop::signal().await;
-        };
-        anyhow::Ok(gateway.run(stopped).await?)
-    })?;
+    let summary = match &args.config {
+        Some(file) => {
+            let config = ServeConfig::read(file)?;
+            runtime.block_on(serve(config))?
+        }
+        None => runtime.block_on(demo::run(args.demo_listen, args.demo_load))?,
+    };
+    writeln!(io::stderr(), "{}", closing(&summary))?;
+    Ok(Ending::Done)
+}
+
+async fn serve(config: ServeConfig) -> Result<ServeSummary> {
+    let hosts = config.hosts.len();
+    let gateway = Gateway::bind(config).await?;
+    print(&format!("herder listens on http://{} in front of {hosts} hosts\n", gateway.address()))?;
+    Ok(gateway.run(stopped()).await?)
+}
+
+/// Ends when the program is asked to end.
+async fn stopped() {
+    // Without a handler the signal ends the program, which is right as well.
+    let _ = live::stop::signal().await;
+}
+
+/// What is said at the end.
+fn closing(summary: &ServeSummary) -> String {
     let counters = summary.counters;
     let mut text = format!(
-        "{} requests: {} finished, {} rejected, {} failed, {} cancelled\n",
+        "{} requests: {} finished, {} rejected, {} failed, {} cancelled",
         counters.arrived, counters.finished, counters.rejected, counters.failed, counters.cancelled
     );
     if summary.log_steps_lost > 0 {
         text.push_str(&format!(
-            "{} steps are missing in the decision log: the disk was slow\n",
+            "\n{} steps are missing in the decision log: the disk was slow",
             summary.log_steps_lost
         ));
     }
     if summary.connections_cut_off > 0 {
-        text.push_str(&format!("{} answers were cut off: they took too long\n", summary.connections_cut_off));
+        text.push_str(&format!("\n{} answers were cut off: they took too long", summary.connections_cut_off));
     }
-    writeln!(io::stderr(), "{}", text.trim_end())?;
-    Ok(Ending::Done)
+    text
 }

@@ -14,6 +14,8 @@ pub const PROMPT_BYTES_PER_TOKEN: u64 = 4;
 const BLOCK_TOKENS: u32 = 16;
 /// Blocks that are told apart in a prompt (64 Ki tokens); the rest is shared with no other.
 const BLOCKS_MAX: usize = 4_096;
+/// Tokens of an image. Assumed: what gemma 3 makes of one.
+const IMAGE_TOKENS: u32 = 256;
 /// Blocks have the same ids on any emulated host.
 const BLOCK_KEY: [u8; 32] = *b"herder emulated host block ids 1";
 
@@ -69,6 +71,19 @@ pub(super) fn size(model: &str, prompt: &Prompt<'_>, empty: bool) -> Sized {
     Sized { tokens, blocks: Some(blocks.into()), hash: whole }
 }
 
+impl Sized {
+    /// Adds images, each a block of its own after the text. Nothing where there is no prompt.
+    pub(super) fn add_images(&mut self, images: &[u64]) {
+        let Some(blocks) = self.blocks.as_ref().filter(|_| !images.is_empty()) else { return };
+        let shown = images.iter().map(|&id| Block { id, tokens: IMAGE_TOKENS });
+        self.blocks = Some(blocks.iter().copied().chain(shown).collect());
+        for &id in images {
+            self.tokens = self.tokens.saturating_add(IMAGE_TOKENS);
+            self.hash = (self.hash ^ id).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+    }
+}
+
 /// The text of the token at `index` of the answer with this hash.
 pub(super) fn word(hash: u64, index: u32) -> &'static str {
     const WORDS: [&str; 16] = [
@@ -109,6 +124,17 @@ mod tests {
             assert!(blocks.iter().all(|block| block.tokens > 0));
         }
         assert_eq!(size("m", &Prompt::default(), true).tokens, 0);
+    }
+
+    #[test]
+    fn an_image_is_a_block_after_the_text_and_changes_the_answer() {
+        let plain = sized("what is this?");
+        let mut shown = sized("what is this?");
+        shown.add_images(&[7, 8]);
+        let blocks = shown.blocks.expect("blocks");
+        assert_eq!(shown.tokens, plain.tokens + 2 * IMAGE_TOKENS);
+        assert_eq!(blocks.iter().map(|block| block.tokens).sum::<u32>(), shown.tokens);
+        assert_ne!(shown.hash, plain.hash);
     }
 
     #[test]

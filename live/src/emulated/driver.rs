@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use control::door::Observation;
-use control::request::Usage;
+use control::ids::ModelId;
+use control::request::{HostOptions, KeepAlive, Kind, Usage};
 use control::units::{Instant, Nanos};
 use sim_host::api::{Due, HostError, HostEvent, HostRequest, Message, Phase, RequestKey};
-use sim_host::host::{Host, HostSpec};
+use sim_host::host::{Host, HostSpec, ListedRunner};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
@@ -28,11 +28,32 @@ pub(super) enum Told {
     Finished { usage: Usage, total: Nanos },
     /// It gets an error instead.
     Error(HostError),
+    /// Its runner has crashed.
+    Crashed,
+}
+
+/// A runner as it is seen from outside.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Seen {
+    /// The name under which a request brought it up.
+    pub(super) name: String,
+    /// What it holds.
+    pub(super) runner: ListedRunner,
+    /// Time of the wall clock until it goes by itself; `None` where it stays for ever.
+    pub(super) expires_in: Option<Duration>,
 }
 
 enum Command {
-    Submit { request: HostRequest, told: mpsc::UnboundedSender<Told> },
-    Look(oneshot::Sender<Observation>),
+    Submit(Submitted),
+    Look(oneshot::Sender<Vec<Seen>>),
+    Slow { permille: u32 },
+}
+
+struct Submitted {
+    request: HostRequest,
+    name: String,
+    crashes: bool,
+    told: mpsc::UnboundedSender<Told>,
 }
 
 /// The way to a driver.
@@ -59,20 +80,30 @@ impl Handle {
         &self.spec
     }
 
-    /// Delivers a request; its key is given here. `None` where the host has ended.
-    pub(super) async fn submit(&self, mut request: HostRequest) -> Option<Flight> {
+    /// Delivers a request for the model that the client calls `name`; its key is given here. Where it `crashes`, its
+    /// runner goes down when its first token would come: all that is under way there is told, and the model is unloaded.
+    /// `None` where the host has ended.
+    pub(super) async fn submit(&self, name: &str, mut request: HostRequest, crashes: bool) -> Option<Flight> {
         let key = RequestKey(self.next_key.fetch_add(1, Ordering::Relaxed));
         request.key = key;
         let (sender, told) = mpsc::unbounded_channel();
-        self.commands.send(Command::Submit { request, told: sender }).await.ok()?;
+        let name = name.to_owned();
+        let submitted = Submitted { request, name, crashes, told: sender };
+        self.commands.send(Command::Submit(submitted)).await.ok()?;
         Some(Flight { key, told, cancels: self.cancels.clone(), ended: false })
     }
 
-    /// What the host would say of itself. `None` where it has ended.
-    pub(super) async fn look(&self) -> Option<Observation> {
+    /// What is loaded. `None` where the host has ended.
+    pub(super) async fn look(&self) -> Option<Vec<Seen>> {
         let (sender, seen) = oneshot::channel();
         self.commands.send(Command::Look(sender)).await.ok()?;
         seen.await.ok()
+    }
+
+    /// From now on each step takes this share of its normal time, in thousandths.
+    pub(super) async fn slow(&self, permille: u32) {
+        // A host that has ended is as slow as can be.
+        let _ = self.commands.send(Command::Slow { permille }).await;
     }
 }
 
@@ -85,7 +116,9 @@ impl Flight {
     /// The same, polled.
     pub(super) fn poll_told(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Option<Told>> {
         let told = self.told.poll_recv(cx);
-        if let std::task::Poll::Ready(Some(Told::Finished { .. } | Told::Error(_)) | None) = told {
+        if let std::task::Poll::Ready(Some(Told::Finished { .. } | Told::Error(_) | Told::Crashed) | None) =
+            told
+        {
             self.ended = true;
         }
         told
@@ -109,11 +142,14 @@ pub(super) fn start(spec: Arc<HostSpec>, speed: u32) -> (Handle, impl Future<Out
         host: Host::new(Arc::clone(&spec)),
         clock: Clock::start(speed),
         executed: Instant::ZERO,
+        permille: 1_000,
+        names: vec![String::new(); spec.models.len()],
         decoding: vec![0; spec.models.len()],
         flights: BTreeMap::new(),
         events: Vec::new(),
     };
-    let handle = Handle { spec, commands, cancels, next_key: Arc::new(AtomicU64::new(0)) };
+    // The first key is the driver's own, for requests that nobody waits for.
+    let handle = Handle { spec, commands, cancels, next_key: Arc::new(AtomicU64::new(1)) };
     (handle, driver.run(incoming, left))
 }
 
@@ -125,6 +161,7 @@ struct Entry {
     prompt_tokens: u32,
     arrived: Instant,
     decodes: bool,
+    crashes: bool,
 }
 
 struct Driver {
@@ -132,6 +169,10 @@ struct Driver {
     clock: Clock,
     /// The last event of the host happened then.
     executed: Instant,
+    /// What each step takes of its normal time.
+    permille: u32,
+    /// By model: the name under which it was brought up last.
+    names: Vec<String>,
     /// By model: answers between their first and last token.
     decoding: Vec<u32>,
     flights: BTreeMap<RequestKey, Entry>,
@@ -168,20 +209,41 @@ impl Driver {
     fn obey(&mut self, command: Command) {
         let now = self.catch_up();
         match command {
-            Command::Submit { request, told } => {
+            Command::Submit(Submitted { request, name, crashes, told }) => {
                 // A client that left meanwhile has closed its end; its cancel would find nothing.
                 if told.is_closed() {
                     return;
                 }
                 let (model, prompt_tokens) = (request.model.index(), request.prompt_tokens);
-                let entry = Entry { told, model, prompt_tokens, arrived: now, decodes: false };
+                if !self.host.loaded().any(|(loaded, _)| loaded == request.model) {
+                    self.names[model] = name;
+                }
+                let entry = Entry { told, model, prompt_tokens, arrived: now, decodes: false, crashes };
                 self.flights.insert(request.key, entry);
                 self.host.deliver(now, Message::Request(request), &mut self.events);
                 self.tell(now);
             }
             // Nobody waits for the answer any more: nothing to do.
-            Command::Look(seen) => drop(seen.send(self.host.observe())),
+            Command::Look(seen) => drop(seen.send(self.seen(now))),
+            Command::Slow { permille } => {
+                self.permille = permille;
+                self.host.deliver(now, Message::Slowdown(permille), &mut self.events);
+                self.tell(now);
+            }
         }
+    }
+
+    fn seen(&self, now: Instant) -> Vec<Seen> {
+        let seen = |runner: ListedRunner| {
+            let left = match (runner.expires, runner.keep_alive) {
+                (Some(at), _) => Some(at.since(now)),
+                (None, KeepAlive::For(span)) => Some(span),
+                (None, KeepAlive::Forever) => None,
+            };
+            let expires_in = left.map(|span| Duration::from_nanos(span.0 / u64::from(self.clock.speed())));
+            Seen { name: self.names[runner.model.index()].clone(), runner, expires_in }
+        };
+        self.host.listing().map(seen).collect()
     }
 
     /// Executes all that is due, and gives the time at which something can be delivered: after every event that was
@@ -200,18 +262,28 @@ impl Driver {
     }
 
     fn tell(&mut self, now: Instant) {
+        let mut crashed = Vec::new();
         let mut events = std::mem::take(&mut self.events);
         for event in events.drain(..) {
+            let key = match event {
+                HostEvent::FirstToken { key }
+                | HostEvent::Finished { key, .. }
+                | HostEvent::Error { key, .. } => key,
+            };
+            if self.flights.get(&key).is_some_and(|entry| entry.crashes) {
+                crashed.push(self.crash(key));
+                continue;
+            }
             match event {
-                HostEvent::FirstToken { key } => self.first_token(key),
-                HostEvent::Finished { key, usage, .. } => {
+                HostEvent::FirstToken { .. } => self.first_token(key),
+                HostEvent::Finished { usage, .. } => {
                     if let Some(entry) = self.forget(key) {
                         let total = now.since(entry.arrived);
                         // A client that has just left reads nothing.
                         let _ = entry.told.send(Told::Finished { usage, total });
                     }
                 }
-                HostEvent::Error { key, error } => {
+                HostEvent::Error { error, .. } => {
                     if let Some(entry) = self.forget(key) {
                         let _ = entry.told.send(Told::Error(error));
                     }
@@ -219,6 +291,9 @@ impl Driver {
             }
         }
         self.events = events;
+        for (left, model) in crashed {
+            self.unload(now, left, model);
+        }
     }
 
     /// The pace of the tokens to come: what a step takes with the answers of this model that decode now and this
@@ -234,8 +309,50 @@ impl Driver {
             .decode_step(self.decoding[entry.model])
             .saturating_add(costs.context.saturating_mul(context))
             .saturating_add(costs.window_context.saturating_mul(window));
-        let pace = Duration::from_nanos(picos / 1_000 / u64::from(self.clock.speed()));
+        let nanos = u128::from(picos) * u128::from(self.permille) / 1_000_000;
+        let nanos = u64::try_from(nanos).unwrap_or(u64::MAX);
+        let pace = Duration::from_nanos(nanos / u64::from(self.clock.speed()));
         let _ = entry.told.send(Told::FirstToken { pace });
+    }
+
+    /// A runner crashes under a request: it and all others there are told. Gives what is to be unloaded.
+    fn crash(&mut self, key: RequestKey) -> (Vec<RequestKey>, ModelId) {
+        let model = self.flights[&key].model;
+        let hit: Vec<RequestKey> =
+            self.flights.iter().filter(|(_, entry)| entry.model == model).map(|(key, _)| *key).collect();
+        for key in &hit {
+            if let Some(entry) = self.forget(*key) {
+                // A client that has just left reads nothing.
+                let _ = entry.told.send(Told::Crashed);
+            }
+        }
+        (hit, ModelId(model as u32))
+    }
+
+    /// The host model knows no crash: whoever was on the runner leaves, then it is told to unload.
+    fn unload(&mut self, now: Instant, left: Vec<RequestKey>, model: ModelId) {
+        for key in left {
+            self.host.deliver(now, Message::Cancel(key), &mut self.events);
+        }
+        if self.host.loaded().any(|(loaded, _)| loaded == model) {
+            let embeds = self.host.spec().models[model.index()].profile.model.embedding_only;
+            let keep_alive = Some(KeepAlive::For(Nanos::ZERO));
+            let request = HostRequest {
+                key: RequestKey(0),
+                model,
+                kind: if embeds { Kind::Embedding } else { Kind::Completion },
+                prompt_tokens: 0,
+                blocks: None,
+                answer_block: 0,
+                output_tokens: 0,
+                num_predict: None,
+                options: HostOptions { keep_alive, ..HostOptions::default() },
+                truncate: true,
+                shift: true,
+            };
+            self.host.deliver(now, Message::Request(request), &mut self.events);
+        }
+        self.tell(now);
     }
 
     fn forget(&mut self, key: RequestKey) -> Option<Entry> {

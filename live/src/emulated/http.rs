@@ -1,241 +1,235 @@
-//! Ollama's API in front of a driver.
+//! Ollama's API in front of a driver: who may ask, faults, the table of paths.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
-use std::time::SystemTime;
+use std::sync::Arc;
 
-use control::ids::ModelId;
-use control::request::{DoneReason, Kind, Usage};
-use control::units::Nanos;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::header::HeaderValue;
 use hyper::service::Service;
-use hyper::{Method, Request, Response, StatusCode};
-use serde_json::{Value, json};
-use sim_host::api::{HostError, HostRequest, RequestKey};
+use hyper::{Method, Request, Response};
+use serde_json::json;
+use sim_host::spec::Version;
 
-use super::answer;
-use super::driver::{Flight, Handle, Told};
-use super::stream::AnswerBody;
+use super::control_path;
+use super::dialect::Api;
+use super::embed;
+use super::faults::{Effect, Harm};
+use super::generate::{self, BODY_BYTES_MAX};
+use super::models;
+use super::origin;
+use super::shared::Shared;
+use super::stream::HarmedBody;
+use super::transfer::{self, Transfer};
 use crate::reply::{self, Body};
 use crate::server;
-use crate::wire::request::{RequestFacts, Route};
-use crate::wire::{self, answer::done_word, stamp};
+use crate::wire::request::Route;
 
-/// Largest body that is read. Ollama has no limit.
-const BODY_BYTES_MAX: usize = 256 << 20;
+/// The connection is to be closed without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("a fault was injected: the connection is dropped")]
+pub(super) struct Dropped;
 
 /// Answers requests with a host.
 #[derive(Clone)]
-pub(super) struct HostService {
-    handle: Handle,
-}
+pub(super) struct HostService(Arc<Shared>);
 
 impl HostService {
-    pub(super) fn new(handle: Handle) -> Self {
-        Self { handle }
+    pub(super) fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
     }
 }
 
 impl Service<Request<Incoming>> for HostService {
     type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Error = Dropped;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Dropped>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let handle = self.handle.clone();
-        Box::pin(async move { Ok(answer(&handle, request).await) })
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move { answer(&shared, request).await })
     }
 }
 
-async fn answer(handle: &Handle, request: Request<Incoming>) -> Response<Body> {
-    let get = matches!(*request.method(), Method::GET | Method::HEAD);
-    let post = request.method() == Method::POST;
-    match request.uri().path() {
-        "/" if get => reply::greeting(),
-        "/api/version" if get => list(handle, |_, seen| json!({ "version": seen.version })).await,
-        "/api/tags" if get => list(handle, tags).await,
-        "/api/ps" if get => list(handle, ps).await,
-        "/api/chat" if post => generate(handle, Route::Chat, request).await,
-        "/api/generate" if post => generate(handle, Route::Generate, request).await,
-        "/" | "/api/version" | "/api/tags" | "/api/ps" | "/api/chat" | "/api/generate" => {
-            reply::wrong_method()
+async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Response<Body>, Dropped> {
+    let path = request.uri().path().to_owned();
+    if let Some(response) = origin::answer(request.method(), request.headers(), shared.local_only) {
+        return Ok(response);
+    }
+    if path == control_path::FAULTS {
+        return Ok(control_path::answer(shared, request).await);
+    }
+    let headers = request.headers().clone();
+    let inference = Endpoint::of(&path).is_inference();
+    let effect = shared.faults().at_door(&path, inference);
+    let mut response = match effect {
+        Some(Effect::Refuse) => return Err(Dropped),
+        Some(Effect::Hang) => std::future::pending().await,
+        Some(Effect::Error { status, text }) => {
+            let api = if path.starts_with("/v1/") { Api::OpenAi } else { Api::Ollama };
+            api.refusal(generate::status_code(status), &text)
         }
-        _ => reply::unknown_path(),
+        Some(Effect::Harm { harm, .. }) => harmed(route(shared, &path, request).await, harm).await,
+        // A request that runs no model crashes no runner.
+        Some(Effect::RunnerCrash) | None => route(shared, &path, request).await,
+    };
+    origin::allow(&headers, &mut response);
+    Ok(response)
+}
+
+/// The paths.
+enum Endpoint<'a> {
+    Root,
+    Version,
+    Tags,
+    Ps,
+    Show,
+    Copy,
+    Delete,
+    Transfer(Transfer),
+    Blob(&'a str),
+    Generate(generate::Call),
+    Embed(embed::Call),
+    Models,
+    Model(&'a str),
+    Unknown,
+}
+
+impl<'a> Endpoint<'a> {
+    fn of(path: &'a str) -> Self {
+        use generate::Call;
+        match path {
+            "/" => Self::Root,
+            "/api/version" => Self::Version,
+            "/api/tags" => Self::Tags,
+            "/api/ps" => Self::Ps,
+            "/api/show" => Self::Show,
+            "/api/copy" => Self::Copy,
+            "/api/delete" => Self::Delete,
+            "/api/pull" => Self::Transfer(Transfer::Pull),
+            "/api/push" => Self::Transfer(Transfer::Push),
+            "/api/create" => Self::Transfer(Transfer::Create),
+            "/api/chat" => Self::Generate(Call::Ollama(Route::Chat)),
+            "/api/generate" => Self::Generate(Call::Ollama(Route::Generate)),
+            "/api/embed" => Self::Embed(embed::Call::Embed),
+            "/api/embeddings" => Self::Embed(embed::Call::Embeddings),
+            "/v1/chat/completions" => Self::Generate(Call::ChatCompletions),
+            "/v1/completions" => Self::Generate(Call::Completions),
+            "/v1/responses" => Self::Generate(Call::Responses),
+            "/v1/messages" => Self::Generate(Call::Messages),
+            "/v1/embeddings" => Self::Embed(embed::Call::OpenAi),
+            "/v1/models" => Self::Models,
+            _ => match (path.strip_prefix("/api/blobs/"), path.strip_prefix("/v1/models/")) {
+                (Some(digest), _) if is_segment(digest) => Self::Blob(digest),
+                (_, Some(model)) if is_segment(model) => Self::Model(model),
+                _ => Self::Unknown,
+            },
+        }
+    }
+
+    const fn is_inference(&self) -> bool {
+        matches!(self, Self::Generate(_) | Self::Embed(_))
+    }
+
+    fn methods(&self) -> &'static [Method] {
+        match self {
+            Self::Root | Self::Version | Self::Tags => &[Method::GET, Method::HEAD],
+            Self::Ps | Self::Models | Self::Model(_) => &[Method::GET],
+            Self::Delete => &[Method::DELETE],
+            Self::Blob(_) => &[Method::HEAD, Method::POST],
+            _ => &[Method::POST],
+        }
     }
 }
 
-fn ended() -> Response<Body> {
-    reply::error(StatusCode::INTERNAL_SERVER_ERROR, "the host has ended")
+fn is_segment(text: &str) -> bool {
+    !text.is_empty() && !text.contains('/')
 }
 
-async fn list(handle: &Handle, show: fn(&Handle, &control::door::Observation) -> Value) -> Response<Body> {
-    match handle.look().await {
-        Some(seen) => reply::whole(StatusCode::OK, reply::JSON, show(handle, &seen).to_string()),
-        None => ended(),
+async fn route(shared: &Arc<Shared>, path: &str, request: Request<Incoming>) -> Response<Body> {
+    let endpoint = Endpoint::of(path);
+    if matches!(endpoint, Endpoint::Unknown) {
+        return reply::unknown_path();
     }
-}
-
-/// What both lists say of a model.
-fn shown(handle: &Handle, model: ModelId, size: u64) -> Value {
-    let spec = &handle.spec().models[model.index()].profile.model;
-    json!({
-        "name": spec.name, "model": spec.name, "size": size, "digest": spec.blob,
-        "details": {
-            "parent_model": "", "format": "gguf", "family": spec.family, "families": [spec.family],
-            "parameter_size": parameter_size(spec.parameters), "quantization_level": spec.quantisation,
-        },
-    })
-}
-
-/// `8.0B`, `270.00M`, as Ollama writes it.
-fn parameter_size(parameters: u64) -> String {
-    match parameters {
-        1_000_000_000.. => format!("{}.{}B", parameters / 1_000_000_000, parameters / 100_000_000 % 10),
-        1_000_000.. => format!("{}.{:02}M", parameters / 1_000_000, parameters / 10_000 % 100),
-        _ => parameters.to_string(),
+    if !endpoint.methods().contains(request.method()) {
+        return reply::wrong_method();
     }
-}
-
-fn tags(handle: &Handle, seen: &control::door::Observation) -> Value {
-    let models = seen.stored.iter().map(|stored| {
-        let mut shown = shown(handle, stored.model, stored.bytes.0);
-        shown["modified_at"] = "2026-01-01T00:00:00Z".into();
-        shown
-    });
-    json!({ "models": models.collect::<Vec<_>>() })
-}
-
-fn ps(handle: &Handle, seen: &control::door::Observation) -> Value {
-    let models = seen.loaded.iter().map(|loaded| {
-        let mut shown = shown(handle, loaded.model, loaded.bytes.0);
-        shown["size_vram"] = loaded.vram.0.into();
-        // The host model does not tell when a runner expires.
-        shown["expires_at"] = stamp::rfc3339(SystemTime::now()).into();
-        shown
-    });
-    json!({ "models": models.collect::<Vec<_>>() })
-}
-
-async fn generate(handle: &Handle, route: Route, request: Request<Incoming>) -> Response<Body> {
-    let body = match server::read_body(request.into_body(), BODY_BYTES_MAX).await {
-        Ok(body) => body,
-        Err(unreadable) => return unreadable.answer(BODY_BYTES_MAX),
-    };
-    let facts = match RequestFacts::read(route, &body) {
-        Ok(facts) => facts,
-        Err(error) => return reply::error(StatusCode::BAD_REQUEST, &error.to_string()),
-    };
-    let models = &handle.spec().models;
-    let Some(model) = models.iter().find(|entry| entry.profile.model.name == facts.model) else {
-        return reply::error(StatusCode::NOT_FOUND, &wire::model_missing(&facts.model_written));
-    };
-    let sized = answer::size(&facts.model, &facts.prompt, facts.only_loads);
-    let wanted = answer::answer_tokens(sized.hash);
-    let cap = facts.num_predict.unwrap_or(u32::MAX);
-    let voice = Voice { route, model: facts.model_written.clone(), hash: sized.hash };
-    let request = HostRequest {
-        key: RequestKey(0),
-        model: model.model,
-        kind: Kind::Completion,
-        prompt_tokens: sized.tokens,
-        blocks: sized.blocks,
-        answer_block: 0,
-        output_tokens: wanted,
-        num_predict: facts.num_predict,
-        options: facts.options,
-        truncate: facts.truncate,
-        shift: facts.shift,
-    };
-    let stream = facts.stream;
-    drop(facts);
-    match handle.submit(request).await {
-        Some(flight) => respond(flight, voice, stream, wanted.min(cap)).await,
-        None => ended(),
-    }
-}
-
-/// Waits for the first token (where not streamed, for the last) and answers. Dropped before, it cancels.
-async fn respond(mut flight: Flight, voice: Voice, stream: bool, tokens: u32) -> Response<Body> {
-    loop {
-        match flight.told().await {
-            Some(Told::FirstToken { pace }) if stream => {
-                let body = AnswerBody::new(flight, voice, pace, tokens).boxed_unsync();
-                return reply::typed(StatusCode::OK, HeaderValue::from_static(reply::NDJSON), body);
+    match endpoint {
+        Endpoint::Unknown => reply::unknown_path(),
+        Endpoint::Root => reply::greeting(),
+        Endpoint::Version => models::value(&json!({ "version": version(shared) })),
+        Endpoint::Tags => models::tags(shared),
+        Endpoint::Ps => models::ps(shared).await,
+        Endpoint::Models => models::openai_list(shared),
+        Endpoint::Model(model) => models::openai_one(shared, &decoded(model)),
+        Endpoint::Blob(digest) if request.method() == Method::HEAD => transfer::head_blob(shared, digest),
+        Endpoint::Blob(digest) => transfer::create_blob(shared, digest, request.into_body()).await,
+        Endpoint::Generate(call) => generate::answer(shared, call, path, request.into_body()).await,
+        Endpoint::Embed(call) => embed::answer(shared, call, path, request.into_body()).await,
+        Endpoint::Show | Endpoint::Copy | Endpoint::Delete | Endpoint::Transfer(_) => {
+            let body = match server::read_body(request.into_body(), BODY_BYTES_MAX).await {
+                Ok(body) => body,
+                Err(unreadable) => return unreadable.answer(BODY_BYTES_MAX),
+            };
+            match endpoint {
+                Endpoint::Show => models::show(shared, &body),
+                Endpoint::Copy => models::copy(shared, &body),
+                Endpoint::Transfer(transfer) => transfer::answer(shared, transfer, &body).await,
+                _ => models::delete(shared, &body),
             }
-            Some(Told::FirstToken { .. }) => {}
-            Some(Told::Finished { usage, total }) => {
-                let text: String =
-                    (0..usage.output_tokens).map(|index| answer::word(voice.hash, index)).collect();
-                let mut line = Vec::new();
-                voice.last_line(&usage, total, &text, &mut line);
-                let content_type = if stream { reply::NDJSON } else { reply::JSON };
-                return reply::whole(StatusCode::OK, content_type, line);
+        }
+    }
+}
+
+fn version(shared: &Shared) -> &'static str {
+    match shared.handle.spec().version {
+        Version::V0_10 => "0.10.1",
+        Version::V0_24 => "0.24.0",
+    }
+}
+
+/// A segment of a path without percent signs; what is no UTF-8 then names no model.
+fn decoded(segment: &str) -> String {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let hex = tail.get(..2).and_then(|two| u8::from_str_radix(str::from_utf8(two).ok()?, 16).ok());
+        match hex {
+            Some(byte) if *first == b'%' => {
+                bytes.push(byte);
+                rest = &tail[2..];
             }
-            Some(Told::Error(error)) => return refused(error, &voice.model),
-            None => return ended(),
+            _ => {
+                bytes.push(*first);
+                rest = tail;
+            }
         }
     }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn refused(error: HostError, model: &str) -> Response<Body> {
-    match error {
-        HostError::Busy => reply::error(StatusCode::SERVICE_UNAVAILABLE, wire::BUSY),
-        HostError::ModelMissing => reply::error(StatusCode::NOT_FOUND, &wire::model_missing(model)),
-        HostError::OutOfMemory => reply::error(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "model requires more system memory than is available",
-        ),
-        HostError::PromptTooLong => {
-            reply::error(StatusCode::BAD_REQUEST, "the input length exceeds the context length")
-        }
-        HostError::Unsupported => {
-            reply::error(StatusCode::BAD_REQUEST, &format!("\"{model}\" does not support generate"))
-        }
-    }
+/// An answer that is whole, harmed. One that does not end by itself is left as it is.
+async fn harmed(response: Response<Body>, harm: Harm) -> Response<Body> {
+    let (head, body) = response.into_parts();
+    let whole = match body.collect().await {
+        Ok(collected) => collected.to_bytes().to_vec(),
+        Err(_) => Vec::new(),
+    };
+    let mut response = Response::from_parts(head, HarmedBody::new(harm, whole).boxed_unsync());
+    // It may be longer or shorter now.
+    response.headers_mut().remove(hyper::header::CONTENT_LENGTH);
+    response
 }
 
-/// How an answer is written down.
-pub(super) struct Voice {
-    route: Route,
-    model: String,
-    hash: u64,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Voice {
-    fn line(&self, text: &str) -> Value {
-        let mut line = json!({ "model": self.model, "created_at": stamp::rfc3339(SystemTime::now()) });
-        match self.route {
-            Route::Chat => line["message"] = json!({ "role": "assistant", "content": text }),
-            _ => line["response"] = text.into(),
-        }
-        line["done"] = false.into();
-        line
-    }
-
-    /// Appends the line of one token.
-    pub(super) fn token_line(&self, index: u32, out: &mut Vec<u8>) {
-        let line = self.line(answer::word(self.hash, index));
-        out.extend_from_slice(line.to_string().as_bytes());
-        out.push(b'\n');
-    }
-
-    /// Appends the last line, with the host's figures. Times are those of the host model, whatever its speed.
-    pub(super) fn last_line(&self, usage: &Usage, total: Nanos, text: &str, out: &mut Vec<u8>) {
-        let mut line = self.line(text);
-        line["done"] = true.into();
-        line["done_reason"] = done_word(usage.done).into();
-        if !matches!(usage.done, DoneReason::Load | DoneReason::Unload) {
-            line["total_duration"] = total.0.into();
-            line["load_duration"] = usage.load.0.into();
-            line["prompt_eval_count"] = usage.prompt_tokens.into();
-            line["prompt_eval_duration"] = usage.prompt_eval.0.into();
-            line["eval_count"] = usage.output_tokens.into();
-            line["eval_duration"] = usage.eval.0.into();
-        }
-        out.extend_from_slice(line.to_string().as_bytes());
-        out.push(b'\n');
+    #[test]
+    fn segments_are_decoded_once() {
+        assert_eq!(decoded("llama3.2%3A3b"), "llama3.2:3b");
+        assert_eq!(decoded("a%253A"), "a%3A");
+        assert_eq!(decoded("100%"), "100%");
+        assert_eq!(decoded("%zz%C3%A4"), "%zzä");
     }
 }

@@ -264,7 +264,7 @@ fn control_learns_kind_session_caps_and_figures_from_every_dialect() {
             "messages": [{ "role": "user", "content": "x" }] });
         let said = "{\"type\":\"message\",\"stop_reason\":\"max_tokens\",\"usage\":{\"input_tokens\":5,\"output_tokens\":30}}";
         let (arrive, usage) = logged("/v1/messages", body, said).await;
-        assert_eq!((arrive.num_predict, arrive.prefix.len()), (Some(30), 1));
+        assert_eq!((arrive.num_predict, arrive.prefix.len()), (Some(30), 2));
         assert!(arrive.session.is_some());
         assert_eq!((usage.output_tokens, usage.done), (30, control::request::DoneReason::Length));
     });

@@ -36,6 +36,7 @@ use crate::spec::{GpuSpec, Profile, Version};
 use crate::tiers::Tiers;
 use flight::{Flights, Slot};
 use runner::{Runner, RunnerId};
+pub use view::ListedRunner;
 
 /// What a host is: its machine, Ollama's settings on it, the models on its disk.
 #[derive(Clone, PartialEq, Debug)]

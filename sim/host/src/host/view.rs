@@ -11,17 +11,42 @@ use crate::batch::{BatchLoop, Discipline, LoopSpec, PrefixCache};
 use crate::fit::{Placement, Share};
 use crate::spec::Version;
 
+/// A runner as `/api/ps` shows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ListedRunner {
+    /// The model whose request loaded it.
+    pub model: ModelId,
+    /// The memory it takes.
+    pub bytes: Bytes,
+    /// The part of it on GPUs.
+    pub vram: Bytes,
+    /// The context window that it was loaded with, in tokens.
+    pub num_ctx: u32,
+    /// How long it stays after its last request.
+    pub keep_alive: KeepAlive,
+    /// When it goes by itself; `None` while a request holds it, and where it stays for ever.
+    pub expires: Option<Instant>,
+}
+
 impl Host {
+    /// `/api/ps`, in the order in which they were loaded.
+    pub fn listing(&self) -> impl Iterator<Item = ListedRunner> + '_ {
+        self.runners.iter().filter(|runner| runner.listed).map(|runner| ListedRunner {
+            model: runner.name,
+            bytes: runner.placement.total,
+            vram: runner.placement.vram,
+            num_ctx: runner.num_ctx,
+            keep_alive: runner.keep_alive,
+            expires: runner.expires,
+        })
+    }
+
     /// `/api/ps` and `/api/tags`.
     #[must_use]
     pub fn observe(&self) -> Observation {
-        let listed = self.runners.iter().filter(|runner| runner.listed);
-        let mut loaded: Vec<LoadedModel> = listed
-            .map(|runner| LoadedModel {
-                model: runner.name,
-                bytes: runner.placement.total,
-                vram: runner.placement.vram,
-            })
+        let mut loaded: Vec<LoadedModel> = self
+            .listing()
+            .map(|runner| LoadedModel { model: runner.model, bytes: runner.bytes, vram: runner.vram })
             .collect();
         loaded.sort_unstable();
         let mut stored: Vec<StoredModel> = (self.spec.models.iter())
