@@ -13,6 +13,7 @@ mod control_task;
 mod decision_log;
 mod hosts;
 mod http;
+pub mod keys;
 mod poll;
 mod relay;
 mod ticket;
@@ -29,7 +30,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use traces::log::LogError;
 
-pub use config::{HostEntry, ServeConfig, ServeConfigError};
+pub use config::{
+    AdminConfig, AdminKey, ClientKey, HostEntry, LogFormat, MayAssert, Role, ServeConfig, ServeConfigError,
+};
 pub use control_task::NAMES_MAX;
 
 use control_task::{ControlTask, Event};

@@ -15,4 +15,4 @@ pub mod stop;
 pub mod wire;
 
 pub use emulated::{EmulatedHost, EmulatedOptions, HostSetupError};
-pub use gateway::{Gateway, ServeConfig, ServeConfigError, ServeError, ServeSummary};
+pub use gateway::{Gateway, LogFormat, Role, ServeConfig, ServeConfigError, ServeError, ServeSummary, keys};

@@ -1,5 +1,7 @@
 //! The file of `herder serve`: `[serve]` with its hosts, and `[control]`, the same text as in a scenario.
 
+mod access;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
@@ -13,6 +15,8 @@ use control::units::Bytes;
 use hyper::Uri;
 use serde::Deserialize;
 use toml::Spanned;
+
+pub use access::{AdminConfig, AdminKey, ClientKey, MayAssert, Role};
 
 /// The file as written. Every number has its unit in its key.
 #[derive(Deserialize, Debug)]
@@ -54,7 +58,28 @@ struct ServeFile {
     #[serde(default = "default_drain_seconds")]
     drain_seconds: Spanned<u64>,
     #[serde(default)]
+    state_dir: Option<PathBuf>,
+    #[serde(default)]
+    log_format: LogFormat,
+    #[serde(default)]
+    admin: Option<access::AdminFile>,
+    #[serde(default)]
+    keys: Vec<access::KeyFile>,
+    #[serde(default)]
     hosts: Vec<HostFile>,
+}
+
+/// How the program's own log lines look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    #[default]
+    Auto,
+    /// Text for people.
+    Text,
+    /// A JSON object a line.
+    Json,
 }
 
 /// `[[serve.hosts]]` as written.
@@ -155,10 +180,22 @@ pub struct ServeConfig {
     pub connections_max: usize,
     /// How long running answers may take after the gateway was told to stop.
     pub drain_seconds: u64,
+    /// Folder of what must outlive a restart (what operators changed, use of keys); `None` keeps none.
+    pub state_dir: Option<PathBuf>,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// The operator's listener; `None` where there is none.
+    pub admin: Option<AdminConfig>,
+    /// Keys of clients; with none, whoever reaches the gateway is served.
+    pub keys: Vec<ClientKey>,
     /// The hosts; a host's id is its place.
     pub hosts: Vec<HostEntry>,
     /// How to decide.
     pub control: Config,
+    /// The same as it is written: what an operator changes is laid over it.
+    pub control_file: ControlFile,
+    /// The file that all this was read from, to be read again.
+    pub file: Option<PathBuf>,
 }
 
 /// A host of the config.
@@ -239,7 +276,7 @@ impl ServeConfig {
     pub fn read(path: &Path) -> Result<Self, ServeConfigError> {
         let text = fs::read_to_string(path)
             .map_err(|source| ServeConfigError::Unreadable { file: path.to_owned(), source })?;
-        Self::parse(&text, path)
+        Ok(Self { file: Some(path.to_owned()), ..Self::parse(&text, path)? })
     }
 
     /// Checks a text; `path` stands for it in errors.
@@ -256,14 +293,16 @@ impl ServeConfig {
             .control
             .check()
             .map_err(|error| source.wrong(source.control_key(&error.key), error.to_string()))?;
-        check_strategies(&source, &control)?;
+        if let Some((key, message)) = beyond_a_gateway(&control) {
+            return Err(source.wrong(source.control_key(key), message));
+        }
         let serve_at = file.serve.span().start;
         let serve = file.serve.into_inner();
         let listen = *serve.listen.get_ref();
-        if !listen.ip().is_loopback() && !serve.open_to_network {
+        if !listen.ip().is_loopback() && !serve.open_to_network && serve.keys.is_empty() {
             let message = format!(
                 "serve.listen: found {listen}, which other machines can reach, and no keys are asked for; expected \
-                 a loopback address, or open_to_network = true beside it"
+                 a loopback address, [[serve.keys]], or open_to_network = true beside it"
             );
             return Err(source.wrong(serve.listen.span().start, message));
         }
@@ -276,6 +315,7 @@ impl ServeConfig {
             let message = "serve.hosts: found none, expected at least one [[serve.hosts]]".into();
             return Err(source.wrong(serve_at, message));
         }
+        let admin = serve.admin.map(|admin| access::check_admin(&source, admin, serve.open_to_network));
         let day = 24 * 3_600_000;
         let count = |key, value| source.within(key, value, 1..10_000_001).map(|value| value as usize);
         Ok(Self {
@@ -304,14 +344,20 @@ impl ServeConfig {
             requests_max: count("serve.requests_max", &serve.requests_max)?,
             connections_max: count("serve.connections_max", &serve.connections_max)?,
             drain_seconds: source.within("serve.drain_seconds", &serve.drain_seconds, 0..86_401)?,
+            state_dir: serve.state_dir,
+            log_format: serve.log_format,
+            admin: admin.transpose()?,
+            keys: access::check_keys(&source, serve.keys)?,
             hosts,
             control,
+            control_file: file.control,
+            file: None,
         })
     }
 }
 
-/// Refuses strategies that decide by what no gateway has.
-fn check_strategies(source: &Source<'_>, control: &Config) -> Result<(), ServeConfigError> {
+/// What of a config no gateway can do: the key, what was found, and what was expected.
+pub(super) fn beyond_a_gateway(control: &Config) -> Option<(&'static str, String)> {
     for (requires, why) in [
         (
             Requires::Metrics,
@@ -323,16 +369,14 @@ fn check_strategies(source: &Source<'_>, control: &Config) -> Result<(), ServeCo
         ),
     ] {
         if let Some((key, name)) = control.strategy_that(requires) {
-            let message = format!("control.{key}: found {name:?}, expected {why}");
-            return Err(source.wrong(source.control_key(key), message));
+            return Some((key, format!("control.{key}: found {name:?}, expected {why}")));
         }
     }
-    if control.prefetch.is_some() {
+    control.prefetch.as_ref().map(|_| {
         let message =
             "control.prefetch: found a table, expected none: this gateway loads no models ahead of demand";
-        return Err(source.wrong(source.control_key("prefetch"), message.to_owned()));
-    }
-    Ok(())
+        ("prefetch", message.to_owned())
+    })
 }
 
 fn check_host(

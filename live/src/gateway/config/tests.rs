@@ -54,7 +54,7 @@ fn bad_files_are_refused_with_their_place() {
             "127.0.0.1:0",
             "0.0.0.0:80",
             "gateway.toml:3:10: serve.listen: found 0.0.0.0:80, which other machines can reach, and no keys are \
-             asked for; expected a loopback address, or open_to_network = true beside it",
+             asked for; expected a loopback address, [[serve.keys]], or open_to_network = true beside it",
         ),
         (
             "least-tokens",
