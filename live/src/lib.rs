@@ -4,7 +4,7 @@
 //! `sim-host` on the wall clock behind Ollama's API. Both speak HTTP/1.1 through `server` and read and write Ollama's
 //! words in [`wire`].
 //!
-//! Left out so far: TLS, keys, metrics, management calls, OpenAI's API, and rebuilding control after a panic.
+//! Left out so far: TLS, management calls, OpenAI's API, and rebuilding control after a panic.
 
 pub mod clock;
 pub mod emulated;
@@ -15,4 +15,6 @@ pub mod stop;
 pub mod wire;
 
 pub use emulated::{EmulatedHost, EmulatedOptions, HostSetupError};
-pub use gateway::{Gateway, LogFormat, Role, ServeConfig, ServeConfigError, ServeError, ServeSummary, keys};
+pub use gateway::{
+    Gateway, LogFormat, Role, ServeConfig, ServeConfigError, ServeError, ServeSummary, SetLogLevel, keys,
+};

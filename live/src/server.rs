@@ -2,13 +2,16 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONNECTION, HeaderValue, RETRY_AFTER};
 use hyper::server::conn::http1;
-use hyper::service::Service;
+use hyper::service::{Service, service_fn};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
@@ -28,8 +31,8 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 /// Pause after an accept that failed (no file descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until `shutdown` ends; then accepts no more, lets running requests finish for at most `drain`, and cuts
-/// the rest off. Gives the number of connections that were cut off. Dropping the future cuts all off at once.
+/// Serves until `shutdown` ends; then refuses new requests with 503, lets running ones finish for at most `drain`, and
+/// cuts the rest off. Gives the number of connections that were cut off. Dropping the future cuts all off at once.
 pub(crate) async fn serve<S, F>(
     listener: TcpListener,
     service: S,
@@ -49,26 +52,54 @@ where
         tokio::select! {
             () = &mut shutdown => break,
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            accepted = listener.accept(), if connections.len() < connections_max => match accepted {
-                Ok((stream, _)) => {
+            accepted = listener.accept(), if connections.len() < connections_max => {
+                if let Some(stream) = taken(accepted).await {
                     connections.spawn(connection(stream, service.clone(), stopping.clone()));
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    stop.send_replace(true);
+    // Whoever comes now is told to go elsewhere: a refused connection would look like a crash.
+    let (_never_told, never) = watch::channel(false);
+    let mut late = JoinSet::new();
+    let mut over = pin!(tokio::time::sleep(drain));
+    while !connections.is_empty() {
+        tokio::select! {
+            () = &mut over => break,
+            _ = connections.join_next() => {}
+            Some(_) = late.join_next(), if !late.is_empty() => {}
+            accepted = listener.accept(), if late.len() < connections_max => {
+                if let Some(stream) = taken(accepted).await {
+                    late.spawn(connection(stream, service_fn(refuse), never.clone()));
                 }
-            },
+            }
         }
     }
     drop(listener);
-    stop.send_replace(true);
-    let drained = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(drain, drained).await.is_ok() {
-        return 0;
-    }
     let cut_off = connections.len();
     connections.shutdown().await;
     cut_off
+}
+
+async fn taken(accepted: io::Result<(TcpStream, SocketAddr)>) -> Option<TcpStream> {
+    match accepted {
+        Ok((stream, _)) => Some(stream),
+        Err(error) => {
+            tracing::warn!(%error, "a connection could not be accepted");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}
+
+/// What a server that is stopping says.
+async fn refuse(_: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    let mut answer = reply::error(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping");
+    let headers = answer.headers_mut();
+    headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    Ok(answer)
 }
 
 async fn connection<S>(stream: TcpStream, service: S, mut stopping: watch::Receiver<bool>)

@@ -415,6 +415,23 @@ fn check_host(
     Ok(HostEntry { authority, declaration })
 }
 
+impl HostEntry {
+    /// A host as it is written in `[[serve.hosts]]`, but in JSON.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn from_json(written: &serde_json::Value) -> Result<Self, String> {
+        let text = toml::to_string(written).map_err(|error| error.to_string())?;
+        let host = toml::from_str(&text).map_err(|error: toml::de::Error| suggest(error.message()))?;
+        // The text is ours: places in it mean nothing to whoever wrote the JSON.
+        let source = Source { file: Path::new(""), text: &text };
+        check_host(&source, host, &mut BTreeSet::new()).map_err(|error| match error {
+            ServeConfigError::Wrong { message, .. } => message,
+            error @ ServeConfigError::Unreadable { .. } => error.to_string(),
+        })
+    }
+}
+
 /// `host:port` of a plain HTTP address; the port that Ollama listens on where none is given.
 fn authority(url: &str) -> Option<String> {
     let uri: Uri = url.parse().ok()?;
@@ -428,7 +445,7 @@ fn authority(url: &str) -> Option<String> {
 }
 
 /// The message, with the nearest of the expected keys where a key is unknown.
-fn suggest(message: &str) -> String {
+pub(super) fn suggest(message: &str) -> String {
     let Some((found, expected)) =
         message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'))
     else {

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use control::door::{
     Declaration, Env, Input, LoadedModel, NoMeter, Observation, Output, Outputs, StoredModel,
@@ -18,6 +20,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::ServeSummary;
 use super::config::ServeConfig;
 use super::decision_log::DecisionLog;
+use super::metrics::text::LabelNames;
+use super::metrics::{DecisionRecord, Metrics, Recorder};
+use super::survey::{Around, Survey};
 use super::ticket::{Decision, TicketNumber};
 use crate::clock::Clock;
 use crate::wire::lists::Entry;
@@ -44,8 +49,25 @@ pub(super) enum Event {
     Heard { host: HostId, holds: Holds },
     /// A host did not answer its last polls.
     Silent { host: HostId },
+    /// What the operator's side wants to see.
+    Ask(Question),
+    /// What an operator changes, checked before; answered when control has taken it.
+    Operate { inputs: Vec<Input>, done: oneshot::Sender<()> },
     /// Serving has ended; answered when all before was dealt with.
     Stop(oneshot::Sender<()>),
+}
+
+/// A question of the operator's side. Whoever asked may have left: then nobody reads the answer.
+#[derive(Debug)]
+pub(super) enum Question {
+    /// How everything is.
+    Survey(oneshot::Sender<Survey>),
+    /// The same, with all counts.
+    Metrics(oneshot::Sender<Box<(Survey, Metrics, LabelNames)>>),
+    /// The last requests.
+    Decisions { limit: usize, reply: oneshot::Sender<Vec<Arc<DecisionRecord>>> },
+    /// Requests on a host.
+    InFlight { host: HostId, reply: oneshot::Sender<u32> },
 }
 
 /// A request as control is told of it.
@@ -90,6 +112,7 @@ pub(super) struct ControlTask {
     requests: u64,
     steps: u64,
     counters: watch::Sender<Counters>,
+    recorder: Recorder,
 }
 
 impl ControlTask {
@@ -99,6 +122,7 @@ impl ControlTask {
         clock: Clock,
         log: Option<DecisionLog>,
         counters: watch::Sender<Counters>,
+        recorder: Recorder,
     ) -> Self {
         let mut task = Self {
             control: Control::new(config.control.clone()),
@@ -115,6 +139,7 @@ impl ControlTask {
             requests: 0,
             steps: 0,
             counters,
+            recorder,
         };
         task.step(Input::TenantNamed { tenant: TenantId(0), name: "everyone".into() });
         for (index, host) in config.hosts.iter().enumerate() {
@@ -184,8 +209,47 @@ impl ControlTask {
                 self.heard[host.index()] = None;
                 self.step(Input::Silent { host });
             }
+            Event::Ask(question) => self.answer(question),
+            Event::Operate { inputs, done } => {
+                inputs.into_iter().for_each(|input| self.operate(input));
+                // Whoever asked may have left; the change stays.
+                let _ = done.send(());
+            }
             Event::Stop(_) => {}
         }
+    }
+
+    fn operate(&mut self, input: Input) {
+        if let Input::HostDeclared { host, .. } = &input
+            && host.index() == self.heard.len()
+        {
+            self.heard.push(None);
+        }
+        self.step(input);
+    }
+
+    fn answer(&mut self, question: Question) {
+        let facts = self.control.facts();
+        // Nobody reads the answer where whoever asked has left.
+        match question {
+            Question::Survey(reply) => drop(reply.send(self.survey())),
+            Question::Metrics(reply) => {
+                let all = (self.survey(), self.recorder.metrics(), LabelNames::of(facts));
+                drop(reply.send(Box::new(all)));
+            }
+            Question::Decisions { limit, reply } => drop(reply.send(self.recorder.decisions(limit, facts))),
+            Question::InFlight { host, reply } => drop(reply.send(facts.loads[host.index()].in_flight)),
+        }
+    }
+
+    fn survey(&self) -> Survey {
+        let around = Around {
+            now: self.clock.now().max(self.last),
+            steps: self.steps,
+            log_steps_lost: self.log.as_ref().map_or(0, DecisionLog::lost),
+            log: self.log.as_ref().map_or("off", |log| if log.failed() { "failed" } else { "writing" }),
+        };
+        Survey::of(&self.control, &self.recorder, around)
     }
 
     fn arrive(&mut self, ticket: TicketNumber, arrival: Arrival, decisions: mpsc::UnboundedSender<Decision>) {
@@ -279,8 +343,13 @@ impl ControlTask {
         out.clear();
         let mut env = Env { seed: self.seed, meter: &mut NoMeter };
         let logged = self.log.is_some().then(|| input.clone());
+        self.recorder.input(now, &input, self.control.facts());
         self.control.step(now, input, &mut out, &mut env);
+        self.recorder.step_took(Duration::from_nanos(self.clock.now().since(now).0));
         self.steps += 1;
+        for output in out.as_slice() {
+            self.recorder.output(now, output, self.control.facts());
+        }
         if let (Some(log), Some(input)) = (&mut self.log, logged) {
             let outputs = Cow::Owned(out.as_slice().to_vec());
             log.step(Record::Step { now, input: Cow::Owned(input), outputs });

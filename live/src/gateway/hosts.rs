@@ -25,10 +25,14 @@ impl Hosts {
         Self { said: RwLock::new(vec![Said::default(); hosts_len]) }
     }
 
-    /// Replaces what a host said.
+    /// Replaces what a host said; hosts may be new.
     pub(super) fn set(&self, host: HostId, said: Said) {
         // A panic while the lock was held leaves whole values: entries are replaced, never changed.
-        self.said.write().unwrap_or_else(PoisonError::into_inner)[host.index()] = said;
+        let mut all = self.said.write().unwrap_or_else(PoisonError::into_inner);
+        if host.index() >= all.len() {
+            all.resize(host.index() + 1, Said::default());
+        }
+        all[host.index()] = said;
     }
 
     fn all(&self) -> Vec<Said> {
