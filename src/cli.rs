@@ -7,9 +7,12 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod completions;
+mod ctl;
 mod duration;
 mod host;
 mod interrupt;
+mod key;
+mod logging;
 mod man;
 mod profiles;
 mod progress;
@@ -54,6 +57,8 @@ enum Command {
     Scenario(scenario::Args),
     Strategies(strategies::Args),
     Serve(serve::Args),
+    Ctl(ctl::Args),
+    Key(key::Args),
     Host(host::Args),
     Replay(replay::Args),
     Bench(bench::Args),
@@ -83,6 +88,8 @@ pub fn main() -> ExitCode {
         Command::Scenario(args) => scenario::main(&args),
         Command::Strategies(args) => strategies::main(&args),
         Command::Serve(args) => serve::main(&args),
+        Command::Ctl(args) => ctl::main(&args),
+        Command::Key(args) => key::main(&args),
         Command::Host(args) => host::main(&args),
         Command::Replay(args) => replay::main(&args),
         Command::Bench(args) => bench::main(&args),

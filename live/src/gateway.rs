@@ -225,7 +225,8 @@ impl Gateway {
         };
 
         let (upstream, hosts) = (fleet.upstream.clone(), Arc::clone(&fleet.hosts));
-        let service = http::GatewayService::new(&config, upstream, hosts, events.clone(), key);
+        let service =
+            http::GatewayService::new(&config, upstream, hosts, events.clone(), key, Arc::clone(&keys));
         let drain = Duration::from_secs(config.drain_seconds);
         let serving = server::serve(self.listener, service, config.connections_max, shutdown, drain);
         let connections_cut_off = tokio::select! {

@@ -23,10 +23,14 @@ A config names the hosts and, in the words of a scenario file, how to decide:
   name = \"first\"
   url = \"http://127.0.0.1:11501\"
   slots = 4
+  [serve.admin]
+  listen = \"127.0.0.1:11435\"
   [control]
   balancer = \"model-affinity\"
 
-The first line on standard output names the address, once it listens. Ctrl-C lets running answers finish, then ends it.")]
+The first line on standard output names the address, once it listens. Log lines go to standard error, JSON where that is no
+terminal; HERDER_LOG=warn shows fewer. SIGHUP, or a change of the file, reads it again. Ctrl-C or SIGTERM lets running
+answers finish, then ends it. `herder ctl` watches and changes what runs; docs/serving.md tells the rest.")]
 pub(super) struct Args {
     /// The config file
     #[arg(long, value_name = "FILE")]
@@ -36,17 +40,23 @@ pub(super) struct Args {
 pub(super) fn main(args: &Args) -> Result<Ending> {
     let config = ServeConfig::read(&args.config)?;
     let hosts = config.hosts.len();
+    let (set_log_level, log) = super::logging::start(config.log_format)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
     let summary = runtime.block_on(async {
-        let gateway = Gateway::bind(config).await?;
+        let gateway = Gateway::bind(config).await?.with_log_level(set_log_level);
         print(&format!("herder listens on http://{} in front of {hosts} hosts\n", gateway.address()))?;
+        if let Some(admin) = gateway.admin_address() {
+            print(&format!("operators: herder ctl --address {admin}, http://{admin}/metrics\n"))?;
+        }
         let stopped = async {
             // Without a handler the signal ends the program, which is right as well.
             let _ = live::stop::signal().await;
         };
         anyhow::Ok(gateway.run(stopped).await?)
     })?;
+    // What is left of the log goes before the last words.
+    drop(log);
     let counters = summary.counters;
     let mut text = format!(
         "{} requests: {} finished, {} rejected, {} failed, {} cancelled\n",

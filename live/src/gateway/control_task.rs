@@ -234,7 +234,9 @@ impl ControlTask {
         match question {
             Question::Survey(reply) => drop(reply.send(self.survey())),
             Question::Metrics(reply) => {
-                let all = (self.survey(), self.recorder.metrics(), LabelNames::of(facts));
+                let metrics = self.recorder.metrics();
+                let names = LabelNames::of(facts, &metrics);
+                let all = (self.survey(), metrics, names);
                 drop(reply.send(Box::new(all)));
             }
             Question::Decisions { limit, reply } => drop(reply.send(self.recorder.decisions(limit, facts))),

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use control::request::{Failure, Reject};
 use hyper::body::Incoming;
-use hyper::header::{HeaderValue, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
@@ -18,8 +18,10 @@ use tokio::sync::{Semaphore, mpsc};
 use super::config::ServeConfig;
 use super::control_task::{Arrival, Event};
 use super::hosts::Hosts;
+use super::keys::Keys;
 use super::relay::{self, Attempt, Refusal};
 use super::ticket::{Decision, Ticket};
+use super::unix_millis;
 use super::upstream::Upstream;
 use crate::reply::{self, Body};
 use crate::server;
@@ -37,6 +39,7 @@ struct Shared {
     events: mpsc::UnboundedSender<Event>,
     /// Key of the hashes of prompts: never written down, so that a log tells nothing of them.
     key: [u8; 32],
+    keys: Arc<Keys>,
     body_bytes_max: usize,
     room: Arc<Semaphore>,
     tickets: AtomicU64,
@@ -53,12 +56,14 @@ impl GatewayService {
         hosts: Arc<Hosts>,
         events: mpsc::UnboundedSender<Event>,
         key: [u8; 32],
+        keys: Arc<Keys>,
     ) -> Self {
         Self(Arc::new(Shared {
             upstream,
             hosts,
             events,
             key,
+            keys,
             body_bytes_max: config.body_bytes_max,
             room: Arc::new(Semaphore::new(config.requests_max)),
             tickets: AtomicU64::new(0),
@@ -78,6 +83,10 @@ impl Service<Request<Incoming>> for GatewayService {
 }
 
 async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Body> {
+    let authorization = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    if let Err(denied) = shared.keys.check(unix_millis(), authorization, None) {
+        return denied.answer();
+    }
     let get = matches!(*request.method(), Method::GET | Method::HEAD);
     let post = request.method() == Method::POST;
     // The path as it was sent: one that is written in another way is another path, and unknown.

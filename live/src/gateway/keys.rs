@@ -13,10 +13,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use hyper::StatusCode;
+use hyper::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::config::{ClientKey, MayAssert};
+use crate::reply::{self, Body};
 pub(crate) use date::unix_millis_of_date;
 use meter::{Meter, Spent};
 
@@ -146,6 +148,18 @@ impl Denied {
             Self::Concurrency(_) => Some(1),
             Self::Missing | Self::Unknown | Self::Expired | Self::Model(_) => None,
         }
+    }
+
+    /// What the client is answered.
+    pub(crate) fn answer(&self) -> Response<Body> {
+        let mut answer = reply::error(self.status(), &self.to_string());
+        if let Some(seconds) = self.retry_after_seconds() {
+            answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        if self.status() == StatusCode::UNAUTHORIZED {
+            answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        answer
     }
 }
 

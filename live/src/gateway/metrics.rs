@@ -5,8 +5,9 @@
 //! and writes the text elsewhere ([`text`]); with plain numbers of one owner that is a page of code, and a registry
 //! of shared atomics would be no simpler.
 //!
-//! Bounds: [`MODELS_MAX`] models and [`TENANTS_MAX`] tenants have series of their own, the rest are `other`;
-//! [`DECISIONS_MAX`] ended requests are remembered.
+//! Bounds: the first [`MODELS_MAX`] models that were sent to a host and the first [`TENANTS_MAX`] tenants have series of
+//! their own, the rest are `other` (names that clients make up are sent nowhere); [`DECISIONS_MAX`] ended requests are
+//! remembered.
 
 mod histogram;
 mod process;
@@ -27,7 +28,7 @@ use tokio::sync::broadcast;
 pub(super) use histogram::Histogram;
 
 /// Models with series of their own.
-pub(super) const MODELS_MAX: u32 = 100;
+const MODELS_MAX: u32 = 100;
 /// Tenants with series of their own.
 pub(super) const TENANTS_MAX: u32 = 32;
 /// Ended requests that are remembered.
@@ -122,9 +123,11 @@ pub(super) struct ModelTimes {
 /// All that is counted; a copy of it answers a scrape.
 #[derive(Clone, Debug)]
 pub(super) struct Metrics {
-    /// By model, tenant and outcome; ids from the bounds on are one.
+    /// Models with series of their own, by their place among them.
+    pub(super) labels: BTreeMap<ModelId, u32>,
+    /// By model's place, tenant and outcome; what is beyond the bounds is one.
     pub(super) requests: BTreeMap<(u32, u32, Progress), u64>,
-    /// By model.
+    /// By model's place.
     pub(super) times: BTreeMap<u32, ModelTimes>,
     pub(super) queue_wait: Histogram,
     pub(super) decision: Histogram,
@@ -152,6 +155,7 @@ impl Recorder {
     pub(super) fn new(zero_unix_millis: u64, ended: broadcast::Sender<Arc<DecisionRecord>>) -> Self {
         Self {
             metrics: Metrics {
+                labels: BTreeMap::new(),
                 requests: BTreeMap::new(),
                 times: BTreeMap::new(),
                 queue_wait: Histogram::new(histogram::SECONDS),
@@ -216,6 +220,10 @@ impl Recorder {
                         self.metrics.queue_wait.record(seconds(open.arrived, now));
                     }
                     open.dispatch = Some((*dispatch, now));
+                    let place = self.metrics.labels.len() as u32;
+                    if place < MODELS_MAX {
+                        self.metrics.labels.entry(open.model).or_insert(place);
+                    }
                 }
             }
             Output::Reject { request, reason } => {
@@ -273,7 +281,7 @@ impl Recorder {
         facts: &Facts,
     ) {
         let Some(open) = self.open.remove(&request) else { return };
-        let model = open.model.0.min(MODELS_MAX);
+        let model = self.metrics.labels.get(&open.model).copied().unwrap_or(MODELS_MAX);
         let key = (model, open.tenant.0.min(TENANTS_MAX), outcome);
         *self.metrics.requests.entry(key).or_default() += 1;
         let times = self.metrics.times.entry(model).or_insert_with(ModelTimes::new);
@@ -389,3 +397,6 @@ pub(super) const fn reject_name(reject: Reject) -> &'static str {
         Reject::DemandsUnmet => "demands_unmet",
     }
 }
+
+#[cfg(test)]
+mod tests;

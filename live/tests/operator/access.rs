@@ -3,7 +3,7 @@
 use hyper::Method;
 use live::keys::KeyHash;
 
-use crate::gateway::{config, host, run, start};
+use crate::gateway::{MODEL, config, host, run, start};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
@@ -96,6 +96,28 @@ fn only_known_paths_and_methods_are_served() {
             let answer = gateway.send(method.clone(), path, &[JSON], "").await;
             assert_eq!(answer.status, status, "{method} {path}: {}", answer.body);
         }
+        gateway.stop().await;
+    });
+}
+
+#[test]
+fn clients_need_keys_where_there_are_any() {
+    run(async {
+        let key = |name: &str| {
+            let hash = KeyHash::of(&format!("hk_{name}"));
+            format!("[[serve.keys]]\nname = \"{name}\"\nhash = \"{hash}\"\nrequests_per_minute = 2\n")
+        };
+        let text = config("", &key("a"), &[host().await], "");
+        let gateway = start(&text).await;
+        let ask = async |key: &str| {
+            gateway.generate_with(MODEL, &[("authorization", &format!("Bearer hk_{key}"))]).await
+        };
+        assert_eq!(gateway.generate().await.status, 401);
+        assert_eq!(ask("b").await.status, 401);
+        assert_eq!((ask("a").await.status, ask("a").await.status), (200, 200));
+        let denied = ask("a").await;
+        assert_eq!((denied.status, denied.retry_after), (429, true));
+        assert!(denied.error().contains("allows 2 in a minute"), "{}", denied.body);
         gateway.stop().await;
     });
 }

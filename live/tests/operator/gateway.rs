@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use live::{EmulatedHost, EmulatedOptions, Gateway, ServeConfig, ServeError, ServeSummary};
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 /// A test that waits for longer than this hangs.
@@ -41,6 +42,7 @@ pub(crate) async fn host() -> SocketAddr {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) retry_after: bool,
     pub(crate) body: String,
 }
 
@@ -61,7 +63,7 @@ pub(crate) struct Running {
     pub(crate) admin: SocketAddr,
     /// Where its config stands, if it was read from a file.
     pub(crate) file: Option<PathBuf>,
-    stop: oneshot::Sender<()>,
+    stop: Arc<Notify>,
     ended: JoinHandle<Result<ServeSummary, ServeError>>,
 }
 
@@ -90,8 +92,9 @@ async fn begin(config: ServeConfig) -> Running {
     let file = config.file.clone();
     let gateway = Gateway::bind(config).await.expect("free ports");
     let (api, admin) = (gateway.address(), gateway.admin_address().expect("an operator's side"));
-    let (stop, stopped) = oneshot::channel();
-    let ended = tokio::spawn(gateway.run(async { drop(stopped.await) }));
+    let stop = Arc::new(Notify::new());
+    let stopped = Arc::clone(&stop);
+    let ended = tokio::spawn(gateway.run(async move { stopped.notified().await }));
     let pool = Client::builder(TokioExecutor::new()).build_http();
     let running = Running { pool, api, admin, file, stop, ended };
     while running.get("/readyz").await.status != 200 {}
@@ -125,8 +128,9 @@ impl Running {
         let request = request.body(Full::new(Bytes::from(body))).expect("a request");
         let response = self.pool.request(request).await.expect("an answer's head");
         let status = response.status().as_u16();
+        let retry_after = response.headers().contains_key("retry-after");
         let body = response.into_body().collect().await.expect("an answer").to_bytes();
-        Answer { status, body: String::from_utf8(body.into()).expect("UTF-8") }
+        Answer { status, retry_after, body: String::from_utf8(body.into()).expect("UTF-8") }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -139,10 +143,15 @@ impl Running {
         self.send(Method::POST, path, &json, &body.to_string()).await
     }
 
-    /// A request of a client that is answered.
+    /// A request of a client without a key.
     pub(crate) async fn generate(&self) -> Answer {
-        let body = json!({"model": MODEL, "prompt": "x", "options": {"num_predict": 3}});
-        self.ask(self.api, Method::POST, "/api/generate", &[], body.to_string()).await
+        self.generate_with(MODEL, &[]).await
+    }
+
+    /// A request of a client with these headers.
+    pub(crate) async fn generate_with(&self, model: &str, headers: &[(&str, &str)]) -> Answer {
+        let body = json!({"model": model, "prompt": "x", "options": {"num_predict": 3}});
+        self.ask(self.api, Method::POST, "/api/generate", headers, body.to_string()).await
     }
 
     /// The last decisions, the newest first, when there are so many that ended.
@@ -164,9 +173,13 @@ impl Running {
         hosts.iter().find(|host| host["name"] == name).cloned().unwrap_or_default()
     }
 
+    /// Asks it to end.
+    pub(crate) fn begin_stop(&self) {
+        self.stop.notify_one();
+    }
+
     pub(crate) async fn stop(self) -> ServeSummary {
-        // A gateway that has ended by itself says so below.
-        let _ = self.stop.send(());
+        self.begin_stop();
         self.ended.await.expect("no panic").expect("a good end")
     }
 }

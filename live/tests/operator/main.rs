@@ -5,3 +5,7 @@ mod changes;
 mod gateway;
 mod metrics;
 mod reload;
+#[path = "../gateway/scripted.rs"]
+#[expect(dead_code, reason = "the gateway's own tests use the rest of it")]
+mod scripted;
+mod stopping;

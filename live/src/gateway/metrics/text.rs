@@ -1,33 +1,36 @@
 //! The Prometheus text format (version 0.0.4): help and type before each family, then its series.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use control::door::BreakerState;
+use control::facts::Facts;
 use control::ids::{HostId, ModelId};
 
 use super::process::ProcessFacts;
-use super::{Histogram, MODELS_MAX, Metrics, Progress, TENANTS_MAX};
+use super::{Histogram, Metrics, Progress, TENANTS_MAX};
 use crate::gateway::survey::{HostView, Survey};
 
 /// What `/metrics` answers with.
 pub(in crate::gateway) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Names of models and tenants by id, as far as they have series of their own.
+/// Names of the models and tenants that have series of their own.
 #[derive(Clone, Debug)]
 pub(in crate::gateway) struct LabelNames {
-    pub(in crate::gateway) models: Vec<String>,
-    pub(in crate::gateway) tenants: Vec<String>,
+    models: BTreeMap<u32, String>,
+    tenants: Vec<String>,
 }
 
 impl LabelNames {
-    pub(in crate::gateway) fn of(facts: &control::facts::Facts) -> Self {
-        let models = facts.models.iter().take(MODELS_MAX as usize).map(|model| model.name.clone());
+    pub(in crate::gateway) fn of(facts: &Facts, metrics: &Metrics) -> Self {
+        let models =
+            metrics.labels.iter().map(|(model, place)| (*place, facts.models[model.index()].name.clone()));
         let tenants = facts.tenants.iter().take(TENANTS_MAX as usize).cloned();
         Self { models: models.collect(), tenants: tenants.collect() }
     }
 
-    fn model(&self, id: u32) -> &str {
-        self.models.get(id as usize).map_or("other", String::as_str)
+    fn model(&self, place: u32) -> &str {
+        self.models.get(&place).map_or("other", String::as_str)
     }
 
     fn tenant(&self, id: u32) -> &str {
@@ -164,8 +167,10 @@ fn host_counts(text: &mut Text, hosts: &[&HostView], metrics: &Metrics, names: &
     text.family(name, "gauge", "The same of a model on a host, where it is not closed.");
     for host in hosts {
         let of_host = metrics.breakers.keys().filter(|(at, _)| at.0 == host.id);
-        for model in of_host.filter_map(|(_, model)| *model).filter(|model| model.0 < MODELS_MAX) {
-            let labels = [("host", host.name.as_str()), ("model", names.model(model.0))];
+        for model in of_host.filter_map(|(_, model)| *model) {
+            // A model that is not among those with a name is not told apart.
+            let Some(place) = metrics.labels.get(&model) else { continue };
+            let labels = [("host", host.name.as_str()), ("model", names.model(*place))];
             text.series(name, &labels, breaker(metrics, HostId(host.id), Some(model)));
         }
     }
