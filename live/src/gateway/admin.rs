@@ -102,7 +102,7 @@ enum No {
     #[error("{0}")]
     Forbidden(&'static str),
     #[error("a key for the operator's side is needed: send the header Authorization: Bearer KEY")]
-    NoKey,
+    KeyNeeded,
     #[error("this key may {} only, and this needs {}", role_name(*.has), role_name(*.needs))]
     Role { has: Role, needs: Role },
     #[error("expected content-type: application/json")]
@@ -121,7 +121,7 @@ impl No {
             Self::UnknownPath | Self::Refused(Refused::NotFound(_)) => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Forbidden(_) | Self::Role { .. } => StatusCode::FORBIDDEN,
-            Self::NoKey => StatusCode::UNAUTHORIZED,
+            Self::KeyNeeded => StatusCode::UNAUTHORIZED,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Refused(Refused::Wrong(_)) => StatusCode::BAD_REQUEST,
             Self::Refused(Refused::Conflict(_)) => StatusCode::CONFLICT,
@@ -168,7 +168,7 @@ async fn answer(admin: &Arc<Admin>, request: Request<Incoming>) -> Result<Respon
     }
     let keys = admin.operator.admin_keys();
     let sent = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
-    let caller = access::caller(&keys, sent).ok_or(No::NoKey)?;
+    let caller = access::caller(&keys, sent).ok_or(No::KeyNeeded)?;
     if get {
         return reads::answer(admin, request.uri()).await;
     }

@@ -186,10 +186,10 @@ impl Recorder {
                     open.first_byte = Some(now);
                 }
             }
-            Input::Finished { request, attempt, usage } => {
-                if self.open.get(request).is_some_and(|open| open.is_at(*attempt)) {
-                    self.end(now, *request, Progress::Finished, None, Some(usage), facts);
-                }
+            Input::Finished { request, attempt, usage }
+                if self.open.get(request).is_some_and(|open| open.is_at(*attempt)) =>
+            {
+                self.end(now, *request, Progress::Finished, None, Some(usage), facts);
             }
             Input::Failed { request, attempt, failure } => {
                 if let Some(open) = self.open.get(request)

@@ -8,11 +8,16 @@ use control::facts::Facts;
 use control::ids::{HostId, ModelId};
 
 use super::process::ProcessFacts;
-use super::{Histogram, Metrics, Progress, TENANTS_MAX};
+use super::{Histogram, Metrics, ModelTimes, Progress, TENANTS_MAX};
 use crate::gateway::survey::{HostView, Survey};
 
 /// What `/metrics` answers with.
 pub(in crate::gateway) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Name and help of a family of histograms, one for each model.
+type ModelFamily = (&'static str, &'static str, fn(&ModelTimes) -> &Histogram);
+/// Name and help of a family of gauges, one for each host.
+type HostFamily = (&'static str, &'static str, fn(&HostView) -> f64);
 
 /// Names of the models and tenants that have series of their own.
 #[derive(Clone, Debug)]
@@ -83,7 +88,7 @@ fn requests(text: &mut Text, survey: &Survey, metrics: &Metrics, names: &LabelNa
 }
 
 fn times(text: &mut Text, metrics: &Metrics, names: &LabelNames) {
-    let families: [(&str, &str, fn(&super::ModelTimes) -> &Histogram); 3] = [
+    let families: [ModelFamily; 3] = [
         (
             "herder_time_to_first_token_seconds",
             "From a request's arrival to the first byte of its answer.",
@@ -108,7 +113,7 @@ fn times(text: &mut Text, metrics: &Metrics, names: &LabelNames) {
         (
             "herder_prompt_tokens_total",
             "Tokens of prompts, as hosts reported.",
-            (|times| times.prompt_tokens) as fn(&super::ModelTimes) -> u64,
+            (|times| times.prompt_tokens) as fn(&ModelTimes) -> u64,
         ),
         ("herder_output_tokens_total", "Tokens of answers, as hosts reported.", |times| times.output_tokens),
     ] {
@@ -126,14 +131,13 @@ fn times(text: &mut Text, metrics: &Metrics, names: &LabelNames) {
 }
 
 fn host_gauges(text: &mut Text, hosts: &[&HostView]) {
-    let flag = |value: bool| f64::from(u8::from(value));
-    let gauges: [(&str, &str, &dyn Fn(&HostView) -> f64); 6] = [
-        ("herder_host_up", "Whether the host answers its polls.", &|host| flag(host.up)),
-        ("herder_host_drained", "Whether the host is kept from new requests.", &|host| flag(host.drained)),
-        ("herder_host_requests_in_flight", "Requests that the host works on.", &|host| host.in_flight.into()),
-        ("herder_host_slots", "Slots of the host, as declared.", &|host| host.slots.into()),
-        ("herder_host_models_loaded", "Models in the host's memory.", &|host| host.loaded.len() as f64),
-        ("herder_host_loaded_bytes", "Memory that loaded models take.", &|host| {
+    let gauges: [HostFamily; 6] = [
+        ("herder_host_up", "Whether the host answers its polls.", |host| flag(host.up)),
+        ("herder_host_drained", "Whether the host is kept from new requests.", |host| flag(host.drained)),
+        ("herder_host_requests_in_flight", "Requests that the host works on.", |host| host.in_flight.into()),
+        ("herder_host_slots", "Slots of the host, as declared.", |host| host.slots.into()),
+        ("herder_host_models_loaded", "Models in the host's memory.", |host| host.loaded.len() as f64),
+        ("herder_host_loaded_bytes", "Memory that loaded models take.", |host| {
             host.loaded.iter().map(|loaded| loaded.bytes as f64).sum()
         }),
     ];
@@ -192,7 +196,6 @@ fn gateway(text: &mut Text, survey: &Survey) {
     let name = "herder_strategy_info";
     text.family(name, "gauge", "Always 1; what decides is in the labels.");
     text.series(name, &[("scheduler", status.scheduler), ("balancer", status.balancer)], 1.0);
-    let flag = |value: bool| f64::from(u8::from(value));
     for (name, kind, help, value) in [
         ("herder_uptime_seconds", "gauge", "Time since the start.", status.uptime_seconds as f64),
         ("herder_draining", "gauge", "Whether the gateway is stopping.", flag(status.draining)),
@@ -215,6 +218,10 @@ fn gateway(text: &mut Text, survey: &Survey) {
     ] {
         text.one(name, kind, help, value);
     }
+}
+
+fn flag(value: bool) -> f64 {
+    f64::from(u8::from(value))
 }
 
 /// The text as it grows.
