@@ -157,10 +157,13 @@ Examples:
     },
 }
 
+/// An answer, and how it is shown to people.
+type Shown = (Value, fn(&Value) -> String);
+
 pub(super) fn main(args: &Args) -> Result<Ending> {
     let key = args.key.clone().or_else(|| std::env::var("HERDER_ADMIN_KEY").ok());
     let client = Client::new(&args.address, key)?;
-    let (answer, table): (Value, fn(&Value) -> String) = match &args.command {
+    let (answer, table): Shown = match &args.command {
         Command::Status => (client.get("status")?, tables::status),
         Command::Hosts { command: None } => (client.get("hosts")?, tables::hosts),
         Command::Hosts { command: Some(command) } => (hosts(&client, command)?, tables::changed),
@@ -205,7 +208,7 @@ fn hosts(client: &Client, command: &Hosts) -> Result<Value> {
     }
 }
 
-fn entries(client: &Client, table: &str, command: Option<&Entries>) -> Result<(Value, fn(&Value) -> String)> {
+fn entries(client: &Client, table: &str, command: Option<&Entries>) -> Result<Shown> {
     let mut entry = match command {
         None => return Ok((client.get("experiments")?, tables::experiments)),
         Some(Entries::Set { set, .. }) => assign::read(set)?,

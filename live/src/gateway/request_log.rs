@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::metrics::{Cause, DecisionRecord, failure_name, reject_name};
@@ -31,9 +32,9 @@ fn line(request: &DecisionRecord) {
         model = request.model,
         tenant = request.tenant,
         host = request.host,
-        reason = request.reason.map(tracing::field::debug),
+        reason = request.reason.map(word),
         arm = request.arm,
-        outcome = ?request.outcome,
+        outcome = word(request.outcome),
         cause,
         attempts = request.attempts,
         wait_millis = request.wait_millis,
@@ -43,4 +44,10 @@ fn line(request: &DecisionRecord) {
         output_tokens = request.output_tokens,
         "request ended"
     );
+}
+
+/// A word of the admin API.
+fn word(word: impl Serialize) -> String {
+    let word = serde_json::to_value(word).ok();
+    word.as_ref().and_then(|word| word.as_str()).unwrap_or_default().to_owned()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use control::Control;
 use control::config::arms::Role;
-use control::door::BreakerState;
+use control::door::{BreakerState, Part};
 use control::facts::Counters;
 use control::facts::arms::ArmFacts;
 use control::facts::ledger::State;
@@ -42,7 +42,7 @@ pub(super) struct Status {
     pub(super) scheduler: &'static str,
     pub(super) balancer: &'static str,
     /// Parts whose plain form decides, since the other was found at fault.
-    pub(super) fallen_back: Vec<String>,
+    pub(super) fallen_back: Vec<Part>,
     pub(super) hosts_up: usize,
     pub(super) hosts: usize,
     pub(super) counters: Counters,
@@ -181,7 +181,7 @@ impl Survey {
             frozen: facts.frozen || config.frozen,
             scheduler: strategy::of(&config.scheduler, control::schedule::ALL).name,
             balancer: strategy::of(&config.arms[0].balancer, control::balance::ALL).name,
-            fallen_back: facts.fallen_back.iter().map(|part| format!("{part:?}")).collect(),
+            fallen_back: facts.fallen_back.clone(),
             hosts_up: hosts.iter().filter(|host| host.up).count(),
             hosts: hosts.len(),
             counters: facts.counters,
