@@ -77,7 +77,7 @@ fn every_family_has_help_and_type_and_its_series_follow_it() {
 }
 
 #[test]
-fn everything_in_deploy_asks_for_metrics_that_are_there() {
+fn deploy_and_docs_name_metrics_that_are_there() {
     run(async {
         let gateway = start(&config("", "", &[host().await], "")).await;
         gateway.generate().await;
@@ -87,9 +87,9 @@ fn everything_in_deploy_asks_for_metrics_that_are_there() {
             .filter_map(|line| line.strip_prefix("# TYPE "))
             .map(|line| line.split(' ').next().expect("a name"))
             .collect();
-        let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let mut asked = BTreeSet::new();
-        for file in files(&deploy) {
+        for file in files(&root.join("deploy")).into_iter().chain([root.join("docs/serving.md")]) {
             for word in metric_words(&fs::read_to_string(&file).expect("text")) {
                 let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| word.strip_suffix(end));
                 let there = known.contains(word.as_str()) || base.is_some_and(|base| known.contains(base));
