@@ -67,8 +67,9 @@ pub(super) async fn watch(operator: Arc<Operator>, file: PathBuf) {
     };
     let mut beat = tokio::time::interval(PERIOD);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut taken = stamp(&file).await;
-    let mut before = taken;
+    // The file may have changed since it was read at the start: the first look finds it new, which changes nothing where
+    // it has not.
+    let (mut taken, mut before) = (None, None);
     loop {
         #[cfg(unix)]
         let asked = tokio::select! {
@@ -87,7 +88,8 @@ pub(super) async fn watch(operator: Arc<Operator>, file: PathBuf) {
         if asked || changed {
             taken = now;
             match reload(&operator, Some(&file)).await {
-                Ok(changed) => tell(&changed),
+                Ok(changed) if asked || changed != Changed::default() => tell(&changed),
+                Ok(_) => {}
                 Err(error) => {
                     tracing::error!(%error, "the config file was not taken over; all stays as it was")
                 }
