@@ -7,10 +7,13 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod completions;
+mod ctl;
 mod doctor;
 mod duration;
 mod host;
 mod interrupt;
+mod key;
+mod logging;
 mod man;
 mod profiles;
 mod progress;
@@ -55,6 +58,8 @@ enum Command {
     Scenario(scenario::Args),
     Strategies(strategies::Args),
     Serve(serve::Args),
+    Ctl(ctl::Args),
+    Key(key::Args),
     Doctor(doctor::Args),
     Host(host::Args),
     Replay(replay::Args),
@@ -85,6 +90,8 @@ pub fn main() -> ExitCode {
         Command::Scenario(args) => scenario::main(&args),
         Command::Strategies(args) => strategies::main(&args),
         Command::Serve(args) => serve::main(&args),
+        Command::Ctl(args) => ctl::main(&args),
+        Command::Key(args) => key::main(&args),
         Command::Doctor(args) => doctor::main(&args),
         Command::Host(args) => host::main(&args),
         Command::Replay(args) => replay::main(&args),

@@ -143,6 +143,7 @@ impl Demo {
             told.push(DemoHost { name, gpu, models, address: host.address() });
             hosts.push(host);
         }
+        text += "[serve.admin]\nlisten = \"127.0.0.1:0\"\n";
         let config = ServeConfig::parse(&(text + CONTROL), Path::new("demo"))?;
         let gateway = Gateway::bind(config).await?;
         Ok(Self { gateway, hosts, told, options, tally: Arc::default() })
@@ -152,6 +153,12 @@ impl Demo {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.gateway.address()
+    }
+
+    /// Where its operator's side listens.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.gateway.admin_address()
     }
 
     /// The hosts behind it.

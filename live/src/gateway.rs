@@ -8,17 +8,29 @@
 //! (`requests_max`), connections (`connections_max`), size of a body (`body_bytes_max`) and of all that wait
 //! (`queued_body_bytes_max`), records that wait for the disk (`log_queue_records`), names of models that clients may bring up ([`NAMES_MAX`]).
 
+mod admin;
 mod api;
+mod background;
 mod config;
 mod control_task;
 mod decision_log;
+mod fleet;
 mod guarded;
 mod hosts;
+pub mod keys;
+mod metrics;
+mod operator;
 mod poll;
 mod relay;
+mod reload;
+mod request_log;
+mod state;
+mod survey;
 mod ticket;
+mod turn;
 mod upstream;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,19 +39,32 @@ use std::time::Duration;
 use control::facts::Counters;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
 use traces::log::LogError;
 
-pub use config::{HostEntry, ServeConfig, ServeConfigError};
+pub use config::{
+    AdminConfig, AdminKey, ClientKey, HostEntry, LogFormat, MayAssert, Role, ServeConfig, ServeConfigError,
+};
 pub use control_task::NAMES_MAX;
 
+pub use admin::SetLogLevel;
+pub use state::StateError;
+
+use admin::{Admin, AdminService, Phase};
 use control_task::{ControlTask, Event};
 use decision_log::{DecisionLog, Keeping};
-use hosts::Hosts;
-use upstream::Upstream;
+use fleet::Fleet;
+use keys::Keys;
+use metrics::Recorder;
+use operator::Operator;
+use state::StateFolder;
 
 use crate::clock::Clock;
 use crate::server;
+
+/// Connections of operators at most.
+const ADMIN_CONNECTIONS_MAX: usize = 256;
+/// How long an answer to an operator may take after the gateway has ended.
+const ADMIN_DRAIN: Duration = Duration::from_millis(500);
 
 /// Why a gateway cannot start, or ended before it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +80,9 @@ pub enum ServeError {
     /// The decision log cannot be written. Serving goes on without it; this is told at the end.
     #[error("decision log: {0}")]
     Log(#[from] LogError),
+    /// What must outlive a restart cannot be read or written.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The system refuses something else.
     #[error("{what}: {source}")]
     System {
@@ -82,30 +110,52 @@ pub struct ServeSummary {
 }
 
 /// A gateway that listens, and answers once it runs.
-#[derive(Debug)]
 pub struct Gateway {
     listener: TcpListener,
     address: SocketAddr,
+    /// The operator's side, with where it listens.
+    admin: Option<(TcpListener, SocketAddr)>,
+    set_log_level: Option<SetLogLevel>,
     config: ServeConfig,
     counters: watch::Sender<Counters>,
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 impl Gateway {
     /// Listens.
     ///
     /// # Errors
-    /// Where the address is taken.
+    /// Where an address is taken.
     pub async fn bind(config: ServeConfig) -> Result<Self, ServeError> {
-        let failed = |source| ServeError::Listen { address: config.listen, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, config, counters: watch::Sender::default() })
+        let (listener, address) = listen(config.listen).await?;
+        let admin = match &config.admin {
+            Some(admin) => Some(listen(admin.listen).await?),
+            None => None,
+        };
+        Ok(Self { listener, address, admin, set_log_level: None, config, counters: watch::Sender::default() })
+    }
+
+    /// Lets operators set the level of the program's log lines.
+    #[must_use]
+    pub fn with_log_level(self, set: SetLogLevel) -> Self {
+        Self { set_log_level: Some(set), ..self }
     }
 
     /// Where it listens; with port 0 in the config this is the port that was given.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the operator's side listens, if there is one.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|(_, address)| *address)
     }
 
     /// What has passed control's door, while the gateway runs.
@@ -118,9 +168,16 @@ impl Gateway {
     /// for at most `drain_seconds`, and writes the rest of the log.
     ///
     /// # Errors
-    /// Where the log cannot be written, or control panics.
+    /// Where the log or the state cannot be written, or control panics.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<ServeSummary, ServeError> {
-        let config = Arc::new(self.config);
+        let folder = self.config.state_dir.as_deref().map(StateFolder::open).transpose()?;
+        let (config, operated) = operator::at_start(self.config, folder.as_ref())?;
+        let config = Arc::new(config);
+        let usage = match &folder {
+            Some(folder) => folder.read(background::USAGE_FILE)?.unwrap_or_default(),
+            None => BTreeMap::new(),
+        };
+        let keys = Arc::new(Keys::new(&config.keys, &usage));
         let clock = Clock::start(1);
         let log = match &config.log_dir {
             Some(folder) => {
@@ -139,24 +196,51 @@ impl Gateway {
         })?;
 
         let (events, incoming) = mpsc::unbounded_channel();
-        let task = ControlTask::new(&config, clock, log, self.counters);
+        let ended = metrics::ended_requests();
+        let recorder = Recorder::new(unix_millis(), ended.clone());
+        let task = ControlTask::new(&config, clock, log, self.counters, recorder);
         let mut control = tokio::spawn(task.run(incoming));
-        let upstream = Upstream::new(&config);
-        let hosts = Arc::new(Hosts::new(config.hosts.len()));
-        let mut pollers = JoinSet::new();
-        let polled = poll::start(&config, &upstream, &hosts, &events, &mut pollers);
+        let fleet = Arc::new(Fleet::new(Arc::clone(&config), events.clone()));
+        let operator =
+            Operator::new(operated, Arc::clone(&fleet), events.clone(), folder.clone(), Arc::clone(&keys));
+        let operator = Arc::new(operator);
+        operator.resume().await;
+        let _background = background::start(&config, &operator, folder.as_ref(), &ended);
+        let (phase, _) = watch::channel(Phase::Starting);
+        let admin = self.admin.map(|(listener, _)| {
+            let admin = Admin {
+                operator: Arc::clone(&operator),
+                events: events.clone(),
+                ended: ended.clone(),
+                phase: phase.subscribe(),
+                file: config.file.clone(),
+                allowed_hosts: config
+                    .admin
+                    .as_ref()
+                    .map_or_else(Vec::new, |admin| admin.allowed_hosts.clone()),
+                set_log_level: self.set_log_level.clone(),
+                streams: Admin::streams(),
+            };
+            tokio::spawn(serve_admin(listener, admin, phase.subscribe()))
+        });
+
         let mut shutdown = std::pin::pin!(shutdown);
         let stopped_early = tokio::select! {
             () = &mut shutdown => true,
-            () = polled => false,
+            () = fleet.start() => false,
         };
+        phase.send_replace(Phase::Serving);
         let shutdown = async {
             if !stopped_early {
                 shutdown.await;
             }
+            tracing::info!(drain_seconds = config.drain_seconds, "stopping: running requests may finish");
+            phase.send_replace(Phase::Draining);
         };
 
-        let service = api::GatewayService::new(&config, upstream, hosts, events.clone(), key);
+        let (upstream, hosts) = (fleet.upstream.clone(), Arc::clone(&fleet.hosts));
+        let service =
+            api::GatewayService::new(&config, upstream, hosts, events.clone(), key, Arc::clone(&keys));
         let drain = Duration::from_secs(config.drain_seconds);
         let serving = server::serve(self.listener, service, config.connections_max, shutdown, drain);
         let connections_cut_off = tokio::select! {
@@ -164,7 +248,11 @@ impl Gateway {
             // Control ends before it is told to only by a panic; then nothing can be served.
             ended = &mut control => return Err(panicked(ended.map(drop))),
         };
-        pollers.shutdown().await;
+        phase.send_replace(Phase::Ended);
+        if let Some(admin) = admin {
+            // It has its own short time to end; a panic there is in the log already.
+            let _ = admin.await;
+        }
         let (done, stopped) = oneshot::channel();
         if events.send(Event::Stop(done)).is_err() {
             return Err(panicked(control.await.map(drop)));
@@ -173,12 +261,45 @@ impl Gateway {
         drop(stopped.await);
         let ended = control.await.map_err(|error| panicked(Err(error)))?;
         let (summary, log) = ended;
-        if let Some(log) = log {
-            let finished = tokio::task::spawn_blocking(move || log.finish()).await;
-            finished.map_err(|error| panicked(Err(error)))??;
-        }
+        let finished = tokio::task::spawn_blocking(move || {
+            let written = log.map_or(Ok(()), DecisionLog::finish).map_err(ServeError::Log);
+            let usage = folder.map_or(Ok(()), |folder| folder.write(background::USAGE_FILE, &keys.usage()));
+            written.and(usage.map_err(ServeError::State))
+        });
+        finished.await.map_err(|error| panicked(Err(error)))??;
         Ok(ServeSummary { connections_cut_off, ..summary })
     }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |source| ServeError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// Serves operators until the gateway has ended.
+async fn serve_admin(listener: TcpListener, admin: Admin, mut phase: watch::Receiver<Phase>) {
+    let address = listener.local_addr().map_or_else(|error| error.to_string(), |address| address.to_string());
+    if admin.operator.admin_keys().is_empty() {
+        tracing::warn!(
+            address,
+            "no [[serve.admin.keys]]: whoever reaches the operator's side may do everything"
+        );
+    } else {
+        tracing::info!(address, "the operator's side asks for keys");
+    }
+    let ended = async move {
+        // An error says that the gateway is gone, which is the same.
+        let _ = phase.wait_for(|phase| *phase == Phase::Ended).await;
+    };
+    server::serve(listener, AdminService::new(admin), ADMIN_CONNECTIONS_MAX, ended, ADMIN_DRAIN).await;
+}
+
+/// The wall's time in milliseconds since 1970; 0 where it is set before.
+fn unix_millis() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn panicked(ended: Result<(), tokio::task::JoinError>) -> ServeError {

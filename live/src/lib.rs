@@ -5,7 +5,7 @@
 //! a fleet. All speak HTTP/1.1 through `server` and read and write Ollama's words, and for clients those of OpenAI and
 //! Anthropic, in [`wire`].
 //!
-//! Left out so far: TLS, keys, metrics, management calls, and rebuilding control after a panic.
+//! Left out so far: TLS and management calls.
 
 pub mod clock;
 pub mod demo;
@@ -18,4 +18,6 @@ pub mod stop;
 pub mod wire;
 
 pub use emulated::{EmulatedHost, EmulatedOptions, FaultError, FaultFile, HostSetupError};
-pub use gateway::{Gateway, ServeConfig, ServeConfigError, ServeError, ServeSummary};
+pub use gateway::{
+    Gateway, LogFormat, Role, ServeConfig, ServeConfigError, ServeError, ServeSummary, SetLogLevel, keys,
+};

@@ -4,25 +4,29 @@
 mod body;
 mod strict;
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
 use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONNECTION, HeaderValue, RETRY_AFTER};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub(crate) use body::{Held, Room, Unreadable};
 use strict::Strict;
 
-use crate::reply::Body;
+use crate::reply::{self, Body};
 
 /// Time for a request's head to come in, and for which a connection may stand idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,8 +37,8 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 /// Pause after an accept that failed (no file descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until `shutdown` ends; then accepts no more, lets running requests finish for at most `drain`, and cuts
-/// the rest off. Gives the number of connections that were cut off. Dropping the future cuts all off at once. Where the
+/// Serves until `shutdown` ends; then refuses new requests with 503, lets running ones finish for at most `drain`, and
+/// cuts the rest off. Gives the number of connections that were cut off. Dropping the future cuts all off at once. Where the
 /// service gives an error, the connection is closed without an answer.
 pub(crate) async fn serve<S, F>(
     listener: TcpListener,
@@ -56,28 +60,58 @@ where
         tokio::select! {
             () = &mut shutdown => break,
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            accepted = listener.accept(), if connections.len() < connections_max => match accepted {
-                Ok((stream, _)) => {
-                    // Tokens are small and must not wait for one another. Where this fails the connection is gone already.
-                    let _ = stream.set_nodelay(true);
+            accepted = listener.accept(), if connections.len() < connections_max => {
+                if let Some(stream) = taken(accepted).await {
                     connections.spawn(connection(stream, service.clone(), stopping.clone()));
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    stop.send_replace(true);
+    // Whoever comes now is told to go elsewhere: a refused connection would look like a crash.
+    let (_never_told, never) = watch::channel(false);
+    let mut late = JoinSet::new();
+    let mut over = pin!(tokio::time::sleep(drain));
+    while !connections.is_empty() {
+        tokio::select! {
+            () = &mut over => break,
+            _ = connections.join_next() => {}
+            Some(_) = late.join_next(), if !late.is_empty() => {}
+            accepted = listener.accept(), if late.len() < connections_max => {
+                if let Some(stream) = taken(accepted).await {
+                    late.spawn(connection(stream, service_fn(refuse), never.clone()));
                 }
-            },
+            }
         }
     }
     drop(listener);
-    stop.send_replace(true);
-    let drained = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(drain, drained).await.is_ok() {
-        return 0;
-    }
     let cut_off = connections.len();
     connections.shutdown().await;
     cut_off
+}
+
+async fn taken(accepted: io::Result<(TcpStream, SocketAddr)>) -> Option<TcpStream> {
+    match accepted {
+        Ok((stream, _)) => {
+            // Tokens are small and must not wait for one another. Where this fails the connection is gone already.
+            let _ = stream.set_nodelay(true);
+            Some(stream)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a connection could not be accepted");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}
+
+/// What a server that is stopping says.
+async fn refuse(_: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    let mut answer = reply::error(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping");
+    let headers = answer.headers_mut();
+    headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    Ok(answer)
 }
 
 async fn connection<I, S>(stream: I, service: S, mut stopping: watch::Receiver<bool>)
@@ -134,8 +168,6 @@ pub(crate) async fn read_body(body: Incoming, bytes_max: usize) -> Result<Bytes,
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;

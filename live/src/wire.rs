@@ -2,6 +2,7 @@
 //! host speak them. Their field names stop here: beyond this module stand the words of `control`.
 
 pub mod answer;
+pub mod capped;
 pub mod dialect;
 pub mod duration;
 pub mod lists;

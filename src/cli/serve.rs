@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use live::{Gateway, ServeConfig, ServeSummary};
+use live::{Gateway, ServeConfig, ServeSummary, SetLogLevel};
 
 use super::{Ending, print};
 
@@ -27,10 +27,14 @@ A config names the hosts and, in the words of a scenario file, how to decide:
   name = \"first\"
   url = \"http://127.0.0.1:11501\"
   slots = 4
+  [serve.admin]
+  listen = \"127.0.0.1:11435\"
   [control]
   balancer = \"model-affinity\"
 
-The first line on standard output names the address, once it listens. Ctrl-C lets running answers finish, then ends it.")]
+The first line on standard output names the address, once it listens. Log lines go to standard error, JSON where that is no
+terminal; HERDER_LOG=warn shows fewer. SIGHUP, or a change of the file, reads it again. Ctrl-C or SIGTERM lets running
+answers finish, then ends it. `herder ctl` watches and changes what runs; docs/serving.md tells the rest.")]
 pub(super) struct Args {
     /// The config file
     #[arg(long, value_name = "FILE", required_unless_present = "demo")]
@@ -52,7 +56,11 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
     let summary = match &args.config {
         Some(file) => {
             let config = ServeConfig::read(file)?;
-            runtime.block_on(serve(config))?
+            let (set_log_level, log) = super::logging::start(config.log_format)?;
+            let summary = runtime.block_on(serve(config, set_log_level))?;
+            // What is left of the log goes before the last words.
+            drop(log);
+            summary
         }
         None => runtime.block_on(demo::run(args.demo_listen, args.demo_load))?,
     };
@@ -60,10 +68,13 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
     Ok(Ending::Done)
 }
 
-async fn serve(config: ServeConfig) -> Result<ServeSummary> {
+async fn serve(config: ServeConfig, set_log_level: SetLogLevel) -> Result<ServeSummary> {
     let hosts = config.hosts.len();
-    let gateway = Gateway::bind(config).await?;
+    let gateway = Gateway::bind(config).await?.with_log_level(set_log_level);
     print(&format!("herder listens on http://{} in front of {hosts} hosts\n", gateway.address()))?;
+    if let Some(admin) = gateway.admin_address() {
+        print(&format!("operators: herder ctl --address {admin}, http://{admin}/metrics\n"))?;
+    }
     Ok(gateway.run(stopped()).await?)
 }
 

@@ -21,7 +21,9 @@ use std::time::Duration;
 
 use control::ids::HostId;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONNECTION, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{
+    ALLOW, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+};
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::{Semaphore, mpsc};
@@ -29,6 +31,8 @@ use tokio::sync::{Semaphore, mpsc};
 use super::config::ServeConfig;
 use super::control_task::Event;
 use super::hosts::Hosts;
+use super::keys::Keys;
+use super::unix_millis;
 use super::upstream::Upstream;
 use crate::reply::{self, Body};
 use crate::server::{Room, Unreadable};
@@ -56,8 +60,9 @@ struct Shared {
     info_timeout: Duration,
     allow_cloud_models: bool,
     origins: Origins,
-    /// By host, its name for clients; `None` where clients are not told.
-    host_names: Option<Vec<HeaderValue>>,
+    keys: Arc<Keys>,
+    /// Whether clients are told the request's id and the host.
+    tells: bool,
 }
 
 impl Shared {
@@ -69,8 +74,10 @@ impl Shared {
     }
 
     fn name_host(&self, headers: &mut HeaderMap, host: HostId) {
-        if let Some(names) = &self.host_names {
-            headers.insert(HOST_HEADER, names[host.index()].clone());
+        if self.tells
+            && let Some(name) = self.hosts.header(host)
+        {
+            headers.insert(HOST_HEADER, name);
         }
     }
 }
@@ -86,12 +93,9 @@ impl GatewayService {
         hosts: Arc<Hosts>,
         events: mpsc::UnboundedSender<Event>,
         key: [u8; 32],
+        keys: Arc<Keys>,
     ) -> Self {
         let local_only = config.listen.ip().is_loopback() && !config.open_to_network;
-        let named = |(index, host): (usize, &super::HostEntry)| {
-            // Names with line ends or the like cannot stand in a header.
-            HeaderValue::from_str(&host.declaration.name).unwrap_or_else(|_| HeaderValue::from(index))
-        };
         Self(Arc::new(Shared {
             upstream,
             hosts,
@@ -105,7 +109,8 @@ impl GatewayService {
             info_timeout: Duration::from_millis(config.poll_timeout_millis),
             allow_cloud_models: config.allow_cloud_models,
             origins: Origins::new(config.cors_origins.clone(), local_only),
-            host_names: config.response_headers.then(|| config.hosts.iter().enumerate().map(named).collect()),
+            keys,
+            tells: config.response_headers,
         }))
     }
 }
@@ -129,7 +134,14 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Body> {
             let message = "the body has a content encoding, and none is known here";
             reply::error_in(target.dialect(), StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
         }
-        Ok(target) => reach(shared, target, body).await,
+        // Before the body: a stranger has none of it read.
+        Ok(target) if target != Target::Greeting => {
+            match shared.keys.authenticate(unix_millis(), authorization(&head.headers)) {
+                Ok(()) => reach(shared, target, &head.headers, body).await,
+                Err(denied) => denied.answer(target.dialect()),
+            }
+        }
+        Ok(_) => reply::greeting(),
         Err(Unserved::Unknown) => reply::unknown_path(),
         Err(Unserved::Method(methods)) if head.method == Method::OPTIONS => {
             let mut response = allowing(reply::empty(StatusCode::NO_CONTENT), methods);
@@ -146,6 +158,11 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Body> {
     response
 }
 
+/// Who says that they are who.
+fn authorization(headers: &HeaderMap) -> Option<&[u8]> {
+    headers.get(AUTHORIZATION).map(HeaderValue::as_bytes)
+}
+
 /// Whether the body is compressed. What cannot be read here is not passed on: a host may be able to.
 fn is_coded(headers: &HeaderMap) -> bool {
     headers
@@ -154,14 +171,15 @@ fn is_coded(headers: &HeaderMap) -> bool {
         .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
-async fn reach(shared: &Shared, target: Target<'_>, body: Incoming) -> Response<Body> {
+async fn reach(shared: &Shared, target: Target<'_>, headers: &HeaderMap, body: Incoming) -> Response<Body> {
     match target {
-        Target::Infer(route) => infer::infer(shared, route, body).await,
+        Target::Infer(route) => infer::infer(shared, route, headers, body).await,
+        // Answered without a key, before.
         Target::Greeting => reply::greeting(),
         Target::Version => info::list(&shared.hosts.version()),
         Target::Tags => info::list(&shared.hosts.tags()),
         Target::Ps => info::list(&shared.hosts.ps()),
-        Target::Show => info::show(shared, body).await,
+        Target::Show => info::show(shared, headers, body).await,
         Target::Models => info::models(shared),
         Target::Model(id) => info::model(shared, id),
         Target::Manage(

@@ -1,5 +1,7 @@
 //! The file of `herder serve`: `[serve]` with its hosts, and `[control]`, the same text as in a scenario.
 
+mod access;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
@@ -15,6 +17,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::api::origins;
+pub use access::{AdminConfig, AdminKey, ClientKey, MayAssert, Role};
 
 /// The file as written. Every number has its unit in its key.
 #[derive(Deserialize, Debug)]
@@ -70,7 +73,28 @@ struct ServeFile {
     #[serde(default = "default_response_headers")]
     response_headers: bool,
     #[serde(default)]
+    state_dir: Option<PathBuf>,
+    #[serde(default)]
+    log_format: LogFormat,
+    #[serde(default)]
+    admin: Option<access::AdminFile>,
+    #[serde(default)]
+    keys: Vec<access::KeyFile>,
+    #[serde(default)]
     hosts: Vec<HostFile>,
+}
+
+/// How the program's own log lines look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    #[default]
+    Auto,
+    /// Text for people.
+    Text,
+    /// A JSON object a line.
+    Json,
 }
 
 /// `[[serve.hosts]]` as written.
@@ -202,10 +226,22 @@ pub struct ServeConfig {
     pub response_headers: bool,
     /// Whether it was said that other machines may reach it.
     pub open_to_network: bool,
+    /// Folder of what must outlive a restart (what operators changed, use of keys); `None` keeps none.
+    pub state_dir: Option<PathBuf>,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// The operator's listener; `None` where there is none.
+    pub admin: Option<AdminConfig>,
+    /// Keys of clients; with none, whoever reaches the gateway is served.
+    pub keys: Vec<ClientKey>,
     /// The hosts; a host's id is its place.
     pub hosts: Vec<HostEntry>,
     /// How to decide.
     pub control: Config,
+    /// The same as it is written: what an operator changes is laid over it.
+    pub control_file: ControlFile,
+    /// The file that all this was read from, to be read again.
+    pub file: Option<PathBuf>,
 }
 
 /// A host of the config.
@@ -286,7 +322,7 @@ impl ServeConfig {
     pub fn read(path: &Path) -> Result<Self, ServeConfigError> {
         let text = fs::read_to_string(path)
             .map_err(|source| ServeConfigError::Unreadable { file: path.to_owned(), source })?;
-        Self::parse(&text, path)
+        Ok(Self { file: Some(path.to_owned()), ..Self::parse(&text, path)? })
     }
 
     /// Checks a text; `path` stands for it in errors.
@@ -303,14 +339,16 @@ impl ServeConfig {
             .control
             .check()
             .map_err(|error| source.wrong(source.control_key(&error.key), error.to_string()))?;
-        check_strategies(&source, &control)?;
+        if let Some((key, message)) = beyond_a_gateway(&control) {
+            return Err(source.wrong(source.control_key(key), message));
+        }
         let serve_at = file.serve.span().start;
         let serve = file.serve.into_inner();
         let listen = *serve.listen.get_ref();
-        if !listen.ip().is_loopback() && !serve.open_to_network {
+        if !listen.ip().is_loopback() && !serve.open_to_network && serve.keys.is_empty() {
             let message = format!(
                 "serve.listen: found {listen}, which other machines can reach, and no keys are asked for; expected \
-                 a loopback address, or open_to_network = true beside it"
+                 a loopback address, [[serve.keys]], or open_to_network = true beside it"
             );
             return Err(source.wrong(serve.listen.span().start, message));
         }
@@ -323,6 +361,7 @@ impl ServeConfig {
             let message = "serve.hosts: found none, expected at least one [[serve.hosts]]".into();
             return Err(source.wrong(serve_at, message));
         }
+        let admin = serve.admin.map(|admin| access::check_admin(&source, admin, serve.open_to_network));
         let day = 24 * 3_600_000;
         let count = |key, value| source.within(key, value, 1..10_000_001).map(|value| value as usize);
         Ok(Self {
@@ -367,14 +406,20 @@ impl ServeConfig {
             allow_cloud_models: serve.allow_cloud_models,
             response_headers: serve.response_headers,
             open_to_network: serve.open_to_network,
+            state_dir: serve.state_dir,
+            log_format: serve.log_format,
+            admin: admin.transpose()?,
+            keys: access::check_keys(&source, serve.keys)?,
             hosts,
             control,
+            control_file: file.control,
+            file: None,
         })
     }
 }
 
-/// Refuses strategies that decide by what no gateway has.
-fn check_strategies(source: &Source<'_>, control: &Config) -> Result<(), ServeConfigError> {
+/// What of a config no gateway can do: the key, what was found, and what was expected.
+pub(super) fn beyond_a_gateway(control: &Config) -> Option<(&'static str, String)> {
     for (requires, why) in [
         (
             Requires::Metrics,
@@ -386,16 +431,14 @@ fn check_strategies(source: &Source<'_>, control: &Config) -> Result<(), ServeCo
         ),
     ] {
         if let Some((key, name)) = control.strategy_that(requires) {
-            let message = format!("control.{key}: found {name:?}, expected {why}");
-            return Err(source.wrong(source.control_key(key), message));
+            return Some((key, format!("control.{key}: found {name:?}, expected {why}")));
         }
     }
-    if control.prefetch.is_some() {
+    control.prefetch.as_ref().map(|_| {
         let message =
             "control.prefetch: found a table, expected none: this gateway loads no models ahead of demand";
-        return Err(source.wrong(source.control_key("prefetch"), message.to_owned()));
-    }
-    Ok(())
+        ("prefetch", message.to_owned())
+    })
 }
 
 /// Ollama's own where none are written: pages of this machine, and applications that are no pages.
@@ -454,6 +497,23 @@ fn check_host(
     Ok(HostEntry { authority, declaration })
 }
 
+impl HostEntry {
+    /// A host as it is written in `[[serve.hosts]]`, but in JSON.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn from_json(written: &serde_json::Value) -> Result<Self, String> {
+        let text = toml::to_string(written).map_err(|error| error.to_string())?;
+        let host = toml::from_str(&text).map_err(|error: toml::de::Error| suggest(error.message()))?;
+        // The text is ours: places in it mean nothing to whoever wrote the JSON.
+        let source = Source { file: Path::new(""), text: &text };
+        check_host(&source, host, &mut BTreeSet::new()).map_err(|error| match error {
+            ServeConfigError::Wrong { message, .. } => message,
+            error @ ServeConfigError::Unreadable { .. } => error.to_string(),
+        })
+    }
+}
+
 /// `host:port` of a plain HTTP address; the port that Ollama listens on where none is given.
 fn authority(url: &str) -> Option<String> {
     let uri: Uri = url.parse().ok()?;
@@ -467,7 +527,7 @@ fn authority(url: &str) -> Option<String> {
 }
 
 /// The message, with the nearest of the expected keys where a key is unknown.
-fn suggest(message: &str) -> String {
+pub(super) fn suggest(message: &str) -> String {
     let Some((found, expected)) =
         message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'))
     else {

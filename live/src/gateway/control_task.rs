@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use control::door::{Change, Declaration, Input, LoadedModel, Observation, Output, Outputs, StoredModel};
 use control::facts::Counters;
@@ -17,6 +19,10 @@ use super::ServeSummary;
 use super::config::ServeConfig;
 use super::decision_log::DecisionLog;
 use super::guarded::{Broken, Guarded};
+use super::keys::ANYONE;
+use super::metrics::text::LabelNames;
+use super::metrics::{DecisionRecord, Metrics, Recorder};
+use super::survey::{Around, Survey};
 use super::ticket::{Decision, TicketNumber, Told};
 use crate::clock::Clock;
 use crate::wire::lists::Entry;
@@ -24,6 +30,9 @@ use crate::wire::name;
 
 /// Most names of models that are known; a client that asks for one more is told that no host has it.
 pub const NAMES_MAX: usize = 65_536;
+
+/// Most tenants that are told apart; those that keys may assert beyond them are served as [`ANYONE`].
+const TENANTS_MAX: usize = 4_096;
 
 /// How long control is not woken after a wake that it could not take.
 const WAKE_PAUSE: Nanos = Nanos::from_secs(1);
@@ -40,14 +49,31 @@ pub(super) enum Event {
     Finished { ticket: TicketNumber, attempt: u8, usage: Usage },
     /// An attempt failed.
     Failed { ticket: TicketNumber, attempt: u8, failure: Failure },
-    /// Its client left.
-    Gone { ticket: TicketNumber },
+    /// Its client left, after so many tokens.
+    Gone { ticket: TicketNumber, attempt: u8, tokens: u32 },
     /// A host said what it holds.
     Heard { host: HostId, holds: Holds },
     /// A host did not answer its last polls.
     Silent { host: HostId },
+    /// What the operator's side wants to see.
+    Ask(Question),
+    /// What an operator changes, checked before; answered when control has taken it.
+    Operate { inputs: Vec<Input>, done: oneshot::Sender<()> },
     /// Serving has ended; answered when all before was dealt with.
     Stop(oneshot::Sender<()>),
+}
+
+/// A question of the operator's side. Whoever asked may have left: then nobody reads the answer.
+#[derive(Debug)]
+pub(super) enum Question {
+    /// How everything is.
+    Survey(oneshot::Sender<Survey>),
+    /// The same, with all counts.
+    Metrics(oneshot::Sender<Box<(Survey, Metrics, LabelNames)>>),
+    /// The last requests.
+    Decisions { limit: usize, reply: oneshot::Sender<Vec<Arc<DecisionRecord>>> },
+    /// Requests on a host.
+    InFlight { host: HostId, reply: oneshot::Sender<u32> },
 }
 
 /// A request as control is told of it.
@@ -55,6 +81,9 @@ pub(super) enum Event {
 pub(super) struct Arrival {
     /// Normalised name.
     pub(super) model: String,
+    /// Whose it is.
+    pub(super) tenant: String,
+    pub(super) priority: i8,
     pub(super) kind: Kind,
     pub(super) session: Option<SessionId>,
     pub(super) prompt_bytes: Bytes,
@@ -88,6 +117,7 @@ pub(super) struct ControlTask {
     log: Option<DecisionLog>,
     segment_records: u64,
     models: BTreeMap<String, ModelId>,
+    tenants: BTreeMap<String, TenantId>,
     /// By host, what control heard last; `None` where nothing yet, or the host is silent.
     heard: Vec<Option<Observation>>,
     flights: BTreeMap<TicketNumber, Flight>,
@@ -95,6 +125,7 @@ pub(super) struct ControlTask {
     requests: u64,
     steps: u64,
     counters: watch::Sender<Counters>,
+    recorder: Recorder,
 }
 
 impl ControlTask {
@@ -104,6 +135,7 @@ impl ControlTask {
         clock: Clock,
         log: Option<DecisionLog>,
         counters: watch::Sender<Counters>,
+        recorder: Recorder,
     ) -> Self {
         let mut task = Self {
             control: Guarded::new(config.control.clone(), config.seed),
@@ -115,14 +147,16 @@ impl ControlTask {
             log,
             segment_records: config.log_segment_records,
             models: BTreeMap::new(),
+            tenants: BTreeMap::new(),
             heard: vec![None; config.hosts.len()],
             flights: BTreeMap::new(),
             tickets: BTreeMap::new(),
             requests: 0,
             steps: 0,
             counters,
+            recorder,
         };
-        task.step(Input::TenantNamed { tenant: TenantId(0), name: "everyone".into() });
+        task.tenant(ANYONE);
         for (index, host) in config.hosts.iter().enumerate() {
             let declaration: Declaration = host.declaration.clone();
             task.step(Input::HostDeclared { host: HostId(index as u32), declaration });
@@ -186,8 +220,11 @@ impl ControlTask {
                     self.tell(request, Input::Failed { request, attempt, failure });
                 }
             }
-            Event::Gone { ticket } => {
+            Event::Gone { ticket, attempt, tokens } => {
                 if let Some(request) = self.request(ticket) {
+                    if tokens > 0 {
+                        self.step(Input::Progress { request, attempt, tokens });
+                    }
                     self.step(Input::Gone { request });
                     self.forget(request);
                 }
@@ -197,8 +234,49 @@ impl ControlTask {
                 self.heard[host.index()] = None;
                 self.step(Input::Silent { host });
             }
+            Event::Ask(question) => self.answer(question),
+            Event::Operate { inputs, done } => {
+                inputs.into_iter().for_each(|input| self.operate(input));
+                // Whoever asked may have left; the change stays.
+                let _ = done.send(());
+            }
             Event::Stop(_) => {}
         }
+    }
+
+    fn operate(&mut self, input: Input) {
+        if let Input::HostDeclared { host, .. } = &input
+            && host.index() == self.heard.len()
+        {
+            self.heard.push(None);
+        }
+        self.step(input);
+    }
+
+    fn answer(&mut self, question: Question) {
+        let facts = self.control.facts();
+        // Nobody reads the answer where whoever asked has left.
+        match question {
+            Question::Survey(reply) => drop(reply.send(self.survey())),
+            Question::Metrics(reply) => {
+                let metrics = self.recorder.metrics();
+                let names = LabelNames::of(facts, &metrics);
+                let all = (self.survey(), metrics, names);
+                drop(reply.send(Box::new(all)));
+            }
+            Question::Decisions { limit, reply } => drop(reply.send(self.recorder.decisions(limit, facts))),
+            Question::InFlight { host, reply } => drop(reply.send(facts.loads[host.index()].in_flight)),
+        }
+    }
+
+    fn survey(&self) -> Survey {
+        let around = Around {
+            now: self.clock.now().max(self.last),
+            steps: self.steps,
+            log_steps_lost: self.log.as_ref().map_or(0, DecisionLog::lost),
+            log: self.log.as_ref().map_or("off", |log| if log.failed() { "failed" } else { "writing" }),
+        };
+        Survey::of(self.control.look(), &self.recorder, around)
     }
 
     fn arrive(&mut self, ticket: TicketNumber, arrival: Arrival, decisions: mpsc::UnboundedSender<Told>) {
@@ -208,6 +286,7 @@ impl ControlTask {
             let _ = decisions.send(Told { request: None, decision });
             return;
         };
+        let tenant = self.tenant(&arrival.tenant);
         let request = RequestId(self.requests);
         self.requests += 1;
         self.flights.insert(ticket, Flight { request, decisions });
@@ -215,10 +294,10 @@ impl ControlTask {
         let taken = self.step(Input::Arrive(Arrive {
             request,
             model,
-            tenant: TenantId(0),
+            tenant,
             session: arrival.session,
             kind: arrival.kind,
-            priority: 0,
+            priority: arrival.priority,
             deadline: None,
             prompt_bytes: arrival.prompt_bytes,
             num_predict: arrival.num_predict,
@@ -260,6 +339,21 @@ impl ControlTask {
         }
         self.models.insert(name.to_owned(), model);
         Some(model)
+    }
+
+    /// The id of a tenant, whom control is told of where they are new. Beyond the bound, all are one.
+    fn tenant(&mut self, name: &str) -> TenantId {
+        if let Some(&tenant) = self.tenants.get(name) {
+            return tenant;
+        }
+        let tenant = TenantId(self.tenants.len() as u32);
+        if self.tenants.len() >= TENANTS_MAX
+            || !self.step(Input::TenantNamed { tenant, name: name.to_owned() })
+        {
+            return TenantId(0);
+        }
+        self.tenants.insert(name.to_owned(), tenant);
+        tenant
     }
 
     fn heard(&mut self, host: HostId, holds: &Holds) {
@@ -321,12 +415,17 @@ impl ControlTask {
             });
         }
         let mut out = std::mem::take(&mut self.out);
+        self.recorder.input(now, &input, self.control.facts());
         let stepped = self.control.step(now, input, &mut out);
         if let (Some(log), Ok(input)) = (&mut self.log, &stepped) {
             let (input, outputs) = (Cow::Owned((*input).clone()), Cow::Owned(out.as_slice().to_vec()));
             log.step(Record::Step { now, input, outputs });
         }
         let stepped = stepped.map(drop);
+        self.recorder.step_took(Duration::from_nanos(self.clock.now().since(now).0));
+        for output in out.as_slice() {
+            self.recorder.output(now, output, self.control.facts());
+        }
         self.steps += u64::from(stepped.is_ok());
         for output in out.drain() {
             self.carry_out(output);

@@ -128,6 +128,16 @@ impl DecisionLog {
         sent
     }
 
+    /// Steps lost so far.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// Whether the disk refused: nothing is written any more.
+    pub(super) fn failed(&self) -> bool {
+        self.shared.failed.load(Ordering::Relaxed)
+    }
+
     /// Ends the queue; what is in it will be written. Gives the number of steps that were lost.
     pub(super) fn close(&mut self) -> u64 {
         if self.missing > 0 && self.send(Record::Gap { steps: self.missing }) {

@@ -74,6 +74,11 @@ impl Guarded {
         Self { control, seed, step, snapshot, inputs: Vec::new(), breaks: VecDeque::new(), safe: false }
     }
 
+    /// Control itself, to look at.
+    pub(super) fn look(&self) -> &Control {
+        &self.control
+    }
+
     /// What control knows.
     pub(super) fn facts(&self) -> &Facts {
         self.control.facts()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use control::ids::HostId;
+use hyper::header::HeaderValue;
 
 use crate::wire::lists::{Listed, ModelList, VersionAnswer};
 use crate::wire::name;
@@ -19,6 +20,8 @@ pub(super) struct Said {
 /// The same, with the normalised names of the models on its disk, and whether each forwards prompts elsewhere.
 #[derive(Debug, Default)]
 struct Known {
+    /// Its name, as it can stand in a header.
+    header: Option<HeaderValue>,
     said: Said,
     stored: BTreeMap<String, bool>,
 }
@@ -42,7 +45,7 @@ struct Fleet {
 }
 
 /// What all hosts said, by id; nothing of those that are silent.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Hosts {
     fleet: RwLock<Fleet>,
 }
@@ -71,12 +74,23 @@ impl Fleet {
 }
 
 impl Hosts {
-    pub(super) fn new(hosts_len: usize) -> Self {
-        let known = (0..hosts_len).map(|_| Known::default()).collect();
-        Self { fleet: RwLock::new(Fleet { known, ..Fleet::default() }) }
+    /// A host is there, or is called otherwise now. Its id is the next at the most.
+    pub(super) fn declare(&self, host: HostId, name: &str) {
+        let mut fleet = self.fleet.write().unwrap_or_else(PoisonError::into_inner);
+        if fleet.known.len() <= host.index() {
+            fleet.known.resize_with(host.index() + 1, Known::default);
+        }
+        // Names with line ends or the like cannot stand in a header.
+        fleet.known[host.index()].header =
+            Some(HeaderValue::from_str(name).unwrap_or_else(|_| HeaderValue::from(host.0)));
     }
 
-    /// Replaces what a host said.
+    /// A host's name, for a header.
+    pub(super) fn header(&self, host: HostId) -> Option<HeaderValue> {
+        self.fleet().known.get(host.index())?.header.clone()
+    }
+
+    /// Replaces what a host said that is declared.
     pub(super) fn set(&self, host: HostId, said: Said) {
         let changed = !self.fleet().known[host.index()].said.tags.is(&said.tags);
         let stored = changed.then(|| names(&said.tags));
@@ -136,7 +150,10 @@ mod tests {
 
     #[test]
     fn what_a_host_no_longer_says_is_no_longer_known() {
-        let hosts = Hosts::new(2);
+        let hosts = Hosts::default();
+        hosts.declare(HostId(0), "first");
+        hosts.declare(HostId(1), "se\ncond");
+        assert_eq!(hosts.header(HostId(1)), Some(HeaderValue::from(1)), "no line ends in headers");
         let tags = |text: &str| Said { tags: serde_json::from_str(text).expect("a list"), ..Said::default() };
         let both = r#"{"models":[{"name":"a"},{"name":"B:x","remote_host":"https://ollama.com"}]}"#;
         let spelt = |name: &str| hosts.spelt(name.into());

@@ -1,7 +1,6 @@
 //! Asking hosts what they hold. `/api/version` tells whether a host lives; a late `/api/ps` or `/api/tags` only leaves
 //! what was known stale, since a host that loads may be slow to answer.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use control::draw::mix;
 use control::ids::HostId;
 use control::observe::{Liveness, Turn};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::task::AbortHandle;
 
 use super::config::ServeConfig;
 use super::control_task::{Event, Holds};
@@ -21,39 +20,30 @@ use crate::wire::lists::{Entry, ModelList, VersionAnswer};
 /// ask in step.
 const JITTER_PERCENT: u32 = 10;
 
-/// Starts a poller for each host. The future ends when each host was asked once, answered or not; what they said is in
+/// Starts a poller for a host. The channel ends when the host was asked once, answered or not; what it said is in
 /// the queue of events by then.
 pub(super) fn start(
-    config: &Arc<ServeConfig>,
+    host: HostId,
+    config: &ServeConfig,
     upstream: &Upstream,
     hosts: &Arc<Hosts>,
     events: &mpsc::UnboundedSender<Event>,
-    pollers: &mut JoinSet<()>,
-) -> impl Future<Output = ()> {
-    let mut asked = Vec::new();
-    for index in 0..config.hosts.len() {
-        let (done, once) = oneshot::channel();
-        asked.push(once);
-        let poller = Poller {
-            host: HostId(index as u32),
-            upstream: upstream.clone(),
-            hosts: Arc::clone(hosts),
-            events: events.clone(),
-            timeout: Duration::from_millis(config.poll_timeout_millis),
-            version: String::new(),
-            loaded: None,
-            stored: None,
-            said: Said::default(),
-            liveness: Liveness::default(),
-        };
-        pollers.spawn(poller.run(Duration::from_millis(config.poll_millis), done));
-    }
-    async move {
-        for once in asked {
-            // A poller ends only with the gateway.
-            drop(once.await);
-        }
-    }
+) -> (AbortHandle, oneshot::Receiver<()>) {
+    let (done, once) = oneshot::channel();
+    let poller = Poller {
+        host,
+        upstream: upstream.clone(),
+        hosts: Arc::clone(hosts),
+        events: events.clone(),
+        timeout: Duration::from_millis(config.poll_timeout_millis),
+        version: String::new(),
+        loaded: None,
+        stored: None,
+        said: Said::default(),
+        liveness: Liveness::default(),
+    };
+    let task = tokio::spawn(poller.run(Duration::from_millis(config.poll_millis), done));
+    (task.abort_handle(), once)
 }
 
 struct Poller {

@@ -13,10 +13,10 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::ticket::{Decision, Ticket};
+use super::turn::Turn;
 use super::upstream::Upstream;
 use crate::reply::{self, Body};
 use crate::wire::answer::{Form, failure_of};
@@ -142,21 +142,15 @@ async fn refusal(response: Response<Incoming>, route: Route) -> Attempt {
 }
 
 impl Begun {
-    /// The answer to the client. The permit is held until it ends.
-    pub(super) fn relay(
-        self,
-        ticket: Ticket,
-        lease: Dispatch,
-        asked: &Asked,
-        permit: OwnedSemaphorePermit,
-    ) -> Response<Body> {
+    /// The answer to the client. The turn is held until it ends.
+    pub(super) fn relay(self, ticket: Ticket, lease: Dispatch, asked: &Asked, turn: Turn) -> Response<Body> {
         let form = Form::of(self.content_type.as_bytes());
         let limit = match asked.until {
             Some(until) => Limit::Until(until),
             None => Limit::Idle(wall(lease.idle_timeout)),
         };
         let dialect = asked.route.dialect();
-        let body = RelayBody::new(ticket, lease, (form, dialect), (self.first, self.rest), limit, permit);
+        let body = RelayBody::new(ticket, lease, (form, dialect), (self.first, self.rest), limit, turn);
         let mut response = reply::typed(StatusCode::OK, self.content_type, body.boxed_unsync());
         if form == Form::Events {
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));

@@ -39,6 +39,8 @@ pub(super) struct Ticket {
     /// Few messages: an attempt or an end at a time.
     decisions: mpsc::UnboundedReceiver<Told>,
     request: Option<RequestId>,
+    /// The attempt whose answer is relayed, and tokens of it that the client was sent.
+    relayed: (u8, u32),
     ended: bool,
 }
 
@@ -51,7 +53,7 @@ impl Ticket {
     ) -> Option<Self> {
         let (sender, decisions) = mpsc::unbounded_channel();
         events.send(Event::Arrive { ticket: number, arrival, decisions: sender }).ok()?;
-        Some(Self { number, events: events.clone(), decisions, request: None, ended: false })
+        Some(Self { number, events: events.clone(), decisions, request: None, relayed: (0, 0), ended: false })
     }
 
     /// Control's id of the request; `None` before the first decision.
@@ -85,6 +87,11 @@ impl Ticket {
         self.tell(Event::FirstByte { ticket: self.number, attempt });
     }
 
+    /// How far an answer was when it was last looked at: told where the client leaves.
+    pub(super) fn relayed(&mut self, attempt: u8, tokens: u32) {
+        self.relayed = (attempt, tokens);
+    }
+
     /// An answer was relayed in full: the end.
     pub(super) fn finished(&mut self, attempt: u8, usage: Usage) {
         self.ended = true;
@@ -106,7 +113,8 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.ended {
-            self.tell(Event::Gone { ticket: self.number });
+            let (attempt, tokens) = self.relayed;
+            self.tell(Event::Gone { ticket: self.number, attempt, tokens });
         }
     }
 }

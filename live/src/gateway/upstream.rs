@@ -1,6 +1,7 @@
 //! Connections to hosts. A connection that a client's leaving cut off is closed, which is how a host learns of it; the
 //! others are kept. There is no limit on connections to a host: control decides how many requests it gets.
 
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,7 +26,8 @@ const POLL_BYTES_MAX: usize = 16 << 20;
 #[derive(Clone, Debug)]
 pub(super) struct Upstream {
     client: Client<HttpConnector, Full<Bytes>>,
-    authorities: Vec<Authority>,
+    /// By host; replaced where an operator adds a host or moves one.
+    authorities: Arc<RwLock<Vec<Authority>>>,
 }
 
 /// A poll that brought no answer.
@@ -43,7 +45,17 @@ impl Upstream {
             .pool_idle_timeout(IDLE)
             .build(connector);
         let parse = |host: &super::HostEntry| host.authority.parse().expect("the config was checked");
-        Self { client, authorities: config.hosts.iter().map(parse).collect() }
+        let authorities = config.hosts.iter().map(parse).collect();
+        Self { client, authorities: Arc::new(RwLock::new(authorities)) }
+    }
+
+    /// Says where a host is: one that is known, or the next.
+    pub(super) fn set(&self, host: HostId, authority: Authority) {
+        let mut authorities = self.authorities.write().unwrap_or_else(PoisonError::into_inner);
+        match authorities.get_mut(host.index()) {
+            Some(known) => *known = authority,
+            None => authorities.push(authority),
+        }
     }
 
     /// The address is made from the host's and our own path; the `Host` header follows from it. Nothing of the
@@ -51,7 +63,8 @@ impl Upstream {
     fn uri(&self, host: HostId, path: &'static str) -> Uri {
         let mut parts = hyper::http::uri::Parts::default();
         parts.scheme = Some(Scheme::HTTP);
-        parts.authority = Some(self.authorities[host.index()].clone());
+        let authorities = self.authorities.read().unwrap_or_else(PoisonError::into_inner);
+        parts.authority = Some(authorities[host.index()].clone());
         parts.path_and_query = Some(PathAndQuery::from_static(path));
         Uri::from_parts(parts).expect("scheme, authority and path make an address")
     }

@@ -67,8 +67,8 @@ pub struct AnswerReader {
     /// The last lines that have ended, the newest last: with events one for the end, one for the figures, one for the
     /// reason. A stream of lines uses only the newest.
     ended: [Kept; 3],
-    /// Events with data.
-    events: u32,
+    /// Lines, or events with data.
+    parts: u32,
 }
 
 /// A line, without its middle where it is long.
@@ -121,7 +121,7 @@ impl AnswerReader {
     /// Nothing so far.
     #[must_use]
     pub fn new(form: Form) -> Self {
-        Self { form, begun: Kept::default(), ended: Default::default(), events: 0 }
+        Self { form, begun: Kept::default(), ended: Default::default(), parts: 0 }
     }
 
     /// How the answer is written.
@@ -145,6 +145,8 @@ impl AnswerReader {
             self.begun.push(chunk);
             return;
         };
+        let lines = memchr::memchr_iter(b'\n', &chunk[..=end]).count();
+        self.parts = self.parts.saturating_add(lines as u32);
         let [.., last] = &mut self.ended;
         if let Some(start) = memrchr(b'\n', &chunk[..end]) {
             last.clear();
@@ -167,12 +169,18 @@ impl AnswerReader {
                 last.clear();
                 last.bytes.extend_from_slice(data.trim_ascii());
                 last.cut = self.begun.cut;
-                self.events = self.events.saturating_add(1);
+                self.parts = self.parts.saturating_add(1);
             }
             self.begun.clear();
             chunk = rest;
         }
         self.begun.push(chunk);
+    }
+
+    /// Lines or events so far, about one for each token; 0 where the answer has none.
+    #[must_use]
+    pub fn parts(&self) -> u32 {
+        self.parts
     }
 
     /// Whether what came so far is whole lines, so that another can follow.
@@ -215,7 +223,7 @@ impl AnswerReader {
             if usage.output_tokens == 0 {
                 // The client did not ask for figures. Each event carries a token, but for the one that ends the
                 // answer and the one that says so.
-                usage.output_tokens = self.events.saturating_sub(2);
+                usage.output_tokens = self.parts.saturating_sub(2);
             }
             if usage.done == DoneReason::Stop {
                 usage.done = done_reason(&reason.bytes);

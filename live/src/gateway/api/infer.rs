@@ -3,22 +3,35 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use control::ids::{HostId, RequestId, SessionId};
 use control::request::{Failure, Reject};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use super::{REQUEST_HEADER, Shared, busy, cloud_refusal, try_again, unread};
+use super::{REQUEST_HEADER, Shared, authorization, busy, cloud_refusal, try_again, unread};
+use crate::gateway::config::MayAssert;
 use crate::gateway::control_task::Arrival;
+use crate::gateway::keys::Caller;
 use crate::gateway::relay::{self, Asked, Attempt, Refusal};
 use crate::gateway::ticket::{Decision, Ticket};
+use crate::gateway::turn::Turn;
+use crate::gateway::unix_millis;
 use crate::reply::{self, Body};
 use crate::server::{self, Held};
 use crate::wire;
+use crate::wire::capped::{self, Caps};
+use crate::wire::dialect::Dialect;
 use crate::wire::request::{self, BadBody, RequestFacts, Route};
+
+/// Whose the request is, in place of the key's tenant.
+const TENANT_HEADER: HeaderName = HeaderName::from_static("x-herder-tenant");
+/// How urgent it is, in place of the key's priority.
+const PRIORITY_HEADER: HeaderName = HeaderName::from_static("x-herder-priority");
+/// Longest name of a tenant that a header may tell.
+const TENANT_BYTES_MAX: usize = 64;
 
 /// Bytes of prompt in a hashed block.
 const PREFIX_BLOCK_BYTES: usize = 1_024;
@@ -26,7 +39,12 @@ const PREFIX_BLOCK_BYTES: usize = 1_024;
 const PREFIX_BLOCKS_MAX: usize = 128;
 
 /// Answers.
-pub(super) async fn infer(shared: &Shared, route: Route, body: Incoming) -> Response<Body> {
+pub(super) async fn infer(
+    shared: &Shared,
+    route: Route,
+    headers: &HeaderMap,
+    body: Incoming,
+) -> Response<Body> {
     let dialect = route.dialect();
     let refused = |status, message: &str| reply::error_in(dialect, status, message);
     let (body, held) = match server::read_body_in(body, shared.body_bytes_max, &shared.bodies).await {
@@ -56,6 +74,14 @@ pub(super) async fn infer(shared: &Shared, route: Route, body: Incoming) -> Resp
     let Some(model) = shared.admitted(facts.model, &facts.model_written) else {
         return refused(StatusCode::FORBIDDEN, &cloud_refusal(&facts.model_written));
     };
+    let caller = match shared.keys.check(unix_millis(), authorization(headers), Some(&model)) {
+        Ok(caller) => caller,
+        Err(denied) => return denied.answer(dialect),
+    };
+    let (tenant, priority) = match asserted(headers, &caller) {
+        Ok(asserted) => asserted,
+        Err(message) => return refused(StatusCode::BAD_REQUEST, &message),
+    };
     let prefix = facts.prompt.block_and_rest_hashes(&shared.key, PREFIX_BLOCK_BYTES, PREFIX_BLOCKS_MAX);
     let arrival = Arrival {
         kind: route.kind(),
@@ -65,14 +91,54 @@ pub(super) async fn infer(shared: &Shared, route: Route, body: Incoming) -> Resp
         options: facts.options,
         prefix: prefix.into(),
         model,
+        tenant,
+        priority,
     };
     let (model, stream) = (facts.model_written, facts.stream);
+    let body = within(caps_of(&caller), route, body);
+    let turn = Turn::new(caller, permit);
     let number = shared.tickets.fetch_add(1, Ordering::Relaxed);
     let Some(ticket) = Ticket::arrive(number, arrival, &shared.events) else {
         return busy(dialect, "the gateway is stopping");
     };
     let errand = Errand { shared, route, model, asked: Asked { route, body, stream, until: None }, held };
-    errand.run(ticket, permit).await
+    errand.run(ticket, turn).await
+}
+
+/// Whose the request is and how urgent: as its key says, or as its headers do where the key may assert that.
+fn asserted(headers: &HeaderMap, caller: &Caller) -> Result<(String, i8), String> {
+    let (mut tenant, mut priority) = (caller.tenant().to_owned(), caller.priority());
+    let told = |name: HeaderName, what| headers.get(name).filter(|_| caller.may_assert(what));
+    if let Some(told) = told(TENANT_HEADER, MayAssert::Tenant) {
+        tenant = told
+            .to_str()
+            .ok()
+            .filter(|name| (1..=TENANT_BYTES_MAX).contains(&name.len()))
+            .ok_or_else(|| {
+                format!("{TENANT_HEADER}: expected a name of 1 to {TENANT_BYTES_MAX} ASCII characters")
+            })?
+            .to_owned();
+    }
+    if let Some(told) = told(PRIORITY_HEADER, MayAssert::Priority) {
+        priority = told
+            .to_str()
+            .ok()
+            .and_then(|text| text.trim().parse().ok())
+            .ok_or_else(|| format!("{PRIORITY_HEADER}: expected a whole number from -128 to 127"))?;
+    }
+    Ok((tenant, priority))
+}
+
+fn caps_of(caller: &Caller) -> Caps {
+    Caps { num_ctx: caller.num_ctx_max(), keep_alive_seconds: caller.keep_alive_max_seconds() }
+}
+
+/// The body within the caps of its key; other dialects than Ollama's have no such fields.
+fn within(caps: Caps, route: Route, body: Bytes) -> Bytes {
+    if caps == Caps::default() || route.dialect() != Dialect::Ollama {
+        return body;
+    }
+    capped::capped(&body, caps).map_or(body, Bytes::from)
 }
 
 /// A request that control knows of.
@@ -88,7 +154,7 @@ struct Errand<'a> {
 impl Errand<'_> {
     /// Does what control decides until an answer begins, or there is none. Dropped before, it tells control that the
     /// client left, and closes the connection to the host.
-    async fn run(mut self, mut ticket: Ticket, permit: OwnedSemaphorePermit) -> Response<Body> {
+    async fn run(mut self, mut ticket: Ticket, turn: Turn) -> Response<Body> {
         let mut refusal: Option<(HostId, Refusal)> = None;
         let response = loop {
             let lease = match ticket.decision().await {
@@ -109,7 +175,7 @@ impl Errand<'_> {
                     // Nothing is tried again from here on.
                     drop(self.held);
                     let id = ticket.request();
-                    let mut response = answer.relay(ticket, lease, &self.asked, permit);
+                    let mut response = answer.relay(ticket, lease, &self.asked, turn);
                     self.shared.name_host(response.headers_mut(), lease.host);
                     return identified(self.shared, response, id);
                 }
@@ -171,7 +237,7 @@ impl Errand<'_> {
 }
 
 fn identified(shared: &Shared, mut response: Response<Body>, id: Option<RequestId>) -> Response<Body> {
-    if let Some(id) = id.filter(|_| shared.host_names.is_some()) {
+    if let Some(id) = id.filter(|_| shared.tells) {
         response.headers_mut().insert(REQUEST_HEADER, HeaderValue::from(id.0));
     }
     response

@@ -2,11 +2,12 @@
 
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
-use super::Shared;
+use super::{Shared, authorization};
+use crate::gateway::unix_millis;
 use crate::reply::{self, Body, BrokenOff};
 use crate::server;
 use crate::wire;
@@ -37,7 +38,7 @@ pub(super) fn model(shared: &Shared, id: &str) -> Response<Body> {
 }
 
 /// `POST /api/show`: the answer of a host that has the model. Control has no part in it: it takes no slot.
-pub(super) async fn show(shared: &Shared, body: Incoming) -> Response<Body> {
+pub(super) async fn show(shared: &Shared, headers: &HeaderMap, body: Incoming) -> Response<Body> {
     let (body, held) = match server::read_body_in(body, shared.body_bytes_max, &shared.bodies).await {
         Ok(read) => read,
         Err(unreadable) => return super::unread(unreadable, Dialect::Ollama, shared.body_bytes_max),
@@ -48,6 +49,11 @@ pub(super) async fn show(shared: &Shared, body: Incoming) -> Response<Body> {
     };
     let Some(model) = shared.admitted(facts.model, &facts.model_written) else {
         return reply::error(StatusCode::FORBIDDEN, &super::cloud_refusal(&facts.model_written));
+    };
+    // Held until the answer's head is here.
+    let _caller = match shared.keys.check(unix_millis(), authorization(headers), Some(&model)) {
+        Ok(caller) => caller,
+        Err(denied) => return denied.answer(Dialect::Ollama),
     };
     let having = shared.hosts.having(&model);
     if having.is_empty() {

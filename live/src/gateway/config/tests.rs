@@ -63,7 +63,7 @@ fn bad_files_are_refused_with_their_place() {
             "127.0.0.1:0",
             "0.0.0.0:80",
             "gateway.toml:3:10: serve.listen: found 0.0.0.0:80, which other machines can reach, and no keys are \
-             asked for; expected a loopback address, or open_to_network = true beside it",
+             asked for; expected a loopback address, [[serve.keys]], or open_to_network = true beside it",
         ),
         (
             "least-tokens",
@@ -115,4 +115,73 @@ fn only_plain_addresses_name_a_host() {
     {
         assert_eq!(authority(url), None, "{url}");
     }
+}
+
+#[test]
+fn the_example_in_deploy_is_a_good_file() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/gateway.toml");
+    let config = ServeConfig::read(&path).expect("a good file");
+    assert!(config.drain_seconds < 60, "TimeoutStopSec of the unit is longer");
+    assert_eq!(config.file, Some(path));
+}
+
+const HASH: &str = "blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
+
+#[test]
+fn keys_are_read_with_their_limits() {
+    let keys = format!(
+        "[[serve.keys]]\nname = \"team-a\"\nhash = \"{HASH}\"\nmodels = [\"llama*\"]\nrequests_per_minute = 60\n\
+         tokens_per_day = 1_000\nexpires = 2027-01-31\nmay_assert = [\"tenant\"]\n[serve.admin]\n\
+         listen = \"0.0.0.0:0\"\n[[serve.admin.keys]]\nname = \"on-call\"\nrole = \"operate\"\nhash = \"{HASH}\"\n"
+    );
+    let config = ServeConfig::parse(&GOOD.replace("[control]", &format!("{keys}[control]")), Path::new("x"));
+    let config = config.expect("a good file");
+    let key = &config.keys[0];
+    assert_eq!((key.name.as_str(), key.tenant.as_str()), ("team-a", "team-a"));
+    assert_eq!(
+        (key.requests_per_minute, key.concurrency_max, key.tokens_per_day),
+        (Some(60), None, Some(1_000))
+    );
+    assert_eq!(key.expires_unix_millis, Some(1_801_353_600_000));
+    assert!(key.may_assert.contains(&MayAssert::Tenant) && !key.admin);
+    let admin = config.admin.expect("an operator's side");
+    assert_eq!((admin.keys[0].role, admin.keys[0].hash.to_string()), (Role::Operate, HASH.to_owned()));
+}
+
+#[test]
+fn bad_keys_are_refused_and_never_repeated() {
+    let key =
+        |lines: &str| GOOD.replace("[control]", &format!("[[serve.keys]]\nname = \"a\"\n{lines}\n[control]"));
+    let hash = format!("hash = \"{HASH}\"");
+    for (text, want) in [
+        (key("hash = \"hk_secret\""), "gateway.toml:19:8: serve.keys.hash: expected \"blake3:\""),
+        (
+            key(&format!("{hash}\nrequests_per_minute = 0")),
+            "serve.keys.requests_per_minute: found 0, expected 1 to",
+        ),
+        (
+            key(&format!("{hash}\nexpires = 2027-01-31T12:00:00")),
+            "serve.keys.expires: found 2027-01-31T12:00:00",
+        ),
+        (key(&format!("{hash}\nmay_assert = [\"root\"]")), "unknown variant `root`"),
+        (
+            key(&format!("{hash}\n[[serve.keys]]\nname = \"a\"\n{hash}")),
+            "serve.keys.name: found \"a\", expected a name of its own",
+        ),
+        (
+            GOOD.replace("[control]", "[serve.admin]\nlisten = \"0.0.0.0:1\"\n[control]"),
+            "serve.admin.listen: found 0.0.0.0:1, which other machines can reach, and no [[serve.admin.keys]]",
+        ),
+    ] {
+        let error = refused(&text);
+        assert!(error.contains(want), "{error}");
+        assert!(!error.contains("hk_secret"), "{error}");
+    }
+}
+
+#[test]
+fn another_address_is_open_to_holders_of_keys() {
+    let keys = format!("[[serve.keys]]\nname = \"a\"\nhash = \"{HASH}\"\n[control]");
+    let text = GOOD.replace("127.0.0.1:0", "0.0.0.0:80").replace("[control]", &keys);
+    assert!(ServeConfig::parse(&text, Path::new("x")).is_ok());
 }

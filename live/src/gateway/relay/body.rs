@@ -9,11 +9,11 @@ use bytes::Bytes;
 use control::door::Dispatch;
 use control::request::{Failure, Usage};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
 use super::TOO_LONG;
 use crate::gateway::ticket::{Decision, Ticket};
+use crate::gateway::turn::Turn;
 use crate::reply::BrokenOff;
 use crate::wire;
 use crate::wire::answer::{AnswerReader, Ending, Form};
@@ -53,7 +53,7 @@ pub(super) struct RelayBody {
     heard_at: Instant,
     timer: Pin<Box<Sleep>>,
     stage: Stage,
-    _permit: OwnedSemaphorePermit,
+    turn: Turn,
 }
 
 type NextFrame = Poll<Option<Result<Frame<Bytes>, BrokenOff>>>;
@@ -66,7 +66,7 @@ impl RelayBody {
         (form, dialect): (Form, Dialect),
         (first, rest): (Bytes, Incoming),
         limit: Limit,
-        permit: OwnedSemaphorePermit,
+        turn: Turn,
     ) -> Self {
         let heard_at = Instant::now();
         let until = match limit {
@@ -84,7 +84,7 @@ impl RelayBody {
             heard_at,
             timer: Box::pin(tokio::time::sleep_until(until)),
             stage: Stage::Relaying,
-            _permit: permit,
+            turn,
         }
     }
 
@@ -107,6 +107,7 @@ impl RelayBody {
     }
 
     fn finished(&mut self, usage: Usage) -> NextFrame {
+        self.turn.used(&usage);
         self.ticket.finished(self.lease.attempt, usage);
         self.upstream = None;
         self.stage = Stage::Ended;
@@ -219,10 +220,16 @@ impl Drop for RelayBody {
         let all_came = self.upstream.as_ref().is_some_and(Body::is_end_stream);
         match self.reader.ending() {
             Ending::Done(usage) if all_came || self.reader.form() != Form::Whole => {
+                self.turn.used(&usage);
                 self.ticket.finished(self.lease.attempt, usage);
             }
             _ if all_came => self.ticket.failed(self.lease.attempt, Failure::Broken, true),
-            _ => {}
+            // The client left in the middle: what it had is all that was of use.
+            _ => {
+                let tokens = self.reader.parts();
+                self.turn.used(&Usage { output_tokens: tokens, ..Usage::default() });
+                self.ticket.relayed(self.lease.attempt, tokens);
+            }
         }
     }
 }

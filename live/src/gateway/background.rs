@@ -1,0 +1,52 @@
+//! What goes on beside serving: use of keys goes to the disk, requests to the log, the config file is watched.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+use super::config::ServeConfig;
+use super::keys::Keys;
+use super::metrics::DecisionRecord;
+use super::operator::Operator;
+use super::state::StateFolder;
+use super::{reload, request_log};
+
+/// Name of the file in the state folder that holds what keys have used.
+pub(super) const USAGE_FILE: &str = "usage.json";
+/// How often it is written, where something was used.
+const USAGE_PERIOD: Duration = Duration::from_secs(1);
+
+/// Starts it all; it ends with what is returned.
+pub(super) fn start(
+    config: &ServeConfig,
+    operator: &Arc<Operator>,
+    folder: Option<&StateFolder>,
+    ended: &broadcast::Sender<Arc<DecisionRecord>>,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(request_log::write(ended.subscribe()));
+    if let Some(file) = &config.file {
+        tasks.spawn(reload::watch(Arc::clone(operator), file.clone()));
+    }
+    if let Some(folder) = folder {
+        tasks.spawn(write_usage(Arc::clone(&operator.keys), folder.clone()));
+    }
+    tasks
+}
+
+async fn write_usage(keys: Arc<Keys>, folder: StateFolder) {
+    let mut beat = tokio::time::interval(USAGE_PERIOD);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        beat.tick().await;
+        let Some(usage) = keys.news() else { continue };
+        let folder = folder.clone();
+        let written = tokio::task::spawn_blocking(move || folder.write(USAGE_FILE, &usage)).await;
+        if let Ok(Err(error)) = written {
+            tracing::error!(%error, "what keys have used is not written down");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! `key=value` of the command line as JSON: `a.b=1` is a table in a table; what is no JSON is text.
+
+use anyhow::{Result, bail};
+use serde_json::{Map, Value};
+
+pub(super) fn read(assignments: &[String]) -> Result<Map<String, Value>> {
+    let mut object = Map::new();
+    for assignment in assignments {
+        let Some((path, value)) = assignment.split_once('=') else {
+            bail!("{assignment:?}: found no =, expected KEY=VALUE");
+        };
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+        let mut keys = path.split('.').peekable();
+        let mut table = &mut object;
+        while let Some(key) = keys.next() {
+            if key.is_empty() {
+                bail!("{assignment:?}: found an empty key, expected names joined by points");
+            }
+            if keys.peek().is_none() {
+                table.insert(key.to_owned(), value);
+                break;
+            }
+            let Value::Object(inner) = table.entry(key).or_insert_with(|| Value::Object(Map::new())) else {
+                bail!("{assignment:?}: {key} has a value already that is no table");
+            };
+            table = inner;
+        }
+    }
+    Ok(object)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn assignments_become_tables() {
+        let strings = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+        let read = |list: &[&str]| read(&strings(list)).map(Value::Object);
+        let wanted =
+            json!({"balancer": {"prequal": {"probes": 5, "depth": 2}}, "scheduler": "fifo", "x": null});
+        let written = ["balancer.prequal.probes=5", "balancer.prequal.depth=2", "scheduler=fifo", "x=null"];
+        assert_eq!(read(&written).expect("good"), wanted);
+        for (bad, why) in [("x", "no ="), ("=1", "empty key"), ("a..b=1", "empty key")] {
+            let error = read(&[bad]).expect_err("bad").to_string();
+            assert!(error.contains(why), "{error}");
+        }
+        assert!(read(&["a=1", "a.b=2"]).is_err());
+    }
+}
