@@ -1,0 +1,114 @@
+//! What of an answer two hosts must have in common: status, headers that clients read, and the shape of the body: keys
+//! and types of JSON, the order of kinds of lines and events, the words of errors. Written as text, so that a
+//! difference can be read.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::http::Answer;
+
+/// Texts under these keys are compared themselves: they are the words of the protocol.
+const SPOKEN: &[&str] = &[
+    "capabilities",
+    "code",
+    "done_reason",
+    "error",
+    "finish_reason",
+    "format",
+    "message",
+    "model",
+    "name",
+    "object",
+    "param",
+    "role",
+    "status",
+    "stop_reason",
+    "type",
+];
+
+/// Headers that are compared, besides those that begin with `access-control-`.
+const HEADERS: &[&str] = &["allow", "content-type", "location", "retry-after", "vary", "www-authenticate"];
+
+/// What is compared more loosely.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Loosely {
+    /// Words of errors: they cite the parser.
+    pub(crate) errors: bool,
+    /// Keys whose values are not looked at.
+    pub(crate) opaque: &'static [&'static str],
+}
+
+/// The shape of an answer, line by line.
+pub(crate) fn shape(answer: &Answer, loosely: Loosely) -> String {
+    let mut lines = vec![format!("status {}", answer.status)];
+    let mut headers: Vec<String> = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| HEADERS.contains(&name.as_str()) || name.starts_with("access-control-"))
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    headers.sort();
+    lines.extend(headers);
+    if !answer.whole {
+        lines.push("breaks off".into());
+    }
+    let content_type = answer.header("content-type").unwrap_or_default();
+    let text = answer.text();
+    if content_type.starts_with("text/event-stream") {
+        lines.extend(in_order(text.split("\n\n").filter(|event| !event.is_empty()).map(|event| {
+            let fields = event.lines().map(|field| match field.strip_prefix("data: ") {
+                Some(data) => format!("data: {}", json(data, loosely)),
+                None => field.to_owned(),
+            });
+            fields.collect::<Vec<_>>().join(", ")
+        })));
+        if !text.ends_with("\n\n") {
+            lines.push("ends within an event".into());
+        }
+    } else if content_type.contains("json") {
+        lines.extend(in_order(text.lines().map(|line| json(line, loosely))));
+    } else {
+        lines.push(format!("{text:?}"));
+    }
+    lines.join("\n")
+}
+
+/// Each kind once where it comes several times in a row.
+fn in_order(kinds: impl Iterator<Item = String>) -> Vec<String> {
+    let mut kinds: Vec<String> = kinds.collect();
+    kinds.dedup();
+    kinds
+}
+
+fn json(text: &str, loosely: Loosely) -> String {
+    match serde_json::from_str(text) {
+        Ok(value) => of_value(&value, "", loosely),
+        // `[DONE]`, or what should have been JSON.
+        Err(_) => format!("{text:?}"),
+    }
+}
+
+fn of_value(value: &Value, key: &str, loosely: Loosely) -> String {
+    match value {
+        _ if loosely.opaque.contains(&key) => "anything".into(),
+        Value::Null => "null".into(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(_) => "number".into(),
+        Value::String(_) if loosely.errors && matches!(key, "error" | "message") => "words".into(),
+        Value::String(text) if SPOKEN.contains(&key) => format!("{text:?}"),
+        Value::String(_) => "text".into(),
+        Value::Array(items) => {
+            let kinds: BTreeSet<String> = items.iter().map(|item| of_value(item, key, loosely)).collect();
+            format!("[{}]", kinds.into_iter().collect::<Vec<_>>().join(" | "))
+        }
+        Value::Object(fields) => {
+            let mut fields: Vec<String> = fields
+                .iter()
+                .map(|(name, value)| format!("{name}: {}", of_value(value, name, loosely)))
+                .collect();
+            fields.sort();
+            format!("{{{}}}", fields.join(", "))
+        }
+    }
+}
