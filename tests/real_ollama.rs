@@ -7,6 +7,7 @@
 mod real {
     pub(crate) mod cases;
     pub(crate) mod http;
+    pub(crate) mod known;
     pub(crate) mod process;
     pub(crate) mod shape;
 }
@@ -21,8 +22,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use real::cases::{self, CASES, Case};
+use real::cases::{CASES, Case};
 use real::http::{self, Answer};
+use real::known;
 use real::process::{Process, emulated_host, gateway, installed, real_host, replay, say};
 use real::shape::{Loosely, shape};
 
@@ -119,7 +121,7 @@ fn gateway_and_emulated_host_answer_as_real_hosts_do() {
         let emulated = emulated_host(version, &folder);
         for case in CASES {
             let as_gateway = Loosely { errors: case.any_words, ..Loosely::default() };
-            let as_emulated = Loosely { names: case.lists, opaque: cases::MADE_UP, ..as_gateway };
+            let as_emulated = Loosely { names: case.lists, opaque: known::MADE_UP, ..as_gateway };
             let answer = ask_real(&host, case);
             let wanted = shape(&answer, as_gateway);
             of_gateway.add(version, case, &wanted, &settled(&gateway, case, as_gateway, &wanted));
@@ -138,8 +140,8 @@ fn gateway_and_emulated_host_answer_as_real_hosts_do() {
         file.display()
     ));
     let checked = [
-        of_gateway.check("gateway", cases::GATEWAY_NOT_YET, cases::GATEWAY_OTHERWISE),
-        of_emulated.check("emulated host", cases::EMULATED_NOT_YET, cases::EMULATED_OTHERWISE),
+        of_gateway.check("gateway", known::GATEWAY_NOT_YET, known::GATEWAY_OTHERWISE),
+        of_emulated.check("emulated host", known::EMULATED_NOT_YET, known::EMULATED_OTHERWISE),
     ];
     let wrong: String = checked.into_iter().filter_map(Result::err).collect();
     assert!(wrong.is_empty(), "{wrong}");
@@ -196,7 +198,7 @@ fn client_libraries_work_through_the_gateway() {
             say(&format!("{file}: {line}"));
             let name = line.split([' ', ':']).nth(1).unwrap_or_default();
             left += usize::from(line.starts_with("PASS cancellation"));
-            let known = cases::CLIENTS_NOT_YET.contains(&(file, name));
+            let known = known::CLIENTS_NOT_YET.contains(&(file, name));
             if line.starts_with("FAIL") != known {
                 wrong
                     .push(format!("{file}: {line}, which is {}in the list", if known { "" } else { "not " }));
@@ -322,7 +324,7 @@ enum Leaves {
 
 /// Asks for an answer that takes a host a minute, leaves, and asks for one token; gives the time until that comes.
 fn leave(address: &str, how: Leaves) -> Duration {
-    let words = if how == Leaves::WhilePrefilling { 150 } else { 1 };
+    let words = if how == Leaves::WhilePrefilling { 100 } else { 1 };
     let numbers: String = (1..=words).map(|number| format!("{number} ")).collect();
     let stream = how != Leaves::BeforeTheWhole;
     let long = format!(
@@ -335,7 +337,7 @@ fn leave(address: &str, how: Leaves) -> Duration {
         connection.read_exact(&mut first).expect("a first byte");
     } else {
         // Long enough for the host to work on it, and nothing comes.
-        connection.set_read_timeout(Some(Duration::from_millis(700))).expect("a time");
+        connection.set_read_timeout(Some(Duration::from_millis(300))).expect("a time");
         let nothing = connection.read_exact(&mut first);
         assert!(nothing.is_err(), "{how:?}: the answer began before the client left");
     }

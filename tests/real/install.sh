@@ -97,7 +97,8 @@ if [ "$(uname -m)" != x86_64 ]; then
 fi
 
 ollama() {
-    GOBIN="$scratch/bin" CGO_ENABLED=1 CGO_CFLAGS=$flags CGO_CXXFLAGS=$flags CGO_CPPFLAGS="-I$folder/include" \
+    # CPATH and not a flag: Go's cache is for these flags, wherever the headers lie, so another folder compiles nothing anew.
+    GOBIN="$scratch/bin" CGO_ENABLED=1 CGO_CFLAGS=$flags CGO_CXXFLAGS=$flags CPATH="$folder/include" \
         go install "github.com/ollama/ollama@v$version" 2>"$scratch/go.log" ||
         { tail -n 30 "$scratch/go.log" >&2; exit 1; }
     replace "$scratch/bin/ollama" "$folder/bin/ollama-$version"
