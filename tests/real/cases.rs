@@ -252,6 +252,7 @@ pub(crate) const CASES: &[Case] = &[
     get("chat, get", "/api/chat"),
     post("embed", "/api/embed", r#"{"model":"smollm2:135m","input":"Hello"}"#),
     post("embed, several", "/api/embed", r#"{"model":"smollm2:135m","input":["Hello","there"]}"#),
+    post("embed, model that cannot", "/api/embed", r#"{"model":"gemma3:270m","input":"Hello"}"#),
     post("embed, nothing", "/api/embed", r#"{"model":"smollm2:135m"}"#),
     post("embed, empty list", "/api/embed", r#"{"model":"smollm2:135m","input":[]}"#),
     post("embed, input of the wrong type", "/api/embed", r#"{"model":"smollm2:135m","input":5}"#).any_words(),

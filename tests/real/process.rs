@@ -44,8 +44,8 @@ pub(crate) fn installed(test: &str) -> Option<Installed> {
 
 /// Writes a line that the test harness does not swallow.
 pub(crate) fn say(line: &str) {
-    // Where standard error is closed nobody reads it.
-    let _ = writeln!(io::stderr(), "{line}");
+    // In one piece, so that nothing comes between. Where standard error is closed nobody reads it.
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// A process that ends with the test.
