@@ -2,8 +2,8 @@
 //! what they find: an entry that no longer differs is an error too. A name alone means both versions of Ollama; with
 //! `@` and a version only that one.
 
-/// What an emulated host makes up, and so only has: its values are not compared.
-pub(crate) const MADE_UP: &[&str] =
+/// What only a host with real weights and a Modelfile knows: these keys are not compared with an emulated host's.
+pub(crate) const OF_WEIGHTS: &[&str] =
     &["license", "modelfile", "model_info", "parameters", "template", "tensors"];
 
 /// Cases that the gateway does not answer as a real host does, yet.
@@ -43,8 +43,6 @@ pub(crate) const GATEWAY_NOT_YET: &[&str] = &[
     "show, no model",
     "show, unknown model",
     "show, verbose",
-    "unknown path",
-    "unknown path, post",
     "v1 chat",
     "v1 chat, JSON",
     "v1 chat, bad JSON",
@@ -65,18 +63,18 @@ pub(crate) const GATEWAY_NOT_YET: &[&str] = &[
     "v1 embeddings, nothing",
     "v1 embeddings, several",
     "v1 embeddings, unknown model",
-    "v1 messages",
-    "v1 messages, bad JSON",
-    "v1 messages, no max_tokens",
-    "v1 messages, stream",
-    "v1 messages, unknown model",
+    "v1 messages @0.24.0",
+    "v1 messages, bad JSON @0.24.0",
+    "v1 messages, no max_tokens @0.24.0",
+    "v1 messages, stream @0.24.0",
+    "v1 messages, unknown model @0.24.0",
     "v1 model",
     "v1 model, unknown",
     "v1 models",
-    "v1 responses",
-    "v1 responses, bad JSON",
-    "v1 responses, stream",
-    "v1 responses, unknown model",
+    "v1 responses @0.24.0",
+    "v1 responses, bad JSON @0.24.0",
+    "v1 responses, stream @0.24.0",
+    "v1 responses, unknown model @0.24.0",
 ];
 
 /// Cases that the gateway answers otherwise on purpose, and why.
@@ -144,8 +142,6 @@ pub(crate) const EMULATED_NOT_YET: &[&str] = &[
     "show, no model",
     "show, unknown model",
     "show, verbose",
-    "unknown path",
-    "unknown path, post",
     "v1 chat",
     "v1 chat, JSON",
     "v1 chat, bad JSON",
@@ -165,18 +161,18 @@ pub(crate) const EMULATED_NOT_YET: &[&str] = &[
     "v1 embeddings, nothing",
     "v1 embeddings, several",
     "v1 embeddings, unknown model",
-    "v1 messages",
-    "v1 messages, bad JSON",
-    "v1 messages, no max_tokens",
-    "v1 messages, stream",
-    "v1 messages, unknown model",
+    "v1 messages @0.24.0",
+    "v1 messages, bad JSON @0.24.0",
+    "v1 messages, no max_tokens @0.24.0",
+    "v1 messages, stream @0.24.0",
+    "v1 messages, unknown model @0.24.0",
     "v1 model",
     "v1 model, unknown",
     "v1 models",
-    "v1 responses",
-    "v1 responses, bad JSON",
-    "v1 responses, stream",
-    "v1 responses, unknown model",
+    "v1 responses @0.24.0",
+    "v1 responses, bad JSON @0.24.0",
+    "v1 responses, stream @0.24.0",
+    "v1 responses, unknown model @0.24.0",
 ];
 
 /// Cases that the emulated host answers otherwise on purpose, and why.
