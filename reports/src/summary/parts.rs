@@ -94,6 +94,7 @@ pub struct Rejected {
     pub deadline_passed: u64,
     /// Hosts have the model, but none meets what rules demand.
     pub demands_unmet: u64,
+    pub quarantined: u64,
 }
 
 /// Failed requests by what the last attempt failed with.
@@ -104,6 +105,7 @@ pub struct Failed {
     pub busy: u64,
     pub model_missing: u64,
     pub out_of_memory: u64,
+    pub runner_gone: u64,
     pub server_error: u64,
     pub bad_request: u64,
     pub first_byte_timeout: u64,
@@ -160,8 +162,9 @@ impl TierShares {
 
 impl Rejected {
     pub(super) fn of(counts: &Counts) -> Self {
-        let [queue_full, no_host_has_model, queue_timeout, deadline_passed, demands_unmet] = counts.rejected;
-        Self { queue_full, no_host_has_model, queue_timeout, deadline_passed, demands_unmet }
+        let [queue_full, no_host_has_model, queue_timeout, deadline_passed, demands_unmet, quarantined] =
+            counts.rejected;
+        Self { queue_full, no_host_has_model, queue_timeout, deadline_passed, demands_unmet, quarantined }
     }
 
     /// Each reason with its count.
@@ -173,6 +176,7 @@ impl Rejected {
             self.queue_timeout,
             self.deadline_passed,
             self.demands_unmet,
+            self.quarantined,
         ];
         REJECTS.iter().zip(counts).map(|((_, name), count)| (*name, count)).collect()
     }
@@ -185,6 +189,7 @@ impl Failed {
             busy,
             model_missing,
             out_of_memory,
+            runner_gone,
             server_error,
             bad_request,
             first_byte_timeout,
@@ -196,6 +201,7 @@ impl Failed {
             busy,
             model_missing,
             out_of_memory,
+            runner_gone,
             server_error,
             bad_request,
             first_byte_timeout,
@@ -212,6 +218,7 @@ impl Failed {
             self.busy,
             self.model_missing,
             self.out_of_memory,
+            self.runner_gone,
             self.server_error,
             self.bad_request,
             self.first_byte_timeout,
