@@ -89,7 +89,7 @@ impl EmulatedHost {
         let service = http::HostService::new(shared);
         let serving = async {
             handle.slow(permille).await;
-            server::serve(self.listener, service, CONNECTIONS_MAX, shutdown, DRAIN).await;
+            server::serve(self.listener, service, None, CONNECTIONS_MAX, shutdown, DRAIN).await;
         };
         tokio::select! {
             () = serving => {}

@@ -83,6 +83,10 @@ pub enum ServeError {
     /// What must outlive a restart cannot be read or written.
     #[error(transparent)]
     State(#[from] StateError),
+    /// Certificate or key cannot be taken.
+    #[cfg(feature = "tls")]
+    #[error("serve.tls: {0}")]
+    Tls(server::tls::TlsError),
     /// The system refuses something else.
     #[error("{what}: {source}")]
     System {
@@ -116,6 +120,7 @@ pub struct Gateway {
     /// The operator's side, with where it listens.
     admin: Option<(TcpListener, SocketAddr)>,
     set_log_level: Option<SetLogLevel>,
+    tls: Option<server::Tls>,
     config: ServeConfig,
     counters: watch::Sender<Counters>,
 }
@@ -137,7 +142,9 @@ impl Gateway {
             Some(admin) => Some(listen(admin.listen).await?),
             None => None,
         };
-        Ok(Self { listener, address, admin, set_log_level: None, config, counters: watch::Sender::default() })
+        let tls = start_tls(&config)?;
+        let counters = watch::Sender::default();
+        Ok(Self { listener, address, admin, set_log_level: None, tls, config, counters })
     }
 
     /// Lets operators set the level of the program's log lines.
@@ -242,7 +249,10 @@ impl Gateway {
         let service =
             api::GatewayService::new(&config, upstream, hosts, events.clone(), key, Arc::clone(&keys));
         let drain = Duration::from_secs(config.drain_seconds);
-        let serving = server::serve(self.listener, service, config.connections_max, shutdown, drain);
+        let tls = self.tls;
+        #[cfg(feature = "tls")]
+        let _renewing = tls.clone().map(|tls| AbortOnDrop(tokio::spawn(tls.watch())));
+        let serving = server::serve(self.listener, service, tls, config.connections_max, shutdown, drain);
         let connections_cut_off = tokio::select! {
             cut_off = serving => cut_off,
             // Control ends before it is told to only by a panic; then nothing can be served.
@@ -271,6 +281,17 @@ impl Gateway {
     }
 }
 
+#[cfg(feature = "tls")]
+fn start_tls(config: &ServeConfig) -> Result<Option<server::Tls>, ServeError> {
+    let files = config.tls.clone();
+    files.map(server::Tls::new).transpose().map_err(ServeError::Tls)
+}
+
+#[cfg(not(feature = "tls"))]
+fn start_tls(_: &ServeConfig) -> Result<Option<server::Tls>, ServeError> {
+    Ok(None)
+}
+
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
     let failed = |source| ServeError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
@@ -293,7 +314,18 @@ async fn serve_admin(listener: TcpListener, admin: Admin, mut phase: watch::Rece
         // An error says that the gateway is gone, which is the same.
         let _ = phase.wait_for(|phase| *phase == Phase::Ended).await;
     };
-    server::serve(listener, AdminService::new(admin), ADMIN_CONNECTIONS_MAX, ended, ADMIN_DRAIN).await;
+    server::serve(listener, AdminService::new(admin), None, ADMIN_CONNECTIONS_MAX, ended, ADMIN_DRAIN).await;
+}
+
+/// A task that ends with whoever started it.
+#[cfg(feature = "tls")]
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+#[cfg(feature = "tls")]
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// The wall's time in milliseconds since 1970; 0 where it is set before.

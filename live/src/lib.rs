@@ -5,7 +5,7 @@
 //! a fleet. All speak HTTP/1.1 through `server` and read and write Ollama's words, and for clients those of OpenAI and
 //! Anthropic, in [`wire`].
 //!
-//! Left out so far: TLS and management calls.
+//! TLS is behind the feature `tls`, which is on by default.
 
 pub mod clock;
 pub mod demo;

@@ -3,6 +3,8 @@
 
 mod body;
 mod strict;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -25,6 +27,13 @@ use tokio::task::JoinSet;
 
 pub(crate) use body::{Held, Room, Unreadable};
 use strict::Strict;
+#[cfg(feature = "tls")]
+pub(crate) use tls::Tls;
+
+/// There is no TLS in this build.
+#[cfg(not(feature = "tls"))]
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Tls {}
 
 use crate::reply::{self, Body};
 
@@ -43,6 +52,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) async fn serve<S, F>(
     listener: TcpListener,
     service: S,
+    tls: Option<Tls>,
     connections_max: usize,
     shutdown: F,
     drain: Duration,
@@ -62,7 +72,7 @@ where
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept(), if connections.len() < connections_max => {
                 if let Some(stream) = taken(accepted).await {
-                    connections.spawn(connection(stream, service.clone(), stopping.clone()));
+                    connections.spawn(greeted(stream, tls.clone(), service.clone(), stopping.clone()));
                 }
             }
         }
@@ -79,7 +89,7 @@ where
             Some(_) = late.join_next(), if !late.is_empty() => {}
             accepted = listener.accept(), if late.len() < connections_max => {
                 if let Some(stream) = taken(accepted).await {
-                    late.spawn(connection(stream, service_fn(refuse), never.clone()));
+                    late.spawn(greeted(stream, tls.clone(), service_fn(refuse), never.clone()));
                 }
             }
         }
@@ -103,6 +113,28 @@ async fn taken(accepted: io::Result<(TcpStream, SocketAddr)>) -> Option<TcpStrea
             None
         }
     }
+}
+
+/// A connection, in TLS where that is spoken here.
+async fn greeted<S>(stream: TcpStream, tls: Option<Tls>, service: S, stopping: watch::Receiver<bool>)
+where
+    S: Service<Request<Incoming>, Response = Response<Body>>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    #[cfg(feature = "tls")]
+    if let Some(tls) = tls {
+        match tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
+            Ok(Ok(stream)) => connection(stream, service, stopping).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a client and this server found no common TLS"),
+            Err(_) => tracing::debug!("a client did not begin to speak TLS"),
+        }
+        return;
+    }
+    #[cfg(not(feature = "tls"))]
+    if let Some(never) = tls {
+        match never {}
+    }
+    connection(stream, service, stopping).await;
 }
 
 /// What a server that is stopping says.

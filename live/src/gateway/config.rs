@@ -36,6 +36,8 @@ struct ServeFile {
     listen: Spanned<SocketAddr>,
     #[serde(default)]
     open_to_network: bool,
+    #[serde(default)]
+    tls: Option<Spanned<TlsFile>>,
     #[serde(default = "default_poll_millis")]
     poll_millis: Spanned<u64>,
     #[serde(default = "default_poll_timeout_millis")]
@@ -95,6 +97,15 @@ pub enum LogFormat {
     Text,
     /// A JSON object a line.
     Json,
+}
+
+/// `[serve.tls]` as written.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "such a file is refused"))]
+struct TlsFile {
+    cert: PathBuf,
+    key: PathBuf,
 }
 
 /// `[[serve.hosts]]` as written.
@@ -224,6 +235,9 @@ pub struct ServeConfig {
     pub allow_cloud_models: bool,
     /// Tell clients the request's id and the host, in headers.
     pub response_headers: bool,
+    /// Certificate and key for clients; without, HTTP is not encrypted.
+    #[cfg(feature = "tls")]
+    pub tls: Option<crate::server::tls::TlsFiles>,
     /// Whether it was said that other machines may reach it.
     pub open_to_network: bool,
     /// Folder of what must outlive a restart (what operators changed, use of keys); `None` keeps none.
@@ -352,6 +366,11 @@ impl ServeConfig {
             );
             return Err(source.wrong(serve.listen.span().start, message));
         }
+        #[cfg(not(feature = "tls"))]
+        if let Some(tls) = &serve.tls {
+            let message = "serve.tls: found certificate and key, and this build of herder has no TLS; expected none".into();
+            return Err(source.wrong(tls.span().start, message));
+        }
         let mut hosts = Vec::new();
         let mut names = BTreeSet::new();
         for host in serve.hosts {
@@ -405,6 +424,11 @@ impl ServeConfig {
             cors_origins: check_origins(&source, serve.cors_origins)?,
             allow_cloud_models: serve.allow_cloud_models,
             response_headers: serve.response_headers,
+            #[cfg(feature = "tls")]
+            tls: serve.tls.map(|tls| {
+                let TlsFile { cert, key } = tls.into_inner();
+                crate::server::tls::TlsFiles { cert, key }
+            }),
             open_to_network: serve.open_to_network,
             state_dir: serve.state_dir,
             log_format: serve.log_format,
