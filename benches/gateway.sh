@@ -69,7 +69,7 @@ until_holds() {
 answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # 1,000 streams are two connections each.
-ulimit -n 8192 2>/dev/null || ulimit -n "$(ulimit -Hn)"
+ulimit -Sn 16384 2>/dev/null || ulimit -Sn "$(ulimit -Hn)"
 
 # The stub ends with its standard input, so also where this script is killed.
 mkfifo "$work/stub.in"
@@ -145,7 +145,7 @@ backend hosts
     balance leastconn
 $(number=0; for host in ${hosts//,/ }; do number=$((number + 1)); echo "    server host$number $host"; done)
 EOF
-    "$haproxy" -db -q -f "$folder/haproxy.cfg" >"$work/haproxy.log" 2>&1 &
+    "$haproxy" -db -f "$folder/haproxy.cfg" >"$work/haproxy.log" 2>&1 &
     pids+=($!)
     until_holds HAProxy answers "${ports[1]}"
     proxies+=(--proxy "$("$haproxy" -v | sed -n '1s|.*version \([0-9]*\.[0-9]*\.[0-9]*\).*|HAProxy \1|p')=127.0.0.1:${ports[1]}@${pids[-1]}")

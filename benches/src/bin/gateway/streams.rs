@@ -31,8 +31,10 @@ pub(crate) struct Streamed {
     /// Of all streams.
     pub(crate) tokens: u64,
     pub(crate) wall: Duration,
+    /// CPU time of the proxy from the first request to the last end.
+    pub(crate) cpu: Option<Duration>,
     /// While every stream was open: tokens, and the CPU time of the proxy meanwhile. The cost of beginning and ending
-    /// them is not in it.
+    /// them is not in it. `None` where the first ended before the last began.
     pub(crate) window: Option<(u64, Duration)>,
     /// The proxy's memory while every stream was open.
     pub(crate) resident_bytes: Option<u64>,
@@ -97,7 +99,7 @@ pub(crate) async fn stream(target: &Target, plan: Plan) -> Result<Streamed> {
         resident_bytes: Cell::new(None),
         first_end: Cell::new(None),
     });
-    let began = Instant::now();
+    let (cpu, began) = (target.cpu()?, Instant::now());
     let mut readers = JoinSet::new();
     for (number, connection) in connections.into_iter().enumerate() {
         let after = plan.interval * number as u32 / plan.streams as u32;
@@ -110,11 +112,14 @@ pub(crate) async fn stream(target: &Target, plan: Plan) -> Result<Streamed> {
             Err(_) => errors += 1,
         }
     }
+    let wall = began.elapsed();
+    let cpu = target.cpu()?.zip(cpu).map(|(after, before)| after - before);
     durations.sort_unstable();
     let window = shared.all_open.get().zip(shared.first_end.get());
     Ok(Streamed {
         tokens: shared.tokens.get(),
-        wall: began.elapsed(),
+        wall,
+        cpu,
         window: window.map(|(from, to)| (to.tokens - from.tokens, to.cpu - from.cpu)),
         resident_bytes: shared.resident_bytes.get(),
         durations,
