@@ -33,6 +33,8 @@ enum Command {
     },
     /// Measure, print a table and write the figures
     Measure(measure::Args),
+    /// Put one kind of load on one target, for a profiler to watch
+    Load(measure::LoadArgs),
 }
 
 fn main() -> Result<()> {
@@ -40,6 +42,7 @@ fn main() -> Result<()> {
         Command::FreePorts { count } => free_ports(count),
         Command::Stub { hosts } => on_one_thread(stub::run(hosts)),
         Command::Measure(args) => on_one_thread(measure::run(&args)),
+        Command::Load(args) => on_one_thread(measure::load(&args)),
     }
 }
 

@@ -50,6 +50,44 @@ pub(crate) struct Args {
     out: PathBuf,
 }
 
+/// A kind of load.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    /// Small requests on 64 connections
+    Requests,
+    /// 256 streams of tokens as hosts give them
+    Paced,
+    /// 256 streams at full speed
+    Rush,
+    /// 1,000 open streams
+    Many,
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct LoadArgs {
+    /// Where to: NAME=ADDRESS, or NAME=ADDRESS@PID for its CPU time
+    target: Target,
+    /// What
+    kind: Kind,
+    /// Begin no further repetition after so long
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+}
+
+/// Repeats one load, with a line for each repetition.
+pub(crate) async fn load(args: &LoadArgs) -> Result<()> {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(args.seconds) {
+        match args.kind {
+            Kind::Requests => println!("{:?}", load::press(&args.target, CONNECTIONS, PRESS).await?),
+            Kind::Paced => println!("{}", streams::stream(&args.target, PACED).await?),
+            Kind::Rush => println!("{}", streams::stream(&args.target, RUSH).await?),
+            Kind::Many => println!("{}", streams::stream(&args.target, MANY).await?),
+        }
+    }
+    Ok(())
+}
+
 pub(crate) async fn run(args: &Args) -> Result<()> {
     ensure!(args.rounds > 0, "--rounds: found 0, expected at least 1");
     let targets: Vec<Target> = std::iter::once(&args.direct).chain(&args.proxies).cloned().collect();

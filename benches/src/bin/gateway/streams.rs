@@ -1,6 +1,7 @@
 //! Load of streams: all open at once, each token counted as it comes.
 
 use std::cell::Cell;
+use std::fmt;
 use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -42,6 +43,16 @@ pub(crate) struct Streamed {
     pub(crate) durations: Vec<Duration>,
     /// Streams that were refused, or broke off.
     pub(crate) errors: u64,
+}
+
+impl fmt::Display for Streamed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { tokens, wall, cpu, window, resident_bytes, errors, .. } = self;
+        write!(
+            f,
+            "{tokens} tokens in {wall:.2?}, CPU {cpu:?}, all open {window:?}, resident {resident_bytes:?} bytes, {errors} errors"
+        )
+    }
 }
 
 /// Where a load stands at one moment.
