@@ -34,6 +34,9 @@ pub const NAMES_MAX: usize = 65_536;
 /// Most tenants that are told apart; those that keys may assert beyond them are served as [`ANYONE`].
 const TENANTS_MAX: usize = 4_096;
 
+/// Most events that are taken at once.
+const BATCH: usize = 64;
+
 /// How long control is not woken after a wake that it could not take.
 const WAKE_PAUSE: Nanos = Nanos::from_secs(1);
 
@@ -169,17 +172,26 @@ impl ControlTask {
         mut self,
         mut events: mpsc::UnboundedReceiver<Event>,
     ) -> (ServeSummary, Option<DecisionLog>) {
-        let done = loop {
+        let mut batch = Vec::with_capacity(BATCH);
+        let done = 'serving: loop {
             let wake = self.control.next_wake().map(|wake| wake.max(self.no_wake_before));
             let wake_at = self.clock.wall(wake.unwrap_or(Instant::MAX));
             tokio::select! {
-                event = events.recv() => match event {
-                    Some(Event::Stop(done)) => break Some(done),
-                    Some(event) => self.take(event),
-                    None => break None,
-                },
+                count = events.recv_many(&mut batch, BATCH) => {
+                    if count == 0 {
+                        break None;
+                    }
+                    for event in batch.drain(..) {
+                        match event {
+                            Event::Stop(done) => break 'serving Some(done),
+                            event => self.take(event),
+                        }
+                    }
+                }
                 () = tokio::time::sleep_until(wake_at), if wake.is_some() => self.wake(),
             }
+            // Once for all that came together: whoever looks is woken by it.
+            self.counters.send_replace(self.control.facts().counters);
         };
         let summary = ServeSummary {
             counters: self.control.facts().counters,
@@ -398,7 +410,6 @@ impl ControlTask {
             Ok(()) => true,
             Err(broken) => self.recover(now, broken),
         };
-        self.counters.send_replace(self.control.facts().counters);
         taken
     }
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -36,7 +36,7 @@ struct Shared {
 /// A log being written.
 pub(super) struct DecisionLog {
     /// `None` once closed.
-    sender: Option<SyncSender<Record<'static>>>,
+    sender: Option<Sender<Record<'static>>>,
     queue_max: usize,
     shared: Arc<Shared>,
     writer: JoinHandle<Result<(), LogError>>,
@@ -62,8 +62,8 @@ impl DecisionLog {
         queue_max: usize,
         write: impl FnOnce(Receiver<Record<'static>>, Arc<Shared>) -> Result<(), LogError> + Send + 'static,
     ) -> Self {
-        // Two more: the gap and the snapshot that end a time of losses.
-        let (sender, records) = sync_channel(queue_max + 2);
+        // `queued` bounds it; a channel with a bound of its own would take the memory of all at once.
+        let (sender, records) = channel();
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
         let writer = std::thread::Builder::new()
@@ -121,7 +121,7 @@ impl DecisionLog {
     fn send(&self, record: Record<'static>) -> bool {
         let Some(sender) = &self.sender else { return false };
         self.shared.queued.fetch_add(1, Ordering::Relaxed);
-        let sent = sender.try_send(record).is_ok();
+        let sent = sender.send(record).is_ok();
         if !sent {
             self.shared.queued.fetch_sub(1, Ordering::Relaxed);
         }

@@ -13,8 +13,9 @@ use control::ids::ArmId;
 use control::units::{Instant, Nanos};
 use control::{Control, Snapshot};
 
-/// Inputs after which a new snapshot is taken: building control again takes at most so many steps, some tenth of a second.
-const INPUTS_MAX: usize = 65_536;
+/// Inputs after which a new snapshot is taken: building control again takes at most so many steps, some hundredth of a second,
+/// and their memory is a few MiB.
+const INPUTS_MAX: usize = 8_192;
 /// So many broken steps within [`SAFE_WINDOW`] latch safe mode.
 const BREAKS_MAX: usize = 3;
 const SAFE_WINDOW: Nanos = Nanos::from_secs(600);
