@@ -42,7 +42,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use traces::log::LogError;
 
 pub use config::{
-    AdminConfig, AdminKey, ClientKey, HostEntry, LogFormat, MayAssert, Role, ServeConfig, ServeConfigError,
+    AdminConfig, AdminKey, ClientKey, HostEntry, LogFormat, ManageConfig, MayAssert, Role, ServeConfig,
+    ServeConfigError,
 };
 pub use control_task::NAMES_MAX;
 

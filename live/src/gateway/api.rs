@@ -1,14 +1,14 @@
 //! What clients meet: Ollama's API, OpenAI's and Anthropic's as Ollama offers them, from one exact table of paths.
 //!
 //! `routes` says what a request is for, `origins` whose pages may ask, `infer` takes a request that a model answers
-//! through control to a host, `info` answers what is asked about the fleet. Calls that change what hosts have on their
-//! disks are known and refused.
+//! through control to a host, `info` answers what is asked about the fleet, `manage` does what changes hosts' disks.
 //!
 //! Left out: `/api/me`, `/api/signout` and the web search of Ollama's cloud, images and sound, all of which belong to
 //! one host or to somebody else's service.
 
 mod infer;
 mod info;
+mod manage;
 pub(super) mod origins;
 mod routes;
 
@@ -38,8 +38,9 @@ use crate::reply::{self, Body};
 use crate::server::{Room, Unreadable};
 use crate::wire::dialect::Dialect;
 use crate::wire::name;
+use manage::Manage;
 use origins::Origins;
-use routes::{Managed, Target, Unserved};
+use routes::{Target, Unserved};
 
 /// The host that answers.
 const HOST_HEADER: HeaderName = HeaderName::from_static("x-herder-host");
@@ -61,6 +62,7 @@ struct Shared {
     allow_cloud_models: bool,
     origins: Origins,
     keys: Arc<Keys>,
+    manage: Manage,
     /// Whether clients are told the request's id and the host.
     tells: bool,
 }
@@ -110,6 +112,7 @@ impl GatewayService {
             allow_cloud_models: config.allow_cloud_models,
             origins: Origins::new(config.cors_origins.clone(), local_only),
             keys,
+            manage: Manage::new(config, local_only),
             tells: config.response_headers,
         }))
     }
@@ -137,7 +140,7 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Body> {
         // Before the body: a stranger has none of it read.
         Ok(target) if target != Target::Greeting => {
             match shared.keys.authenticate(unix_millis(), authorization(&head.headers)) {
-                Ok(()) => reach(shared, target, &head.headers, body).await,
+                Ok(()) => reach(shared, (target, &head.method), &head.headers, body).await,
                 Err(denied) => denied.answer(target.dialect()),
             }
         }
@@ -171,7 +174,12 @@ fn is_coded(headers: &HeaderMap) -> bool {
         .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
-async fn reach(shared: &Shared, target: Target<'_>, headers: &HeaderMap, body: Incoming) -> Response<Body> {
+async fn reach(
+    shared: &Shared,
+    (target, method): (Target<'_>, &Method),
+    headers: &HeaderMap,
+    body: Incoming,
+) -> Response<Body> {
     match target {
         Target::Infer(route) => infer::infer(shared, route, headers, body).await,
         // Answered without a key, before.
@@ -182,9 +190,7 @@ async fn reach(shared: &Shared, target: Target<'_>, headers: &HeaderMap, body: I
         Target::Show => info::show(shared, headers, body).await,
         Target::Models => info::models(shared),
         Target::Model(id) => info::model(shared, id),
-        Target::Manage(
-            Managed::Pull | Managed::Push | Managed::Create | Managed::Copy | Managed::Delete | Managed::Blob,
-        ) => reply::error_in(target.dialect(), StatusCode::FORBIDDEN, "management calls are off"),
+        Target::Manage(managed) => manage::answer(shared, (managed, method), headers, body).await,
     }
 }
 

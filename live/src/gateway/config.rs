@@ -1,6 +1,7 @@
 //! The file of `herder serve`: `[serve]` with its hosts, and `[control]`, the same text as in a scenario.
 
 mod access;
+pub(crate) mod manage;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,6 +19,7 @@ use toml::Spanned;
 
 use super::api::origins;
 pub use access::{AdminConfig, AdminKey, ClientKey, MayAssert, Role};
+pub use manage::ManageConfig;
 
 /// The file as written. Every number has its unit in its key.
 #[derive(Deserialize, Debug)]
@@ -80,6 +82,8 @@ struct ServeFile {
     log_format: LogFormat,
     #[serde(default)]
     admin: Option<access::AdminFile>,
+    #[serde(default)]
+    manage: manage::ManageFile,
     #[serde(default)]
     keys: Vec<access::KeyFile>,
     #[serde(default)]
@@ -246,6 +250,8 @@ pub struct ServeConfig {
     pub log_format: LogFormat,
     /// The operator's listener; `None` where there is none.
     pub admin: Option<AdminConfig>,
+    /// Who may change what hosts have on their disks, and how.
+    pub manage: ManageConfig,
     /// Keys of clients; with none, whoever reaches the gateway is served.
     pub keys: Vec<ClientKey>,
     /// The hosts; a host's id is its place.
@@ -433,6 +439,7 @@ impl ServeConfig {
             state_dir: serve.state_dir,
             log_format: serve.log_format,
             admin: admin.transpose()?,
+            manage: manage::check_manage(&source, &serve.manage)?,
             keys: access::check_keys(&source, serve.keys)?,
             hosts,
             control,

@@ -90,6 +90,15 @@ impl Hosts {
         self.fleet().known.get(host.index())?.header.clone()
     }
 
+    /// All hosts with their names, in order of id, and whether each answers its polls.
+    pub(super) fn listed(&self) -> Vec<(HostId, HeaderValue, bool)> {
+        let fleet = self.fleet();
+        let listed = fleet.known.iter().enumerate().filter_map(|(index, known)| {
+            Some((HostId(index as u32), known.header.clone()?, known.said.version.is_some()))
+        });
+        listed.collect()
+    }
+
     /// Replaces what a host said that is declared.
     pub(super) fn set(&self, host: HostId, said: Said) {
         let changed = !self.fleet().known[host.index()].said.tags.is(&said.tags);

@@ -189,6 +189,18 @@ impl Caller {
         self.key.as_ref().is_some_and(|key| key.config.may_assert.contains(&what))
     }
 
+    /// What logs call its key; `None` where no keys are asked for.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.key.as_ref().map(|key| key.config.name.as_str())
+    }
+
+    /// Whether it may ask for a model, by its normalised name.
+    #[must_use]
+    pub fn allows(&self, model: &str) -> bool {
+        self.key.as_ref().is_none_or(|key| key.config.allows(model))
+    }
+
     /// Whether it may manage models.
     #[must_use]
     pub fn is_admin(&self) -> bool {
@@ -276,7 +288,7 @@ impl Keys {
         let Some(key) = valid(&keys, unix_millis, authorization)? else { return Ok(Caller { key: None }) };
         let config = &key.config;
         if let Some(model) = model
-            && !config.models.iter().any(|glob| matches(glob, model))
+            && !config.allows(model)
         {
             return Err(Denied::Model(model.to_owned()));
         }
@@ -324,6 +336,12 @@ fn valid<'a>(
         return Err(Denied::Expired);
     }
     Ok(Some(key))
+}
+
+impl ClientKey {
+    fn allows(&self, model: &str) -> bool {
+        self.models.iter().any(|glob| matches(glob, model))
+    }
 }
 
 /// Whether a text matches a pattern in which `*` stands for any run of characters.

@@ -37,6 +37,7 @@ impl ServeConfig {
             ("serve.drain_seconds", self.drain_seconds != other.drain_seconds),
             ("serve.state_dir", self.state_dir != other.state_dir),
             ("serve.log_format", self.log_format != other.log_format),
+            ("serve.manage", self.manage != other.manage),
             ("serve.admin", admin(self) != admin(other)),
         ];
         differ.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned()).collect()

@@ -91,11 +91,22 @@ impl Client {
         path: &str,
         headers: &[(&'static str, &str)],
     ) -> Answer {
+        self.ask(method, path, headers, "").await
+    }
+
+    /// Sends a body with more headers.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&'static str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.address));
         for &(name, value) in headers {
             request = request.header(name, value);
         }
-        let request = request.body(Full::default()).expect("a request");
+        let request = request.body(Full::new(body.into())).expect("a request");
         read(self.pool.request(request).await.expect("an answer's head")).await
     }
 

@@ -5,6 +5,7 @@ mod dialects;
 mod emulated;
 mod failures;
 mod hostile;
+mod manage;
 mod parity;
 mod relay;
 mod scripted;

@@ -53,7 +53,8 @@ fn only_known_paths_and_methods_are_served() {
         }
         assert_eq!(ask(Method::GET, "/api/chat").await.0, 405);
         assert_eq!(ask(Method::POST, "/v1/models").await.0, 405);
-        let off = (403, "{\"error\":\"management calls are off\"}".to_owned());
+        let off = "{\"error\":\"management calls are off: the gateway's config has no enabled = true in [serve.manage]\"}";
+        let off = (403, off.to_owned());
         for path in ["/api/pull", "/api/push", "/api/create", "/api/copy"] {
             assert_eq!(ask(Method::POST, path).await, off, "{path}");
         }

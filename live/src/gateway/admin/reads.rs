@@ -168,6 +168,7 @@ fn config(operated: &Operated) -> Value {
             "drain_seconds": file.drain_seconds,
             "log_dir": file.log_dir,
             "state_dir": file.state_dir,
+            "manage": file.manage.enabled,
             "keys": keys,
         },
     })

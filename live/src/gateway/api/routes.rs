@@ -26,12 +26,12 @@ pub(super) enum Target<'a> {
     /// `/v1/models/{id}`.
     Model(&'a str),
     /// To change what hosts have on their disks.
-    Manage(Managed),
+    Manage(Managed<'a>),
 }
 
 /// A call that changes what hosts have on their disks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Managed {
+pub(super) enum Managed<'a> {
     /// `/api/pull`.
     Pull,
     /// `/api/push`.
@@ -42,8 +42,8 @@ pub(super) enum Managed {
     Copy,
     /// `/api/delete`.
     Delete,
-    /// `/api/blobs/{digest}`.
-    Blob,
+    /// `/api/blobs/{digest}`, with the digest.
+    Blob(&'a str),
 }
 
 const READ: &[Method] = &[Method::GET, Method::HEAD];
@@ -89,9 +89,17 @@ fn of_path(path: &str) -> Option<(&'static [Method], Target<'_>)> {
         // Names may have slashes in them; their parts are checked as any name's, so that none is empty or of dots.
         return crate::wire::name::normalise(id).map(|_| (READ, Target::Model(id)));
     }
-    let digest = path.strip_prefix("/api/blobs/sha256")?.strip_prefix([':', '-'])?;
-    let is_digest = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_digest.then_some((&[Method::HEAD, Method::POST], Target::Manage(Managed::Blob)))
+    let digest = path.strip_prefix("/api/blobs/").filter(|digest| is_digest(digest))?;
+    Some((&[Method::HEAD, Method::POST], Target::Manage(Managed::Blob(digest))))
+}
+
+/// Whether this is a digest: `sha256:` and 64 hexadecimal digits in small letters. Ollama takes other spellings too, but
+/// writes this one, and one spelling is harder to be deceived with.
+pub(super) fn is_digest(text: &str) -> bool {
+    let hex = text.strip_prefix("sha256:");
+    hex.is_some_and(|hex| {
+        hex.len() == 64 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    })
 }
 
 impl Target<'_> {
@@ -134,10 +142,19 @@ mod tests {
             assert_eq!(find(&Method::POST, path), Err(Unserved::Unknown), "{path}");
         }
         let digest = "0123456789abcdef".repeat(4);
-        let blob = Ok(Target::Manage(Managed::Blob));
-        for path in [format!("/api/blobs/sha256:{digest}"), format!("/api/blobs/sha256-{digest}")] {
-            assert_eq!(find(&Method::HEAD, &path), blob, "{path}");
-            assert_eq!(find(&Method::POST, &format!("{path}0")), Err(Unserved::Unknown));
+        let path = format!("/api/blobs/sha256:{digest}");
+        let blob = Ok(Target::Manage(Managed::Blob(&path[11..])));
+        assert_eq!(find(&Method::HEAD, &path), blob);
+        for bad in [
+            format!("{path}0"),
+            format!("{path}/"),
+            format!("/api/blobs/../blobs/sha256:{digest}"),
+            format!("/api/blobs/sha256-{digest}"),
+            format!("/api/blobs/sha256:{}", digest.to_uppercase()),
+            format!("/api/blobs/sha256:{}/../x", &digest[5..]),
+            format!("/api/blobs/sha256%3a{digest}"),
+        ] {
+            assert_eq!(find(&Method::POST, &bad), Err(Unserved::Unknown), "{bad}");
         }
     }
 

@@ -185,3 +185,25 @@ fn another_address_is_open_to_holders_of_keys() {
     let text = GOOD.replace("127.0.0.1:0", "0.0.0.0:80").replace("[control]", &keys);
     assert!(ServeConfig::parse(&text, Path::new("x")).is_ok());
 }
+
+#[test]
+fn models_are_not_managed_unless_said_and_registries_are_names() {
+    let with = |lines: &str| GOOD.replace("[control]", &format!("[serve.manage]\n{lines}\n[control]"));
+    let manage = |text: &str| ServeConfig::parse(text, Path::new("x.toml")).expect("a good file").manage;
+    let default = manage(GOOD);
+    assert!(!default.enabled && default.insecure_registries.is_empty());
+    assert_eq!(default.registries, ["registry.ollama.ai"]);
+    assert_eq!(manage(&with("registries = [\"Hub.example:5000\"]")).registries, ["hub.example:5000"]);
+    for (lines, want) in [
+        (
+            "registries = [\"10.0.0.1\"]",
+            "serve.manage.registries: found \"10.0.0.1\", expected the name of a host",
+        ),
+        ("insecure_registries = [\"a.example\"]", "expected one of serve.manage.registries"),
+        ("pulls_at_once = 0", "serve.manage.pulls_at_once: found 0, expected 1 to 10000"),
+        ("enable = true", "(did you mean `enabled`?)"),
+    ] {
+        let error = refused(&with(lines));
+        assert!(error.contains(want), "{error}");
+    }
+}

@@ -1,0 +1,121 @@
+//! Which hosts a management call is for: those that a header names, or all that are up; and which of them have a model.
+
+use std::sync::Arc;
+
+use control::ids::HostId;
+use hyper::StatusCode;
+use hyper::header::{HeaderMap, HeaderName};
+use tokio::task::JoinSet;
+
+use super::No;
+use crate::gateway::api::Shared;
+use crate::gateway::hosts::Hosts;
+use crate::wire::lists::ModelList;
+use crate::wire::name;
+
+/// Names of hosts, with commas between them.
+pub(super) const HOSTS_HEADER: HeaderName = HeaderName::from_static("x-herder-hosts");
+
+/// A host that takes part.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Host {
+    pub(super) id: HostId,
+    pub(super) name: Arc<str>,
+}
+
+/// A host that has a model.
+#[derive(Debug)]
+pub(super) struct Holding {
+    pub(super) host: Host,
+    /// It said so just now; else it did when it was polled, and is silent now.
+    pub(super) said_now: bool,
+}
+
+/// Whether the client says which hosts.
+pub(super) fn is_written(headers: &HeaderMap) -> bool {
+    headers.contains_key(HOSTS_HEADER)
+}
+
+/// All hosts, and whether each is up.
+fn all(hosts: &Hosts) -> Vec<(Host, bool)> {
+    let listed = hosts.listed().into_iter();
+    listed
+        .map(|(id, name, is_up)| (Host { id, name: String::from_utf8_lossy(name.as_bytes()).into() }, is_up))
+        .collect()
+}
+
+/// All hosts that are up.
+pub(super) fn up(hosts: &Hosts) -> Result<Vec<Host>, No> {
+    let up: Vec<Host> = all(hosts).into_iter().filter(|(_, is_up)| *is_up).map(|(host, _)| host).collect();
+    if up.is_empty() { Err(No::new(StatusCode::SERVICE_UNAVAILABLE, "no host is up")) } else { Ok(up) }
+}
+
+/// The hosts that are meant, in order of id.
+pub(super) fn chosen(hosts: &Hosts, headers: &HeaderMap) -> Result<Vec<Host>, No> {
+    if !is_written(headers) {
+        return up(hosts);
+    }
+    let all = all(hosts);
+    let mut chosen: Vec<Host> = Vec::new();
+    for value in headers.get_all(HOSTS_HEADER) {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        for name in value.split(',').map(str::trim) {
+            let mut called = all.iter().filter(|(host, _)| &*host.name == name).peekable();
+            if called.peek().is_none() {
+                return Err(No::bad(format!("{HOSTS_HEADER}: no host is called '{name}'")));
+            }
+            // One that was taken out may have left its name to another.
+            let Some((host, _)) = called.find(|(_, is_up)| *is_up) else {
+                let message = format!("{HOSTS_HEADER}: host '{name}' does not answer");
+                return Err(No::new(StatusCode::SERVICE_UNAVAILABLE, message));
+            };
+            if !chosen.contains(host) {
+                chosen.push(host.clone());
+            }
+        }
+    }
+    chosen.sort_by_key(|host| host.id);
+    Ok(chosen)
+}
+
+/// Those that have a model, in order of id. They are asked: what the last poll said may have changed.
+pub(super) async fn holding(shared: &Shared, hosts: Vec<Host>, model: &str) -> Vec<Holding> {
+    let mut asked = JoinSet::new();
+    for host in hosts {
+        let (upstream, timeout) = (shared.upstream.clone(), shared.info_timeout);
+        asked.spawn(async move {
+            let answer = upstream.get(host.id, "/api/tags", timeout).await;
+            (host, answer.ok().and_then(|body| serde_json::from_slice::<ModelList>(&body).ok()))
+        });
+    }
+    let before = shared.hosts.having(model);
+    let mut holding = Vec::new();
+    while let Some(answered) = asked.join_next().await {
+        let (host, list) = answered.expect("asking does not panic, and nobody aborts it");
+        let has = list.as_ref().map_or_else(|| before.contains(&host.id), |list| has(list, model));
+        if has {
+            holding.push(Holding { host, said_now: list.is_some() });
+        }
+    }
+    holding.sort_by_key(|holding| holding.host.id);
+    holding
+}
+
+fn has(list: &ModelList, model: &str) -> bool {
+    list.listed()
+        .any(|listed| name::normalise(&listed.name).is_some_and(|name| name.eq_ignore_ascii_case(model)))
+}
+
+/// Refuses where one of the hosts lacks a model.
+pub(super) async fn all_hold(shared: &Shared, hosts: &[Host], model: &str) -> Result<(), No> {
+    let holding = holding(shared, hosts.to_vec(), model).await;
+    let lacking = hosts.iter().find(|host| holding.iter().all(|holding| holding.host.id != host.id));
+    lacking.map_or(Ok(()), |host| Err(lacks(host, model)))
+}
+
+/// What is said of a host that lacks a model.
+pub(super) fn lacks(host: &Host, model: &str) -> No {
+    let message =
+        format!("model '{model}' not found on host '{}'; {HOSTS_HEADER} chooses other hosts", host.name);
+    No::new(StatusCode::NOT_FOUND, message)
+}
