@@ -72,9 +72,15 @@ class Process:
         self.process.wait()
 
 
-def send(address, path, body):
+def herder_key(options, *arguments):
+    """A new key, and its hash."""
+    made = subprocess.run([options.herder, "key", "new", *arguments], capture_output=True, text=True, check=True).stdout
+    return re.search(r"hk_\S+", made)[0], re.search(r"blake3:\w+", made)[0]
+
+
+def send(address, path, body, key=""):
     """Sends a request; what comes of it is for the dashboard to tell."""
-    headers = {"content-type": "application/json"}
+    headers = {"content-type": "application/json", "authorization": f"Bearer {key}"}
     request = urllib.request.Request(address + path, json.dumps(body).encode(), headers)
     with contextlib.suppress(OSError):
         urllib.request.urlopen(request, timeout=60).read()
@@ -90,13 +96,14 @@ class Fleet:
         for name, (gpu, memory, models) in HOSTS.items():
             given = [word for model in models for word in ("--model", model)]
             host = Process(stack, herder, "host", "--profile", gpu, "--listen", "127.0.0.1:0", "--num-parallel", str(slots), "--context-length", "8192", "--speed", str(speed), *given)
-            text += f"[[serve.hosts]]\nname = \"{name}\"\nurl = \"{host.find('listens on (http://[^ ]+)')}\"\nslots = {slots}\ngpu = \"{gpu}\"\nmemory_gib = {memory}\n"
+            url = host.find(r"listens on (http://\S+)")
+            text += f'[[serve.hosts]]\nname = "{name}"\nurl = "{url}"\nslots = {slots}\ngpu = "{gpu}"\nmemory_gib = {memory}\n'
             self.hosts[name] = host
         text += f"[control]\nbalancer = \"power-of-two\"\nqueue_requests_max = 400\n{control}\n"
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         (folder / "gateway.toml").write_text(text)
         self.gateway = Process(stack, herder, "serve", "--config", folder / "gateway.toml")
-        self.address = self.gateway.find(r"listens on (http://[^ ]+)")
+        self.address = self.gateway.find(r"listens on (http://\S+)")
         self.dashboard = self.gateway.find(r"dashboard: (http://\S+)")
 
 
@@ -225,7 +232,7 @@ def down(stack, browser, options):
     look.page.keyboard.press("Enter")
     look.page.locator("#message").wait_for()
     card.get_by_text("drained").wait_for()
-    look.check("the keyboard drains a host", "drain" in look.page.locator("#message").inner_text())
+    look.check("the keyboard drains a host", "studio gets no new requests" in look.page.locator("#message").inner_text())
     look.page.wait_for_timeout(3_000)
     look.picture("down")
     look.end()
@@ -256,14 +263,13 @@ def experiment(stack, browser, options):
 
 def keys(stack, browser, options):
     made = {}
-    admin = ""
+    client = herder_key(options, "client")
+    admin = f'[[serve.keys]]\nname = "client"\ntenant = "{EVIL}"\nhash = "{client[1]}"\n'
     for role in ("view", "operate"):
-        text = subprocess.run([options.herder, "key", "new", f"the-{role}", "--role", role], capture_output=True, text=True, check=True).stdout
-        made[role] = re.search(r"hk_\S+", text)[0]
-        digest = re.search(r"blake3:\w+", text)[0]
+        made[role], digest = herder_key(options, f"the-{role}", "--role", role)
         admin += f'[[serve.admin.keys]]\nname = "the-{role}"\nrole = "{role}"\nhash = "{digest}"\n'
     fleet = Fleet(stack, options.herder, admin=admin)
-    send(fleet.address, "/api/chat", {"model": EVIL, "messages": []})
+    send(fleet.address, "/api/generate", {"model": "nothing:1b", "prompt": "x"}, client[0])
     look = Look(stack, browser, options, fleet.dashboard)
     look.page.locator("#key[open]").wait_for()
     look.picture("key", whole=False)

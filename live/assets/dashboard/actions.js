@@ -138,7 +138,7 @@ export class Strategies {
   #show(made) {
     const one = made.known.find((known) => known.name === made.select.value);
     const parameters = one?.parameters.map((parameter) => `${parameter.name} = ${parameter.default}`).join(', ');
-    write(made.summary, one ? `${one.summary} Cost: ${one.cost}.${parameters ? ` Parameters: ${parameters}.` : ''}` : '');
+    write(made.summary, one ? `${one.summary}. Cost: ${one.cost}.${parameters ? ` Parameters: ${parameters}.` : ''}` : '');
     made.select.disabled = !this.permission.may;
     made.button.disabled = !this.permission.may || !one || made.select.value === made.inForce;
     made.button.title = this.permission.why || (made.select.value === made.inForce ? 'It is in force' : '');

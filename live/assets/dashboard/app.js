@@ -44,7 +44,8 @@ async function opened() {
     read(`decisions?limit=${KEPT_MAX}`), read('strategies'), read('caller'), read('config'),
   ]);
   Object.assign(state, { caller, config, seeds: known.decisions, missed: 0 });
-  state.decisions = known.decisions.filter((one) => one.e2e_millis !== null);
+  const end = (one) => one.arrived_unix_millis + one.e2e_millis;
+  state.decisions = known.decisions.filter((one) => one.e2e_millis !== null).sort((one, other) => end(other) - end(one));
   strategies.know(all);
 }
 

@@ -8,6 +8,8 @@ const SVG = 'http://www.w3.org/2000/svg';
 const HEIGHT = 132;
 const [LEFT, RIGHT, TOP, BOTTOM] = [52, 8, 8, 20];
 const MINUTE = 60;
+/** Below this width, in pixels, there is a label for every other minute. */
+const NARROW = 440;
 
 function svg(tag, attributes = {}) {
   const made = document.createElementNS(SVG, tag);
@@ -113,9 +115,10 @@ export class Chart {
     };
     for (const value of [0, top / 2, top]) {
       parts.push(svg('path', { d: `M${LEFT} ${y(value)}H${this.width - RIGHT}` }));
-      label(LEFT - 6, y(value) + 4, 'end', this.form(value));
+      label(LEFT - 6, y(value) + 4, 'end', value === 0 ? '0' : this.form(value).replace(/\.0+(?=\D|$)/, ''));
     }
-    for (let back = 0; back <= SECONDS; back += MINUTE) {
+    const step = this.width < NARROW ? 2 * MINUTE : MINUTE;
+    for (let back = 0; back <= SECONDS; back += step) {
       const anchor = back === 0 ? 'end' : back === SECONDS ? 'start' : 'middle';
       label(this.#x(SECONDS - 1 - Math.min(back, SECONDS - 1)), HEIGHT - 4, anchor, back === 0 ? 'now' : `−${back / MINUTE} min`);
     }

@@ -87,6 +87,7 @@ function armState(arm, guarded) {
 }
 
 function sideBySide(table, arms, guarded) {
+  const alone = arms.length === 1;
   const slowest = Math.max(...arms.map((arm) => arm.ttft_mean_millis ?? 0), 1);
   const shadows = arms.some((arm) => arm.role === 'shadow');
   const line = (title, of) => [{ text: title, kind: 'head' }, ...arms.map(of)];
@@ -96,7 +97,7 @@ function sideBySide(table, arms, guarded) {
     line('Decided', (arm) => count(arm.decided)),
     line('Finished', (arm) => (arm.role === 'shadow' ? '–' : count(arm.finished))),
     line('Failed', (arm) => (arm.role === 'shadow' ? '–' : `${count(arm.failed)} (${percent(arm.failed, arm.failed + arm.finished)})`)),
-    line('First token, mean', (arm) => (arm.ttft_mean_millis === null ? '–' : { text: duration(arm.ttft_mean_millis), bar: arm.ttft_mean_millis / slowest, title: 'From dispatch' })),
+    line('First token, mean', (arm) => (arm.ttft_mean_millis === null ? '–' : { text: duration(arm.ttft_mean_millis), bar: alone ? undefined : arm.ttft_mean_millis / slowest, title: 'From dispatch' })),
   ];
   if (shadows) rows.push(line('Would do the same', (arm) => (arm.role === 'shadow' ? { text: percent(arm.agreed, arm.decided), bar: arm.decided ? arm.agreed / arm.decided : 0 } : '–')));
   rows.push(line('State', (arm) => armState(arm, guarded)));
@@ -113,7 +114,7 @@ export function experiments(place, { trials, arms }) {
   });
   if (others.length || !groups.length) groups.push({ name: '', guarded: false, arms: [base, ...others] });
   keep(place, groups, (group) => `${group.name} ${group.arms.length}`, (group) => element('article', {},
-    element('h3', {}, group.name || (group.arms.length > 1 ? 'Beside the base' : 'The base, alone'), ' ', element('span', { className: 'quiet' })),
+    element('h3', {}, group.name || (group.arms.length > 1 ? 'Beside the base' : 'The base decides alone'), ' ', element('span', { className: 'quiet' })),
     element('div', { className: 'scroll', tabIndex: 0, role: 'region', 'aria-label': `Arms: ${group.name || 'base'}` }, element('table', { className: 'arms' })),
   ), (article, group) => {
     write(article.querySelector('h3 span'), group.name ? (group.guarded ? 'with a guard' : 'without a guard') : '');

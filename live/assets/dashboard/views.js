@@ -109,7 +109,7 @@ function updateHost(card, host, last, permission) {
   write(parts.state, state);
   setClass(parts.state, `state ${kind}`);
   setClass(card, host.up ? 'host' : 'host away');
-  const about = [host.gpu, host.zone && `zone ${host.zone}`, host.address, host.version && `Ollama ${host.version}`];
+  const about = [!host.up && 'as last heard', host.gpu, host.zone && `zone ${host.zone}`, host.address, host.version && `Ollama ${host.version}`];
   write(parts.about, about.filter(Boolean).join(' · '));
   // Without a limit the slots say how full it is.
   const most = host.limit < 1e6 ? host.limit || host.slots : host.slots;
@@ -119,12 +119,12 @@ function updateHost(card, host, last, permission) {
   const sick = new Map(host.model_breakers.map((breaker) => [breaker.model, breaker.state]));
   const models = host.loaded.map(({ model, bytes, vram_bytes }) => ({ model, told: vram_bytes < bytes ? `${gib(bytes)}, ${percent(vram_bytes, bytes)} on the GPU` : gib(bytes) }));
   for (const model of sick.keys()) if (!host.loaded.some((loaded) => loaded.model === model)) models.push({ model, told: 'not loaded' });
-  if (!models.length) models.push({ model: '', told: 'no model loaded' });
+  if (!models.length) models.push({ model: 'No model is loaded', told: '' });
   keep(parts.models, models, (one) => one.model, () => element('li', {}, element('span'), element('span', { className: 'quiet' })), (item, one) => {
     write(item.firstElementChild, one.model);
     const breaker = sick.get(one.model);
     write(item.lastElementChild, breaker ? `${one.told}, breaker ${breakerSigns[breaker]}` : one.told);
-    setClass(item, breaker ? 'warn' : '');
+    setClass(item, breaker ? 'warn' : one.told ? '' : 'quiet');
   });
   facts(parts.facts, [
     { name: 'Breaker', text: breakerSigns[host.breaker], state: host.breaker === 'closed' ? '' : 'bad' },

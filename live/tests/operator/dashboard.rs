@@ -112,11 +112,10 @@ fn no_part_makes_markup_of_a_text_or_loads_from_elsewhere() {
 #[test]
 fn the_api_tells_what_the_page_shows_besides() {
     run(async {
-        let gateway = start(&config("", "", &[host().await], "shadows = [\"random\"]\n")).await;
+        let gateway = start(&config("", "", &[host().await], "")).await;
         gateway.generate().await;
-        gateway.generate_with("<img src=x onerror=alert(1)>", &[]).await;
-        let decisions = gateway.decisions(2).await;
-        assert_eq!(decisions[0]["model"], "<img src=x onerror=alert(1)>:latest");
+        let decisions = gateway.decisions(1).await;
+        assert_eq!(decisions[0]["model"], MODEL);
         let status = gateway.get("/api/v1/status").await.json();
         assert_eq!(status["safe_mode"], false);
         let now = status["now_unix_millis"].as_u64().expect("a time");
@@ -126,7 +125,6 @@ fn the_api_tells_what_the_page_shows_besides() {
             (&host["dispatches"], &host["failures"], &host["model_breakers"]),
             (&json!(1), &json!(0), &json!([]))
         );
-        assert_eq!(decisions[1]["model"], MODEL);
         assert_eq!(gateway.get("/api/v1/caller").await.json(), json!({ "name": "anyone", "role": "admin" }));
         gateway.stop().await;
     });
