@@ -19,6 +19,9 @@ const state = { snapshot: null, decisions: [], seeds: null, missed: 0, caller: n
 const drawCharts = views.charts(by('charts'));
 const strategies = new Strategies(by('strategies'), (part, name) => confirm(deeds.choose(part, name), learn));
 
+/** What each role may do here, in words. */
+const roles = { view: 'may only look', operate: 'may operate', admin: 'may do all' };
+
 /** What the caller may do, and if it is not much, why. */
 function permission() {
   if (state.broken || !state.snapshot) return { may: false, why: 'No connection to the gateway' };
@@ -55,12 +58,13 @@ function event(name, data) {
   else if (name === 'missed') state.missed += data;
 }
 
+const startedAt = (status) => status.now_unix_millis - 1000 * status.uptime_seconds;
+
 function snapshot(now) {
   const before = state.snapshot?.status;
-  if (before && now.status.uptime_seconds < before.uptime_seconds) series.clear();
+  // Both are of one second: a larger difference is another run of the gateway.
+  if (before && Math.abs(startedAt(now.status) - startedAt(before)) > 2_000) series.clear();
   if (state.seeds) {
-    // A stream that came back fills the gap that it left.
-    series.clear();
     series.seed(state.seeds, now.status);
     state.seeds = null;
   }
@@ -72,7 +76,7 @@ function snapshot(now) {
 
 function decision(one) {
   // What was read at the start may be told again.
-  if (state.decisions.slice(0, LATELY * 5).some((known) => known.id === one.id)) return;
+  if (state.decisions.some((known) => known.id === one.id)) return;
   state.decisions.unshift(one);
   if (state.decisions.length > KEPT_MAX) state.decisions.length = KEPT_MAX;
   series.decision(one);
@@ -128,7 +132,7 @@ function banner() {
 function drawAll(now) {
   const allowed = permission();
   const points = series.points();
-  views.header(by('gateway'), now.status);
+  views.header(by('gateway'), now.status, state.broken);
   views.figures(by('figures'), now, points.findLast((point) => point));
   drawCharts(points);
   views.hosts(by('hosts'), now.hosts, lately(), allowed, (host) => confirm(deeds.drain(host), learn));
@@ -149,7 +153,7 @@ function drawDeeds(status, allowed) {
   rollback.disabled = !allowed.may || nothing !== '';
   rollback.title = allowed.why || nothing;
   by('forget').hidden = !keys.get();
-  if (state.caller) write(by('caller'), keys.get() ? `${state.caller.name}, may ${state.caller.role === 'view' ? 'look' : state.caller.role}` : 'no key needed');
+  if (state.caller) write(by('caller'), keys.get() ? `${state.caller.name} ${roles[state.caller.role]}` : 'no key needed');
 }
 
 function drawDecisions() {

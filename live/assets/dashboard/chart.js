@@ -23,6 +23,11 @@ function ceiling(value) {
   return [1, 2, 5, 10].find((step) => step * power >= value * 0.999) * power;
 }
 
+/** Without zeros at the end of a fraction. */
+function short(text) {
+  return text.replace(/(\.\d*?)0+(?=\D|$)/, '$1').replace(/\.(?=\D|$)/, '');
+}
+
 export class Chart {
   /** `lines`: `{name, of}`, the name in the legend and the point's value; `form` writes a value; `least` is the least top. */
   constructor(title, hint, lines, form, least) {
@@ -115,7 +120,7 @@ export class Chart {
     };
     for (const value of [0, top / 2, top]) {
       parts.push(svg('path', { d: `M${LEFT} ${y(value)}H${this.width - RIGHT}` }));
-      label(LEFT - 6, y(value) + 4, 'end', value === 0 ? '0' : this.form(value).replace(/\.0+(?=\D|$)/, ''));
+      label(LEFT - 6, y(value) + 4, 'end', value === 0 ? '0' : short(this.form(value)));
     }
     const step = this.width < NARROW ? 2 * MINUTE : MINUTE;
     for (let back = 0; back <= SECONDS; back += step) {

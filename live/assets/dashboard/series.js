@@ -19,14 +19,15 @@ export class Series {
     this.last = null;
   }
 
-  /** What was before this page was opened, as far as the last decisions tell. */
+  /** What was before this page was opened, or while nothing was heard, as far as the last decisions tell. */
   seed(decisions, status) {
     const now = Math.floor(status.now_unix_millis / 1000);
     const started = now - status.uptime_seconds;
     const oldest = Math.min(...decisions.map((one) => one.arrived_unix_millis / 1000));
     // All that ever came is known where nothing was forgotten.
     const all = decisions.length >= status.counters.arrived;
-    const from = Math.max(now - SECONDS, Math.ceil(all ? started : Math.max(started, oldest)));
+    const heard = this.last ?? 0;
+    const from = Math.max(heard + 1, now - SECONDS, Math.ceil(all ? started : Math.max(started, oldest)));
     const moments = decisions.map((one) => {
       const arrived = one.arrived_unix_millis;
       const sent = one.wait_millis === null ? Infinity : arrived + one.wait_millis;
@@ -45,7 +46,7 @@ export class Series {
         running: after((moment) => moment.sent <= at && moment.ended > at),
       };
     }
-    for (const { one } of moments) if (one.e2e_millis !== null) this.decision(one);
+    for (const { one, ended } of moments) if (one.e2e_millis !== null && ended / 1000 >= heard + 1) this.decision(one);
   }
 
   snapshot(status) {

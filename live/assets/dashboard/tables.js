@@ -86,6 +86,12 @@ function armState(arm, guarded) {
   return arm.role === 'variant' && guarded ? { text: '● guarded', kind: 'good' } : '● active';
 }
 
+/** The API's names begin with the trial, or with the role. */
+function armTitle(arm) {
+  const short = arm.name.slice(arm.name.indexOf('/') + 1);
+  return arm.role === 'shadow' || arm.role === 'choice' ? `${short} (${arm.role})` : short;
+}
+
 function sideBySide(table, arms, guarded) {
   const alone = arms.length === 1;
   const slowest = Math.max(...arms.map((arm) => arm.ttft_mean_millis ?? 0), 1);
@@ -101,8 +107,9 @@ function sideBySide(table, arms, guarded) {
   ];
   if (shadows) rows.push(line('Would do the same', (arm) => (arm.role === 'shadow' ? { text: percent(arm.agreed, arm.decided), bar: arm.decided ? arm.agreed / arm.decided : 0 } : '–')));
   rows.push(line('State', (arm) => armState(arm, guarded)));
-  const columns = [{ title: '', kind: 'head' }, ...arms.map((arm) => ({ title: arm.role === 'variant' ? arm.name : `${arm.name} (${arm.role})`.replace('base (base)', 'base'), kind: 'arm' }))];
-  fill(table, columns, rows, '');
+  const columns = [{ title: '', kind: 'head' }, ...arms.map((arm) => ({ title: armTitle(arm), kind: 'arm' }))];
+  const told = rows.filter(([, ...cells]) => cells.some((cell) => cell !== '–'));
+  fill(table, columns, told, '');
 }
 
 export function experiments(place, { trials, arms }) {

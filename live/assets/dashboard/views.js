@@ -1,7 +1,7 @@
 // The gateway, its figures, and its hosts.
 
 import { Chart } from './chart.js';
-import { count, duration, element, gib, keep, percent, rate, setClass, span, words, write } from './page.js';
+import { count, duration, element, gib, keep, percent, rate, setClass, span, write } from './page.js';
 
 const CHARTS = [
   ['Requests', 'Per second, over the last 10 seconds', [{ name: 'arrived', of: (point) => point.arrived }, { name: 'failed or rejected', of: (point) => point.bad }], (value) => `${rate(value)}/s`, 1],
@@ -26,12 +26,12 @@ export function facts(list, all) {
   });
 }
 
-export function header(list, status) {
+export function header(list, status, broken) {
   const parts = status.fallen_back.map((part) => (typeof part === 'string' ? part : `balancer ${Object.values(part)[0]}`));
   const control = status.safe_mode ? 'safe mode' : parts.length ? `fell back: ${parts.join(', ')}` : 'as chosen';
   const log = status.log_steps_lost ? `${status.log}, ${count(status.log_steps_lost)} steps lost` : status.log;
   facts(list, [
-    status.draining ? { name: 'State', text: '▼ draining', state: 'warn' } : { name: 'State', text: '● serving', state: 'good' },
+    broken ? { name: 'State', text: '▲ not known', state: 'warn', hint: 'No data comes; the rest is as it was last heard' } : status.draining ? { name: 'State', text: '▼ draining', state: 'warn' } : { name: 'State', text: '● serving', state: 'good' },
     { name: 'Hosts up', text: `${status.hosts_up === status.hosts ? '' : '▲ '}${status.hosts_up} of ${status.hosts}`, state: status.hosts_up === status.hosts ? '' : status.hosts_up ? 'warn' : 'bad' },
     { name: 'Control', text: (status.safe_mode || parts.length ? '▲ ' : '') + control, state: status.safe_mode ? 'bad' : parts.length ? 'warn' : '', hint: 'Parts that were found at fault decide in their plain form' },
     status.frozen ? { name: 'Changes by itself', text: '■ frozen', state: 'warn' } : { name: 'Changes by itself', text: 'allowed' },
