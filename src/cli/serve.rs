@@ -73,7 +73,9 @@ async fn serve(config: ServeConfig, set_log_level: SetLogLevel) -> Result<ServeS
     let gateway = Gateway::bind(config).await?.with_log_level(set_log_level);
     print(&format!("herder listens on http://{} in front of {hosts} hosts\n", gateway.address()))?;
     if let Some(admin) = gateway.admin_address() {
-        print(&format!("operators: herder ctl --address {admin}, http://{admin}/metrics\n"))?;
+        print(&format!(
+            "dashboard: http://{admin}/\noperators: herder ctl --address {admin}, http://{admin}/metrics\n"
+        ))?;
     }
     Ok(gateway.run(stopped()).await?)
 }

@@ -1,9 +1,10 @@
-//! The operator's side of the gateway: metrics, health, and the admin API, on a listener of its own.
+//! The operator's side of the gateway: metrics, health, the admin API, and its dashboard, on a listener of its own.
 //!
 //! Everything that is shown or changed goes through the task that owns control. Who may do what is in [`access`]; the
 //! shapes of answers are in `survey` and in `docs/serving.md`. Left out: TLS, and anything for other origins than its own.
 
 mod access;
+mod dashboard;
 mod events;
 mod reads;
 mod writes;
@@ -156,6 +157,7 @@ async fn answer(admin: &Arc<Admin>, request: Request<Incoming>) -> Result<Respon
     match request.uri().path() {
         "/healthz" if get => return Ok(reply::whole(StatusCode::OK, reply::JSON, "{\"alive\":true}")),
         "/readyz" if get => return Ok(reads::ready(admin).await),
+        path if get && let Some(page) = dashboard::part(path) => return Ok(page),
         _ => {}
     }
     if !get {
@@ -170,7 +172,7 @@ async fn answer(admin: &Arc<Admin>, request: Request<Incoming>) -> Result<Respon
     let sent = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
     let caller = access::caller(&keys, sent).ok_or(No::KeyNeeded)?;
     if get {
-        return reads::answer(admin, request.uri()).await;
+        return reads::answer(admin, &caller, request.uri()).await;
     }
     writes::answer(admin, caller, request).await
 }

@@ -285,6 +285,7 @@ impl ControlTask {
         let around = Around {
             now: self.clock.now().max(self.last),
             steps: self.steps,
+            safe_mode: self.control.is_safe_mode(),
             log_steps_lost: self.log.as_ref().map_or(0, DecisionLog::lost),
             log: self.log.as_ref().map_or("off", |log| if log.failed() { "failed" } else { "writing" }),
         };

@@ -258,6 +258,22 @@ impl Recorder {
         self.metrics.breakers.get(&(host, None)).copied().unwrap_or(BreakerState::Closed)
     }
 
+    /// Breakers of models on a host that are not closed.
+    pub(super) fn model_breakers(&self, host: HostId) -> impl Iterator<Item = (ModelId, BreakerState)> + '_ {
+        let of_host = self.metrics.breakers.range((host, None)..(HostId(host.0 + 1), None));
+        of_host.filter_map(|((_, model), state)| model.map(|model| (model, *state)))
+    }
+
+    /// Counts of a host.
+    pub(super) fn host_counts(&self, host: HostId) -> &HostCounts {
+        &self.metrics.hosts[host.index()]
+    }
+
+    /// The wall's time at a moment of control's.
+    pub(super) const fn unix_millis(&self, at: Instant) -> u64 {
+        self.zero_unix_millis + at.0 / 1_000_000
+    }
+
     /// Requests under way and the last that ended, the newest arrivals first.
     pub(super) fn decisions(&self, limit: usize, facts: &Facts) -> Vec<Arc<DecisionRecord>> {
         let under_way = self.open.iter().rev().map(|(request, open)| {
@@ -324,7 +340,7 @@ impl Recorder {
         let dispatch = open.dispatch.as_ref();
         DecisionRecord {
             id: request.0,
-            arrived_unix_millis: self.zero_unix_millis + open.arrived.0 / 1_000_000,
+            arrived_unix_millis: self.unix_millis(open.arrived),
             model: facts.models[open.model.index()].name.clone(),
             tenant: facts.tenants[open.tenant.index()].clone(),
             host: dispatch.map(|(lease, _)| facts.hosts[lease.host.index()].declaration.name.clone()),

@@ -1,6 +1,7 @@
 //! What the admin API and the metrics show of control at a moment. Made in the task that owns control, on demand; written
 //! out by whoever asked. The field names are the API's: `docs/serving.md` describes them.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use control::Control;
@@ -9,7 +10,7 @@ use control::door::{BreakerState, Part};
 use control::facts::Counters;
 use control::facts::arms::ArmFacts;
 use control::facts::ledger::State;
-use control::ids::{HostId, ModelId};
+use control::ids::{HostId, ModelId, TenantId};
 use control::strategy;
 use control::units::Instant;
 use serde::Serialize;
@@ -34,6 +35,8 @@ pub(super) struct Survey {
 pub(super) struct Status {
     pub(super) version: &'static str,
     pub(super) uptime_seconds: u64,
+    /// When all of this was so, by the clock of [`DecisionRecord`](super::metrics::DecisionRecord)s.
+    pub(super) now_unix_millis: u64,
     /// Set by the admin side: the gateway takes no new requests.
     pub(super) draining: bool,
     /// Number of the config in force.
@@ -43,6 +46,8 @@ pub(super) struct Status {
     pub(super) balancer: &'static str,
     /// Parts whose plain form decides, since the other was found at fault.
     pub(super) fallen_back: Vec<Part>,
+    /// Steps broke so often that all of them decide in their plain form until the gateway starts anew.
+    pub(super) safe_mode: bool,
     pub(super) hosts_up: usize,
     pub(super) hosts: usize,
     pub(super) counters: Counters,
@@ -65,6 +70,12 @@ pub(super) struct HostView {
     pub(super) up: bool,
     pub(super) drained: bool,
     pub(super) breaker: BreakerState,
+    /// Breakers of models there that are not closed.
+    pub(super) model_breakers: Vec<ModelBreakerView>,
+    /// Attempts sent there.
+    pub(super) dispatches: u64,
+    /// Attempts that failed there.
+    pub(super) failures: u64,
     pub(super) version: String,
     pub(super) in_flight: u32,
     /// Most requests let out to it now.
@@ -79,6 +90,13 @@ pub(super) struct HostView {
     pub(super) zone: String,
     pub(super) loaded: Vec<LoadedView>,
     pub(super) stored: Vec<String>,
+}
+
+/// The breaker of a model on a host.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct ModelBreakerView {
+    pub(super) model: String,
+    pub(super) state: BreakerState,
 }
 
 /// A model in a host's memory.
@@ -107,8 +125,19 @@ pub(super) struct QueueView {
     pub(super) queued: u64,
     pub(super) running: u64,
     pub(super) oldest_wait_millis: u64,
+    /// By tenant and model; the largest of them, at most [`WAITING_MAX`].
+    pub(super) groups: Vec<WaitingGroup>,
     /// The first of them, in order of arrival.
     pub(super) waiting: Vec<WaitingView>,
+}
+
+/// Those of a tenant that wait for a model.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct WaitingGroup {
+    pub(super) tenant: String,
+    pub(super) model: String,
+    pub(super) queued: u32,
+    pub(super) oldest_wait_millis: u64,
 }
 
 /// One that waits.
@@ -134,6 +163,8 @@ pub(super) struct Experiments {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct TrialView {
     pub(super) name: String,
+    /// Whether a guard takes back arms that do worse than the base.
+    pub(super) guarded: bool,
     pub(super) arms: Vec<ArmView>,
 }
 
@@ -162,6 +193,7 @@ pub(super) struct ArmView {
 pub(super) struct Around {
     pub(super) now: Instant,
     pub(super) steps: u64,
+    pub(super) safe_mode: bool,
     pub(super) log_steps_lost: u64,
     pub(super) log: &'static str,
 }
@@ -176,12 +208,14 @@ impl Survey {
         let status = Status {
             version: env!("CARGO_PKG_VERSION"),
             uptime_seconds: around.now.0 / 1_000_000_000,
+            now_unix_millis: recorder.unix_millis(around.now),
             draining: false,
             epoch: control.epoch().0,
             frozen: facts.frozen || config.frozen,
             scheduler: strategy::of(&config.scheduler, control::schedule::ALL).name,
             balancer: strategy::of(&config.arms[0].balancer, control::balance::ALL).name,
             fallen_back: facts.fallen_back.clone(),
+            safe_mode: around.safe_mode,
             hosts_up: hosts.iter().filter(|host| host.up).count(),
             hosts: hosts.len(),
             counters: facts.counters,
@@ -207,6 +241,8 @@ fn host_view(control: &Control, recorder: &Recorder, host: HostId) -> HostView {
         bytes: loaded.bytes.0,
         vram_bytes: loaded.vram.0,
     });
+    let model_breakers = recorder.model_breakers(host);
+    let counts = recorder.host_counts(host);
     HostView {
         id: host.0,
         name: declared.name.clone(),
@@ -215,6 +251,11 @@ fn host_view(control: &Control, recorder: &Recorder, host: HostId) -> HostView {
         up: facts.is_up(),
         drained: facts.drained,
         breaker: recorder.breaker(host),
+        model_breakers: model_breakers
+            .map(|(model, state)| ModelBreakerView { model: model_name(control, model), state })
+            .collect(),
+        dispatches: counts.dispatches,
+        failures: counts.failures.values().sum(),
         version: facts.observation.version.clone(),
         in_flight: load.in_flight,
         limit: load.limit,
@@ -248,10 +289,28 @@ fn queue(control: &Control, now: Instant) -> (QueueView, UnderWay) {
     }
     waiting.sort_by_key(|entry| entry.arrive.request);
     let wait_millis = |since: Instant| now.since(since).0 / 1_000_000;
+    // The first of each is its oldest.
+    let mut groups: BTreeMap<(TenantId, ModelId), (u32, Instant)> = BTreeMap::new();
+    for entry in &waiting {
+        let group = groups.entry((entry.arrive.tenant, entry.arrive.model));
+        group.or_insert((0, entry.arrived_at)).0 += 1;
+    }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, (queued, oldest))| (Reverse(*queued), *oldest));
     let view = QueueView {
         queued: facts.counters.queued,
         running: facts.counters.running,
         oldest_wait_millis: waiting.iter().map(|entry| wait_millis(entry.arrived_at)).max().unwrap_or(0),
+        groups: groups
+            .into_iter()
+            .take(WAITING_MAX)
+            .map(|((tenant, model), (queued, oldest))| WaitingGroup {
+                tenant: facts.tenants[tenant.index()].clone(),
+                model: model_name(control, model),
+                queued,
+                oldest_wait_millis: wait_millis(oldest),
+            })
+            .collect(),
         waiting: waiting
             .iter()
             .take(WAITING_MAX)
@@ -319,6 +378,7 @@ fn experiments(control: &Control) -> Experiments {
     };
     let trials = config.trials.iter().map(|trial| TrialView {
         name: trial.name.clone(),
+        guarded: trial.guard.is_some(),
         arms: (trial.arms_from..)
             .zip(&trial.assignment.shares_permille)
             .map(|(at, share)| view(at, Some(*share)))

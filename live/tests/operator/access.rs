@@ -82,7 +82,8 @@ fn only_known_paths_and_methods_are_served() {
     run(async {
         let gateway = start(&config("", "", &[host().await], "")).await;
         for (method, path, status) in [
-            (Method::GET, "/", 404),
+            (Method::GET, "/nothing", 404),
+            (Method::GET, "/dashboard/", 404),
             (Method::GET, "/api/v1/", 404),
             (Method::GET, "/api/v1/nothing", 404),
             (Method::GET, "/api/v1/strategy", 405),

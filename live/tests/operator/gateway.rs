@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use hyper::header::HeaderMap;
 use hyper::{Method, Request};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -135,6 +136,14 @@ impl Running {
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, &[], "").await
+    }
+
+    /// Status and headers of a part of the operator's side.
+    pub(crate) async fn head(&self, path: &str) -> (u16, HeaderMap) {
+        let request = Request::builder().method(Method::HEAD).uri(format!("http://{}{path}", self.admin));
+        let request = request.body(Full::default()).expect("a request");
+        let response = self.pool.request(request).await.expect("an answer's head");
+        (response.status().as_u16(), response.headers().clone())
     }
 
     /// A change without a key.

@@ -2,6 +2,7 @@
 
 mod access;
 mod changes;
+mod dashboard;
 mod gateway;
 mod metrics;
 mod reload;

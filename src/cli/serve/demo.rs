@@ -40,7 +40,7 @@ pub(super) async fn run(listen: SocketAddr, requests_per_second: f64) -> Result<
 /// Where to look. Whatever listens is named here, and nowhere else.
 fn addresses(demo: &Demo) -> Vec<(&'static str, String)> {
     let gateway = ("gateway (Ollama's API)", format!("http://{}", demo.address()));
-    let admin = demo.admin_address().map(|address| ("operator's side", format!("http://{address}")));
+    let admin = demo.admin_address().map(|address| ("dashboard", format!("http://{address}/")));
     std::iter::once(gateway).chain(admin).collect()
 }
 

@@ -4,11 +4,13 @@
 
 use std::net::IpAddr;
 
+use serde::Serialize;
+
 use crate::gateway::config::{AdminKey, Role};
 use crate::gateway::keys;
 
 /// Who asks.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub(super) struct Caller {
     /// For the log.
     pub(super) name: String,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use super::access::Caller;
 use super::{Admin, No, Phase, events, json as answer_json};
 use crate::gateway::control_task::{Event, Question};
 use crate::gateway::metrics::{DecisionRecord, text};
@@ -18,7 +19,7 @@ use crate::reply::{self, Body};
 /// Decisions that are given where no `limit` is asked for.
 const DECISIONS: usize = 100;
 
-pub(super) async fn answer(admin: &Arc<Admin>, uri: &Uri) -> Result<Response<Body>, No> {
+pub(super) async fn answer(admin: &Arc<Admin>, caller: &Caller, uri: &Uri) -> Result<Response<Body>, No> {
     let path = uri.path();
     if path == "/metrics" {
         return metrics(admin).await;
@@ -36,6 +37,7 @@ pub(super) async fn answer(admin: &Arc<Admin>, uri: &Uri) -> Result<Response<Bod
             answer_json(&json!({ "decisions": decisions }))
         }
         "strategies" => answer_json(&strategies()),
+        "caller" => answer_json(caller),
         "config" => answer_json(&config(&admin.operator.operated().await)),
         "events" => return events::stream(admin),
         "strategy" | "flags" | "rollback" | "freeze" | "unfreeze" | "log-level" | "reload" => {

@@ -44,7 +44,7 @@ impl Change {
             "unfreeze" => Self::Freeze(false),
             "log-level" => Self::LogLevel,
             "reload" => Self::Reload,
-            "status" | "models" | "queue" | "decisions" | "strategies" | "config" | "events" => {
+            "status" | "models" | "queue" | "decisions" | "strategies" | "caller" | "config" | "events" => {
                 return Err(No::WrongMethod);
             }
             _ => {
