@@ -251,10 +251,9 @@ fn counted(said: &str, word: &str) -> usize {
     0
 }
 
-/// A short request, different for each number. One thread computes it: two hosts with two threads each, on two cores,
-/// mostly wait for each other.
+/// A short request, different for each number. One thread computes it: two hosts do so at once, on two cores perhaps.
 fn short(number: usize) -> String {
-    let (tokens, stream) = (number % 4 + 1, number.is_multiple_of(3));
+    let (tokens, stream) = (number % 2 + 1, number.is_multiple_of(3));
     format!(
         "{{\"model\":\"smollm2:135m\",\"prompt\":\"{number}\",\"raw\":true,\"stream\":{stream},\
          \"options\":{{\"num_predict\":{tokens},\"num_thread\":1}}}}"
