@@ -275,7 +275,8 @@ fn rust_files() -> Vec<PathBuf> {
     files.into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
-/// All files of the project, relative to its root: what a build or a run writes is left out.
+/// All files of the project, relative to its root: what a build, a run or git writes is left out (in a second working
+/// tree `.git` is a file).
 fn text_files() -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![root()];
@@ -287,7 +288,7 @@ fn text_files() -> Vec<PathBuf> {
                 if !matches!(name.as_str(), "target" | "out" | ".git" | "shared") {
                     folders.push(path);
                 }
-            } else if !name.ends_with(".tmp") && name != "Cargo.lock" {
+            } else if !name.ends_with(".tmp") && !matches!(name.as_str(), "Cargo.lock" | ".git") {
                 files.push(path.strip_prefix(root()).expect("below the root").to_owned());
             }
         }

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::{Response, StatusCode};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Response, StatusCode};
 
 use crate::wire;
 use crate::wire::dialect::Dialect;
@@ -65,9 +65,13 @@ pub(crate) fn unknown_path() -> Response<Body> {
     whole(StatusCode::NOT_FOUND, TEXT, "404 page not found")
 }
 
-/// What it says to another method on a path that it knows.
-pub(crate) fn wrong_method() -> Response<Body> {
-    whole(StatusCode::METHOD_NOT_ALLOWED, TEXT, "405 method not allowed")
+/// What it says to another method than these on a path that it knows.
+pub(crate) fn wrong_method(methods: &[Method]) -> Response<Body> {
+    let mut response = whole(StatusCode::METHOD_NOT_ALLOWED, TEXT, "405 method not allowed");
+    let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
+    let names = HeaderValue::from_str(&names.join(", ")).expect("names of methods are tokens");
+    response.headers_mut().insert(ALLOW, names);
+    response
 }
 
 /// `GET /`.

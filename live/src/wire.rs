@@ -22,6 +22,12 @@ pub fn error_object(message: &str) -> String {
     serde_json::json!({ "error": message }).to_string()
 }
 
+/// What Ollama says of a model that is not on its disk, where it was to be scheduled at once.
+#[must_use]
+pub fn pull_first(name: &str) -> String {
+    format!("model {name:?} not found, try pulling it first")
+}
+
 /// What Ollama says of a model that is not on its disk.
 #[must_use]
 pub fn model_missing(name: &str) -> String {

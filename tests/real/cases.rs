@@ -79,6 +79,7 @@ pub(crate) const CASES: &[Case] = &[
     head("version, head", "/api/version"),
     get("tags", "/api/tags").lists(),
     head("tags, head", "/api/tags"),
+    post("tags, post", "/api/tags", "{}"),
     get("ps", "/api/ps").after(LOAD).settles(),
     head("ps, head", "/api/ps"),
     post("ps, post", "/api/ps", "{}"),

@@ -45,7 +45,7 @@ pub(super) async fn answer(shared: &Shared, request: Request<Incoming>) -> Respo
                 Err(message) => reply::error(StatusCode::BAD_REQUEST, &message),
             }
         }
-        _ => reply::wrong_method(),
+        _ => reply::wrong_method(&[Method::GET, Method::PUT]),
     }
 }
 

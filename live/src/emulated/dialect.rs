@@ -15,10 +15,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use control::request::Usage;
 use control::units::Nanos;
 use hyper::{Response, StatusCode};
-use serde_json::{Value, json};
+use serde_json::Value;
+use sim_host::spec::Version;
 
 use super::script::{Call, Script, Token};
 use crate::reply::{self, Body};
+use crate::wire;
 use crate::wire::answer::done_word;
 
 /// Content type of server-sent events.
@@ -90,31 +92,38 @@ pub(super) enum Api {
 }
 
 impl Api {
+    const fn words(self) -> wire::dialect::Dialect {
+        match self {
+            Self::Ollama => wire::dialect::Dialect::Ollama,
+            Self::OpenAi => wire::dialect::Dialect::OpenAi,
+            Self::Anthropic => wire::dialect::Dialect::Anthropic,
+        }
+    }
+
     /// An error in the shape that clients of this API parse.
     pub(super) fn refusal(self, status: StatusCode, message: &str) -> Response<Body> {
-        let value = match self {
-            Self::Ollama => return reply::error(status, message),
-            Self::OpenAi => {
-                let kind = match status {
-                    StatusCode::BAD_REQUEST => "invalid_request_error",
-                    StatusCode::NOT_FOUND => "not_found_error",
-                    _ => "api_error",
-                };
-                json!({ "error": { "message": message, "type": kind, "param": null, "code": null } })
-            }
-            Self::Anthropic => {
-                let kind = match status {
-                    StatusCode::BAD_REQUEST => "invalid_request_error",
-                    StatusCode::NOT_FOUND => "not_found_error",
-                    StatusCode::SERVICE_UNAVAILABLE => "overloaded_error",
-                    _ => "api_error",
-                };
-                let hash = blake3::hash(message.as_bytes()).to_hex();
-                let id = format!("req_{}", &hash[..24]);
-                json!({ "type": "error", "error": { "type": kind, "message": message }, "request_id": id })
-            }
+        self.refused(status, status, message)
+    }
+
+    /// An error of the call that a request was translated into: v0.10 does not look at its status to name its type.
+    ///
+    /// Source: Ollama v0.10.1, `openai/openai.go` (`writeError`).
+    pub(super) fn translated_refusal(
+        self,
+        version: Version,
+        status: StatusCode,
+        message: &str,
+    ) -> Response<Body> {
+        let typed = match version {
+            Version::V0_10 => StatusCode::INTERNAL_SERVER_ERROR,
+            Version::V0_24 => status,
         };
-        reply::whole(status, JSON, value.to_string())
+        self.refused(status, typed, message)
+    }
+
+    fn refused(self, status: StatusCode, typed: StatusCode, message: &str) -> Response<Body> {
+        let content_type = if self == Self::Ollama { reply::JSON } else { JSON };
+        reply::whole(status, content_type, self.words().error(typed.as_u16(), message))
     }
 }
 

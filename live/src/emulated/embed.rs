@@ -13,6 +13,7 @@ use hyper::header::HeaderValue;
 use hyper::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 use sim_host::api::{HostRequest, RequestKey};
+use sim_host::spec::Version;
 
 use super::answer;
 use super::dialect::Api;
@@ -25,6 +26,7 @@ use super::shared::Shared;
 use super::stream::HarmedBody;
 use crate::reply::{self, Body};
 use crate::server;
+use crate::wire;
 use crate::wire::prompt::Prompt;
 use crate::wire::request::{RequestFacts, Route};
 
@@ -43,6 +45,14 @@ pub(super) enum Call {
 }
 
 impl Call {
+    const fn route(self) -> Route {
+        match self {
+            Self::Embed => Route::Embed,
+            Self::Embeddings => Route::Embeddings,
+            Self::OpenAi => Route::OpenAiEmbeddings,
+        }
+    }
+
     const fn api(self) -> Api {
         if matches!(self, Self::OpenAi) { Api::OpenAi } else { Api::Ollama }
     }
@@ -74,12 +84,16 @@ pub(super) async fn answer(shared: &Shared, call: Call, path: &str, body: Incomi
         Err(unreadable) => return unreadable.answer(BODY_BYTES_MAX),
     };
     let mut harm = None;
+    let (body, texts) = match read(shared.version(), call, &body) {
+        Ok(read) => read,
+        Err(Refusal(status, message)) => return call.api().refusal(status, &message),
+    };
     let answered = async {
-        let body = object(&body).map_err(bad)?;
-        let texts = texts(call, &body)?;
         let completion = as_completion(&body);
-        let facts = RequestFacts::read(Route::Generate, &completion)
-            .map_err(|error| Refusal(generate::status_of(&error), error.to_string()))?;
+        let facts = RequestFacts::read(Route::Generate, &completion).map_err(|error| {
+            let (status, message) = generate::bad_body(shared.version(), call.route(), &error);
+            Refusal(status, message)
+        })?;
         let effect = shared.faults().at_model(path, &facts.model);
         let mut crashes = false;
         match effect {
@@ -92,15 +106,16 @@ pub(super) async fn answer(shared: &Shared, call: Call, path: &str, body: Incomi
             Some(Effect::Refuse) | None => {}
         }
         let Some(stored) = shared.disk().find(&facts.model).cloned() else {
-            let message = format!("model \"{}\" not found, try pulling it first", facts.model_written);
-            return Err(Refusal(StatusCode::NOT_FOUND, message));
+            return Err(Refusal(StatusCode::NOT_FOUND, wire::pull_first(&facts.model_written)));
         };
         let figures = run(shared, &stored, &facts, &texts, crashes).await?;
         Ok(shown(shared, call, &stored, &facts.model_written, &texts, &figures))
     };
     let (status, value) = match answered.await {
         Ok(value) => (StatusCode::OK, value),
-        Err(Refusal(status, message)) => return call.api().refusal(status, &message),
+        Err(Refusal(status, message)) => {
+            return call.api().translated_refusal(shared.version(), status, &message);
+        }
     };
     let content_type = if call == Call::OpenAi { "application/json" } else { reply::JSON };
     match harm {
@@ -120,7 +135,14 @@ fn bad(message: impl ToString) -> Refusal {
     Refusal(StatusCode::BAD_REQUEST, message.to_string())
 }
 
-fn texts(call: Call, body: &Map<String, Value>) -> Result<Texts, Refusal> {
+/// The body and what of it is to be embedded.
+fn read(version: Version, call: Call, body: &[u8]) -> Result<(Map<String, Value>, Texts), Refusal> {
+    let body = object(body).map_err(bad)?;
+    let texts = texts(version, call, &body)?;
+    Ok((body, texts))
+}
+
+fn texts(version: Version, call: Call, body: &Map<String, Value>) -> Result<Texts, Refusal> {
     let input = match call {
         Call::Embeddings => body.get("prompt"),
         Call::Embed | Call::OpenAi => body.get("input"),
@@ -142,14 +164,17 @@ fn texts(call: Call, body: &Map<String, Value>) -> Result<Texts, Refusal> {
     if inputs.len() > INPUTS_MAX {
         return Err(bad(format_args!("{} texts, at most {INPUTS_MAX} are taken", inputs.len())));
     }
-    let format = body.get("encoding_format").and_then(Value::as_str).unwrap_or_default();
-    if call == Call::OpenAi && !matches!(format.to_ascii_lowercase().as_str(), "" | "float" | "base64") {
+    // v0.10 does not know it.
+    let knows_formats = call == Call::OpenAi && version == Version::V0_24;
+    let format = body.get("encoding_format").and_then(Value::as_str).filter(|_| knows_formats);
+    let format = format.unwrap_or_default();
+    if !matches!(format.to_ascii_lowercase().as_str(), "" | "float" | "base64") {
         return Err(bad(format_args!(
             "Invalid value for 'encoding_format' = {format}. Supported values: ['float', 'base64']."
         )));
     }
     let dimensions = body.get("dimensions").and_then(Value::as_u64).unwrap_or(0);
-    let base64 = call == Call::OpenAi && format.eq_ignore_ascii_case("base64");
+    let base64 = format.eq_ignore_ascii_case("base64");
     Ok(Texts { inputs, dimensions: usize::try_from(dimensions).unwrap_or(usize::MAX), base64 })
 }
 
@@ -194,12 +219,12 @@ async fn run(
     }
     let mut figures = Figures::default();
     for flight in flights {
-        wait(flight, &mut figures).await?;
+        wait(shared.version(), flight, &mut figures).await?;
     }
     Ok(figures)
 }
 
-async fn wait(mut flight: Flight, figures: &mut Figures) -> Result<(), Refusal> {
+async fn wait(version: Version, mut flight: Flight, figures: &mut Figures) -> Result<(), Refusal> {
     loop {
         match flight.told().await {
             Some(Told::FirstToken { .. }) => {}
@@ -210,7 +235,7 @@ async fn wait(mut flight: Flight, figures: &mut Figures) -> Result<(), Refusal> 
                 return Ok(());
             }
             Some(Told::Error(error)) => {
-                let (status, message) = generate::said(error, "");
+                let (status, message) = generate::said(version, error, "");
                 return Err(Refusal(status, message));
             }
             Some(Told::Crashed) => {

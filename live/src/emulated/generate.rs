@@ -10,6 +10,7 @@ use hyper::header::HeaderValue;
 use hyper::{Response, StatusCode};
 use serde_json::Value;
 use sim_host::api::{HostError, HostRequest, RequestKey};
+use sim_host::spec::Version;
 
 use super::answer;
 use super::capabilities;
@@ -82,13 +83,13 @@ pub(super) fn ended() -> Response<Body> {
     reply::error(StatusCode::INTERNAL_SERVER_ERROR, "the host has ended")
 }
 
-/// The status of a body that cannot be taken: an option of the wrong type is found out only when the model is to be
-/// scheduled.
-pub(super) fn status_of(error: &BadBody) -> StatusCode {
-    match error {
-        BadBody::Option(text) if text.starts_with("option ") => StatusCode::INTERNAL_SERVER_ERROR,
-        _ => StatusCode::BAD_REQUEST,
-    }
+/// What is said of a body that cannot be taken.
+pub(super) fn bad_body(version: Version, route: Route, error: &BadBody) -> (StatusCode, String) {
+    let (status, message) = match error {
+        BadBody::Name(written) if version == Version::V0_10 => route.nameless(written),
+        _ => error.told(route),
+    };
+    (status_code(status), message)
 }
 
 /// Answers a call that came in on `path`.
@@ -110,27 +111,40 @@ pub(super) async fn answer(shared: &Shared, call: Call, path: &str, body: Incomi
         (Call::Ollama(route), None) => (route, Cow::Borrowed(&body[..]), None),
         (_, None) => unreachable!("what is not in Ollama's words was translated"),
     };
+    let version = shared.version();
+    let refused = |status: StatusCode, message: &str| api.translated_refusal(version, status, message);
     let facts = match RequestFacts::read(route, &body) {
         Ok(facts) => facts,
-        Err(error) => return api.refusal(status_of(&error), &error.to_string()),
+        Err(error) => {
+            let (status, message) = bad_body(version, route, &error);
+            return refused(status, &message);
+        }
     };
     let wishes = match Wishes::read(&body) {
         Ok(wishes) => wishes,
-        Err(error) => return api.refusal(StatusCode::BAD_REQUEST, &error.to_string()),
+        Err(error) => return refused(StatusCode::BAD_REQUEST, &error.to_string()),
     };
     let effect = shared.faults().at_model(path, &facts.model);
     match effect {
-        Some(Effect::Error { status, text }) => return api.refusal(status_code(status), &text),
+        Some(Effect::Error { status, text }) => return refused(status_code(status), &text),
         Some(Effect::Hang) => std::future::pending().await,
         _ => {}
     }
     let Some(stored) = shared.disk().find(&facts.model).cloned() else {
-        return api.refusal(StatusCode::NOT_FOUND, &wire::model_missing(&facts.model_written));
+        let message = match (version, route) {
+            (Version::V0_10, Route::Chat) => wire::pull_first(&facts.model_written),
+            _ => wire::model_missing(&facts.model_written),
+        };
+        return refused(StatusCode::NOT_FOUND, &message);
     };
     let thinks = match thinks(shared, &stored, call, route, &facts, &wishes) {
         Ok(thinks) => thinks,
-        Err(message) => return api.refusal(StatusCode::BAD_REQUEST, &message),
+        Err(message) => return refused(StatusCode::BAD_REQUEST, &message),
     };
+    if let Some(format) = wishes.unknown_format().filter(|_| !facts.only_loads) {
+        let message = format!("invalid format: {format:?}; expected \"json\" or a valid JSON Schema object");
+        return refused(StatusCode::INTERNAL_SERVER_ERROR, &message);
+    }
 
     let mut sized = answer::size(&facts.model, &facts.prompt, facts.only_loads);
     sized.add_images(&wishes.images);
@@ -138,6 +152,7 @@ pub(super) async fn answer(shared: &Shared, call: Call, path: &str, body: Incomi
     let wanted = script.tokens();
     let asked = Asked {
         api,
+        version,
         name: facts.model_written.clone(),
         stream: facts.stream,
         tokens: wanted.min(facts.num_predict.unwrap_or(u32::MAX)),
@@ -196,7 +211,11 @@ fn thinks(
         (true, think) => Ok(think != Some(false)),
         // Clients of Anthropic's API ask for it in any case.
         (false, Some(true)) if call != Call::Messages => {
-            Err(format!("\"{written}\" does not support thinking"))
+            let name = match shared.version() {
+                Version::V0_10 => qualified(&facts.model),
+                Version::V0_24 => format!("\"{written}\""),
+            };
+            Err(format!("{name} does not support thinking"))
         }
         _ => Ok(false),
     }
@@ -214,6 +233,7 @@ fn qualified(name: &str) -> String {
 /// A request that is under way.
 struct Asked {
     api: Api,
+    version: Version,
     /// The model as the client calls it.
     name: String,
     stream: bool,
@@ -223,6 +243,10 @@ struct Asked {
 }
 
 impl Asked {
+    fn refused(&self, status: StatusCode, message: &str) -> Response<Body> {
+        self.api.translated_refusal(self.version, status, message)
+    }
+
     fn harm(&self) -> Option<(Harm, u32)> {
         match self.effect {
             Some(Effect::Harm { harm, after_tokens }) => Some((harm, after_tokens)),
@@ -259,17 +283,17 @@ async fn respond(mut flight: Flight, mut voice: Voice, asked: Asked) -> Response
                 return reply::typed(StatusCode::OK, HeaderValue::from_static(content_type), body);
             }
             Some(Told::Error(error)) => {
-                let (status, message) = said(error, &asked.name);
-                return asked.api.refusal(status, &message);
+                let (status, message) = said(asked.version, error, &asked.name);
+                return asked.refused(status, &message);
             }
-            Some(Told::Crashed) => return asked.api.refusal(StatusCode::INTERNAL_SERVER_ERROR, CRASHED),
+            Some(Told::Crashed) => return asked.refused(StatusCode::INTERNAL_SERVER_ERROR, CRASHED),
             None => return ended(),
         }
     }
 }
 
 /// Status and text of an error of the host.
-pub(super) fn said(error: HostError, name: &str) -> (StatusCode, String) {
+pub(super) fn said(version: Version, error: HostError, name: &str) -> (StatusCode, String) {
     match error {
         HostError::Busy => (StatusCode::SERVICE_UNAVAILABLE, wire::BUSY.into()),
         HostError::ModelMissing => (StatusCode::NOT_FOUND, wire::model_missing(name)),
@@ -280,7 +304,11 @@ pub(super) fn said(error: HostError, name: &str) -> (StatusCode, String) {
             (StatusCode::BAD_REQUEST, "the input length exceeds the context length".into())
         }
         HostError::Unsupported => {
-            (StatusCode::NOT_IMPLEMENTED, "this model does not support embeddings".into())
+            let status = match version {
+                Version::V0_10 => StatusCode::INTERNAL_SERVER_ERROR,
+                Version::V0_24 => StatusCode::NOT_IMPLEMENTED,
+            };
+            (status, "this model does not support embeddings".into())
         }
     }
 }

@@ -133,11 +133,23 @@ impl<'a> Endpoint<'a> {
 
     fn methods(&self) -> &'static [Method] {
         match self {
-            Self::Root | Self::Version | Self::Tags => &[Method::GET, Method::HEAD],
+            // In the order of Ollama's `Allow`.
+            Self::Root | Self::Version | Self::Tags => &[Method::HEAD, Method::GET],
             Self::Ps | Self::Models | Self::Model(_) => &[Method::GET],
             Self::Delete => &[Method::DELETE],
             Self::Blob(_) => &[Method::HEAD, Method::POST],
             _ => &[Method::POST],
+        }
+    }
+
+    /// Whether a host of this version serves it.
+    const fn is_served(&self, version: Version) -> bool {
+        match self {
+            Self::Unknown => false,
+            Self::Generate(generate::Call::Responses | generate::Call::Messages) => {
+                matches!(version, Version::V0_24)
+            }
+            _ => true,
         }
     }
 }
@@ -148,11 +160,11 @@ fn is_segment(text: &str) -> bool {
 
 async fn route(shared: &Arc<Shared>, path: &str, request: Request<Incoming>) -> Response<Body> {
     let endpoint = Endpoint::of(path);
-    if matches!(endpoint, Endpoint::Unknown) {
+    if !endpoint.is_served(shared.version()) {
         return reply::unknown_path();
     }
     if !endpoint.methods().contains(request.method()) {
-        return reply::wrong_method();
+        return reply::wrong_method(endpoint.methods());
     }
     match endpoint {
         Endpoint::Unknown => reply::unknown_path(),
@@ -182,7 +194,7 @@ async fn route(shared: &Arc<Shared>, path: &str, request: Request<Incoming>) -> 
 }
 
 fn version(shared: &Shared) -> &'static str {
-    match shared.handle.spec().version {
+    match shared.version() {
         Version::V0_10 => "0.10.1",
         Version::V0_24 => "0.24.0",
     }

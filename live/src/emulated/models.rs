@@ -243,7 +243,10 @@ pub(super) fn openai_one(shared: &Shared, written: &str) -> Response<Body> {
             let model = openai_model(written, &stored);
             reply::whole(StatusCode::OK, "application/json", format!("{model}\n"))
         }
-        None => Api::OpenAi.refusal(StatusCode::NOT_FOUND, &wire::model_missing(written)),
+        None => {
+            let message = wire::model_missing(written);
+            Api::OpenAi.translated_refusal(shared.version(), StatusCode::NOT_FOUND, &message)
+        }
     }
 }
 

@@ -7,8 +7,10 @@ use super::answer;
 use super::schema;
 use super::wishes::Wishes;
 
-/// Bytes of a token where the text is given.
-const TEXT_BYTES_PER_TOKEN: usize = 4;
+/// Most bytes of a token of letters and digits where the text is given.
+const WORD_TOKEN_BYTES_MAX: usize = 4;
+/// Most bytes of one of signs: JSON is full of them, and has more tokens than prose has.
+const SIGN_TOKEN_BYTES_MAX: usize = 2;
 
 /// A call of a tool.
 #[derive(Clone, PartialEq, Debug)]
@@ -62,8 +64,7 @@ impl Script {
         let content = if let Some(tool) = wishes.wanted_tool() {
             let arguments = schema::example(&tool.parameters, wishes.last_word());
             let arguments = if arguments.is_object() { arguments } else { serde_json::json!({}) };
-            let length = tool.name.len() + arguments.to_string().len();
-            let tokens = length.div_ceil(TEXT_BYTES_PER_TOKEN) as u32;
+            let tokens = ends_of_tokens(&format!("{}{arguments}", tool.name)).len() as u32;
             Content::Call { call: Call { id: call_id(hash), name: tool.name.clone(), arguments }, tokens }
         } else if let Some(format) = &wishes.format {
             let value = match format {
@@ -130,14 +131,21 @@ impl Script {
 }
 
 fn text(text: String) -> Content {
+    Content::Text { ends: ends_of_tokens(&text), text }
+}
+
+/// Where each token of a text ends: words and signs are never in one.
+fn ends_of_tokens(text: &str) -> Vec<usize> {
     let mut ends = Vec::new();
-    let mut start = 0;
-    while start < text.len() {
-        let end = text.ceil_char_boundary(start + TEXT_BYTES_PER_TOKEN);
-        ends.push(end);
-        start = end;
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let is_word = first.is_alphanumeric();
+        let most = if is_word { WORD_TOKEN_BYTES_MAX } else { SIGN_TOKEN_BYTES_MAX };
+        let run = rest.find(|c: char| c.is_alphanumeric() != is_word).unwrap_or(rest.len());
+        rest = &rest[run.min(rest.ceil_char_boundary(most))..];
+        ends.push(text.len() - rest.len());
     }
-    Content::Text { text, ends }
+    ends
 }
 
 /// `call_` and eight letters or digits.

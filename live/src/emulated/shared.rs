@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use sim_host::spec::ModelSpec;
+use sim_host::spec::{ModelSpec, Version};
 
 use super::disk::{Disk, Stored};
 use super::driver::Handle;
@@ -44,6 +44,11 @@ impl Shared {
     /// The faults; the same holds.
     pub(super) fn faults(&self) -> MutexGuard<'_, Faults> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whose rules it follows.
+    pub(super) fn version(&self) -> Version {
+        self.handle.spec().version
     }
 
     /// What a model on the disk is.

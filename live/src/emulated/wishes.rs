@@ -1,5 +1,7 @@
 //! What a body asks for beyond what `RequestFacts` reads: tools, a form of the answer, thinking, images.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -36,7 +38,10 @@ pub(super) struct Wishes {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct BodyFile {
+struct BodyFile<'a> {
+    /// That it is a text; what it says was read before.
+    #[serde(rename = "prompt", borrow)]
+    _prompt: Option<Cow<'a, str>>,
     tools: Option<Vec<Value>>,
     format: Option<Value>,
     think: Option<Value>,
@@ -60,7 +65,7 @@ impl Wishes {
     /// # Errors
     /// Where a field has the wrong type.
     pub(super) fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
-        let file: BodyFile = serde_json::from_slice(body)?;
+        let file: BodyFile<'_> = serde_json::from_slice(body)?;
         let messages = file.messages.unwrap_or_default();
         let last = messages.last().filter(|message| message.role.as_deref() == Some("user"));
         let asked = last.and_then(|message| message.content.clone()).unwrap_or_default();
@@ -81,6 +86,12 @@ impl Wishes {
             raw: file.raw.unwrap_or(false),
             asked,
         })
+    }
+
+    /// The format, as JSON, where it is none that Ollama knows.
+    pub(super) fn unknown_format(&self) -> Option<String> {
+        let format = self.format.as_ref()?;
+        (!format.is_object() && format != "json").then(|| format.to_string())
     }
 
     /// The tool that the user's last words ask for: the first one whose name they contain, or one of its parts of four
@@ -157,6 +168,23 @@ mod tests {
     fn images_and_thinking_are_read_and_wrong_types_refused() {
         let wishes = wishes("x");
         assert_eq!((wishes.images.len(), wishes.think, wishes.format), (1, Some(true), None));
-        assert!(Wishes::read(br#"{"tools":7}"#).is_err());
+        for body in [r#"{"tools":7}"#, r#"{"prompt":5}"#, r#"{"messages":[{"content":5}]}"#] {
+            assert!(Wishes::read(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn formats_are_json_and_schemas_and_nothing_else() {
+        for (format, unknown) in [
+            ("null", None),
+            ("\"\"", None),
+            ("\"json\"", None),
+            ("{}", None),
+            ("\"yaml\"", Some("\"yaml\"")),
+            ("[1]", Some("[1]")),
+        ] {
+            let wishes = Wishes::read(format!("{{\"format\":{format}}}").as_bytes()).expect("a good body");
+            assert_eq!(wishes.unknown_format().as_deref(), unknown, "{format}");
+        }
     }
 }

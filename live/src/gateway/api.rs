@@ -22,7 +22,7 @@ use std::time::Duration;
 use control::ids::HostId;
 use hyper::body::Incoming;
 use hyper::header::{
-    ALLOW, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
 };
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
@@ -146,14 +146,12 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Body> {
         }
         Ok(_) => reply::greeting(),
         Err(Unserved::Unknown) => reply::unknown_path(),
-        Err(Unserved::Method(methods)) if head.method == Method::OPTIONS => {
-            let mut response = allowing(reply::empty(StatusCode::NO_CONTENT), methods);
-            if origin.is_some() {
-                origins::allow_requests(response.headers_mut());
-            }
+        Err(Unserved::Method(_)) if head.method == Method::OPTIONS && origin.is_some() => {
+            let mut response = reply::empty(StatusCode::NO_CONTENT);
+            origins::allow_requests(response.headers_mut());
             response
         }
-        Err(Unserved::Method(methods)) => allowing(reply::wrong_method(), methods),
+        Err(Unserved::Method(methods)) => reply::wrong_method(methods),
     };
     if let Some(origin) = origin {
         origins::allow(response.headers_mut(), origin.clone());
@@ -192,13 +190,6 @@ async fn reach(
         Target::Model(id) => info::model(shared, id),
         Target::Manage(managed) => manage::answer(shared, (managed, method), headers, body).await,
     }
-}
-
-fn allowing(mut response: Response<Body>, methods: &[Method]) -> Response<Body> {
-    let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
-    let names = HeaderValue::from_str(&names.join(", ")).expect("names of methods are tokens");
-    response.headers_mut().insert(ALLOW, names);
-    response
 }
 
 /// 503, to be tried again.

@@ -24,7 +24,9 @@ impl Dialect {
         let object = match self {
             Self::Ollama => return super::error_object(message),
             Self::OpenAi => json!({ "error": open_ai(status, message) }),
-            Self::Anthropic => json!({ "type": "error", "error": anthropic(status, message) }),
+            Self::Anthropic => {
+                json!({ "type": "error", "error": anthropic(status, message), "request_id": request_id() })
+            }
         };
         object.to_string()
     }
@@ -46,6 +48,14 @@ impl Dialect {
             }
         }
     }
+}
+
+/// A new id, as Ollama makes them: nothing else knows of it.
+fn request_id() -> String {
+    let mut bytes = [0; 12];
+    // Without random bytes the id is all zeros: an error is told all the same.
+    let _ = getrandom::fill(&mut bytes);
+    bytes.iter().fold(String::from("req_"), |id, byte| format!("{id}{byte:02x}"))
 }
 
 fn open_ai(status: u16, message: &str) -> serde_json::Value {
@@ -93,7 +103,11 @@ mod tests {
             let error = json!({ "message": "no \"x\"", "type": open_ai, "param": null, "code": null });
             assert_eq!(ask(Dialect::OpenAi, status), json!({ "error": error }));
             let error = json!({ "message": "no \"x\"", "type": anthropic });
-            assert_eq!(ask(Dialect::Anthropic, status), json!({ "type": "error", "error": error }));
+            let mut told = ask(Dialect::Anthropic, status);
+            let id = told["request_id"].take();
+            assert!(id.as_str().is_some_and(|id| id.len() == 28 && id.starts_with("req_")), "{id}");
+            assert_eq!(told, json!({ "type": "error", "error": error, "request_id": null }));
+            assert_ne!(ask(Dialect::Anthropic, status)["request_id"], id, "each has its own");
         }
     }
 

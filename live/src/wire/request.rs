@@ -42,7 +42,7 @@ pub struct RequestFacts<'a> {
     pub session: Option<String>,
 }
 
-/// A body that is answered with 400. The text is what the client reads.
+/// A body that is refused.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum BadBody {
     /// Nothing was sent.
@@ -56,27 +56,42 @@ pub enum BadBody {
     NoName,
     /// The model's name is invalid.
     #[error("invalid model name")]
-    Name,
-    /// An option or the keep-alive has a value that it cannot have.
+    Name(String),
+    /// The keep-alive has a value that it cannot have.
+    #[error("{0}")]
+    KeepAlive(String),
+    /// An option has a value of the wrong type: Ollama finds it out only when the model is to be scheduled.
     #[error("{0}")]
     Option(String),
+}
+
+impl BadBody {
+    /// What is said of it: the status, and the text that the client reads.
+    #[must_use]
+    pub fn told(&self, route: Route) -> (u16, String) {
+        match self {
+            Self::NoName => route.nameless(""),
+            Self::Option(_) => (500, self.to_string()),
+            Self::Empty | Self::Json(_) | Self::Name(_) | Self::KeepAlive(_) => (400, self.to_string()),
+        }
+    }
 }
 
 impl<'a> RequestFacts<'a> {
     /// Reads a body.
     ///
     /// # Errors
-    /// [`BadBody`] where Ollama would answer 400 (or 500, for an option of the wrong type).
+    /// [`BadBody`] where Ollama would refuse it.
     pub fn read(route: Route, body: &'a [u8]) -> Result<Self, BadBody> {
         if body.is_empty() {
             return Err(BadBody::Empty);
         }
         let fields = Fields::read(route, body).map_err(|error| BadBody::Json(error.to_string()))?;
         let model_written = fields.model.filter(|name| !name.is_empty()).ok_or(BadBody::NoName)?.into_owned();
-        let model = name::normalise(&model_written).ok_or(BadBody::Name)?;
+        let Some(model) = name::normalise(&model_written) else { return Err(BadBody::Name(model_written)) };
         let (mut options, num_predict) = read_options(&fields.options)?;
         if let Some(value) = &fields.keep_alive {
-            options.keep_alive = duration::keep_alive(value).map_err(BadBody::Option)?;
+            options.keep_alive = duration::keep_alive(value).map_err(BadBody::KeepAlive)?;
         }
         let mut prompt = Prompt::default();
         let tools = fields.tools.map(|tools| tools.get().into());
@@ -127,7 +142,7 @@ impl ShowFacts {
         // Under its old key, where the new one says nothing.
         let written = [named.model, named.name].into_iter().flatten().find(|name| !name.is_empty());
         let written = written.ok_or(BadBody::NoName)?;
-        let model = name::normalise(&written).ok_or(BadBody::Name)?;
+        let model = name::normalise(&written).ok_or_else(|| BadBody::Name(written.to_string()))?;
         Ok(Self { model, model_written: written.into_owned() })
     }
 }

@@ -116,16 +116,18 @@ impl Route {
         }
     }
 
-    /// What is said where no model is named: the status, and the message.
+    /// What is said where no model is named: the status, and the message. `written` is what stands there instead; it
+    /// is empty but for v0.10, which takes a bad name for none.
     ///
-    /// Source: Ollama v0.24.0, `server/routes.go` (`writeModelRefParseError` and the handlers).
+    /// Source: Ollama v0.24.0, `server/routes.go` (`writeModelRefParseError` and the handlers), and the handlers of
+    /// v0.10.1.
     #[must_use]
-    pub const fn nameless(self) -> (u16, &'static str) {
+    pub fn nameless(self, written: &str) -> (u16, String) {
         match self {
             Self::Generate | Self::Embed | Self::Completions | Self::OpenAiEmbeddings => {
-                (404, "model '' not found")
+                (404, super::model_missing(written))
             }
-            _ => (400, "model is required"),
+            _ => (400, "model is required".into()),
         }
     }
 
@@ -135,7 +137,7 @@ impl Route {
     #[must_use]
     pub fn model_missing(self, name: &str) -> String {
         match self.kind() {
-            Kind::Embedding => format!("model {name:?} not found, try pulling it first"),
+            Kind::Embedding => super::pull_first(name),
             Kind::Completion => super::model_missing(name),
         }
     }

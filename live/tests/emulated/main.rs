@@ -5,3 +5,4 @@ mod disk;
 mod faults;
 mod ollama;
 mod translated;
+mod versions;

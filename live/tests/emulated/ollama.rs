@@ -261,11 +261,26 @@ fn only_ollamas_paths_and_methods_are_there() {
             assert_eq!(answer.status, status, "{method} {path}");
             assert!(method != Method::HEAD || answer.bytes.is_empty());
         }
+        for (method, path, allowed) in [
+            (Method::POST, "/api/tags", "HEAD, GET"),
+            (Method::HEAD, "/api/ps", "GET"),
+            (Method::OPTIONS, "/api/chat", "POST"),
+        ] {
+            assert_eq!(host.ask(method, path, "").await.header("allow"), allowed, "{path}");
+        }
         let answer = host.ask(Method::POST, "/api/chat", "").await;
         assert_eq!((answer.status, answer.text()), (400, "{\"error\":\"missing request body\"}"));
         let option = json!({ "model": LLAMA, "prompt": "x", "options": { "num_ctx": "many" } });
         assert_eq!(refused(&host, "/api/generate", option).await.0, 500);
-        assert_eq!(refused(&host, "/api/show", json!({})).await, (400, "model is required".into()));
+        for path in ["/api/show", "/api/chat", "/api/embeddings"] {
+            assert_eq!(refused(&host, path, json!({})).await, (400, "model is required".into()), "{path}");
+        }
+        for path in ["/api/generate", "/api/embed"] {
+            assert_eq!(refused(&host, path, json!({})).await, (404, "model '' not found".into()), "{path}");
+        }
+        let format = json!({ "model": LLAMA, "prompt": "x", "format": "yaml" });
+        let said = "invalid format: \"\\\"yaml\\\"\"; expected \"json\" or a valid JSON Schema object";
+        assert_eq!(refused(&host, "/api/generate", format).await, (500, said.into()));
     });
 }
 

@@ -61,7 +61,15 @@ fn only_known_paths_and_methods_are_served() {
         assert_eq!(ask(Method::DELETE, "/api/delete").await, off);
         let blob = format!("/api/blobs/sha256:{}", "0".repeat(64));
         assert_eq!(ask(Method::POST, &blob).await, off);
-        for path in ["/", "/api/version", "/api/tags", "/api/ps"] {
+        for path in ["/api/ps", "/v1/models", "/v1/models/m"] {
+            let head = client.send(Method::HEAD, path, "").await;
+            assert_eq!(
+                (head.status().as_u16(), head.headers()["allow"].as_bytes()),
+                (405, &b"GET"[..]),
+                "{path}"
+            );
+        }
+        for path in ["/", "/api/version", "/api/tags"] {
             let head = client.send(Method::HEAD, path, "").await;
             assert_eq!(head.status(), 200, "{path}");
             assert_ne!(head.headers()["content-length"], "0", "{path}: of what GET gives");
@@ -77,6 +85,11 @@ fn bad_requests_never_reach_control() {
         for (body, status, error) in [
             ("", 400, "missing request body"),
             ("{\"model\":\"a b\"}", 400, "invalid model name"),
+            (
+                "{\"model\":\"a\",\"options\":{\"num_ctx\":\"4\"}}",
+                500,
+                "option \"num_ctx\" must be of type integer",
+            ),
             ("{\"model\":\"a\",\"keep_alive\":\"abc\"}", 400, "time: invalid duration \"abc\""),
             (
                 &format!("{{\"model\":\"{}\"}}", "x".repeat(1_000)),

@@ -24,7 +24,7 @@ use crate::server::{self, Held};
 use crate::wire;
 use crate::wire::capped::{self, Caps};
 use crate::wire::dialect::Dialect;
-use crate::wire::request::{self, BadBody, RequestFacts, Route};
+use crate::wire::request::{self, RequestFacts, Route};
 
 /// Whose the request is, in place of the key's tenant.
 const TENANT_HEADER: HeaderName = HeaderName::from_static("x-herder-tenant");
@@ -65,11 +65,10 @@ pub(super) async fn infer(
     }
     let facts = match read {
         Ok(facts) => facts,
-        Err(BadBody::NoName) => {
-            let (status, message) = route.nameless();
-            return refused(StatusCode::from_u16(status).expect("a status"), message);
+        Err(error) => {
+            let (status, message) = error.told(route);
+            return refused(StatusCode::from_u16(status).expect("a status"), &message);
         }
-        Err(error) => return refused(StatusCode::BAD_REQUEST, &error.to_string()),
     };
     let Some(model) = shared.admitted(facts.model, &facts.model_written) else {
         return refused(StatusCode::FORBIDDEN, &cloud_refusal(&facts.model_written));

@@ -46,16 +46,18 @@ pub(super) enum Managed<'a> {
     Blob(&'a str),
 }
 
-const READ: &[Method] = &[Method::GET, Method::HEAD];
+// The order is that of Ollama's `Allow`. It answers HEAD where its own client asks so, and nowhere else.
+const READ: &[Method] = &[Method::HEAD, Method::GET];
+const GET: &[Method] = &[Method::GET];
 const POST: &[Method] = &[Method::POST];
 
 const TABLE: &[(&str, &[Method], Target<'static>)] = &[
     ("/", READ, Target::Greeting),
     ("/api/version", READ, Target::Version),
     ("/api/tags", READ, Target::Tags),
-    ("/api/ps", READ, Target::Ps),
+    ("/api/ps", GET, Target::Ps),
     ("/api/show", POST, Target::Show),
-    ("/v1/models", READ, Target::Models),
+    ("/v1/models", GET, Target::Models),
     ("/api/pull", POST, Target::Manage(Managed::Pull)),
     ("/api/push", POST, Target::Manage(Managed::Push)),
     ("/api/create", POST, Target::Manage(Managed::Create)),
@@ -87,7 +89,7 @@ fn of_path(path: &str) -> Option<(&'static [Method], Target<'_>)> {
     }
     if let Some(id) = path.strip_prefix("/v1/models/") {
         // Names may have slashes in them; their parts are checked as any name's, so that none is empty or of dots.
-        return crate::wire::name::normalise(id).map(|_| (READ, Target::Model(id)));
+        return crate::wire::name::normalise(id).map(|_| (GET, Target::Model(id)));
     }
     let digest = path.strip_prefix("/api/blobs/").filter(|digest| is_digest(digest))?;
     Some((&[Method::HEAD, Method::POST], Target::Manage(Managed::Blob(digest))))
