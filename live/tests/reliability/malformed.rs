@@ -54,7 +54,7 @@ fn mutated(number: usize) -> Vec<u8> {
         2 => pieces.truncate(which.max(1)),
         3 => {
             // Few are as long as that, so that a run stays short.
-            let len = if number % 50 == 0 { 10 << 20 } else { 40_000 };
+            let len = if number.is_multiple_of(50) { 10 << 20 } else { 40_000 };
             let mut long = b"{\"message\":{\"content\":\"".to_vec();
             long.resize(len, b'x');
             pieces.insert(which, long);
