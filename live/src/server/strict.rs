@@ -6,16 +6,25 @@
 //! then answers 400 and closes, after it has answered what came before. The rest is seen in the head as hyper read it
 //! ([`refusal`]). Two lengths, a final coding other than `chunked`, folded lines and blanks before colons hyper refuses
 //! by itself.
+//!
+//! The same look at the bytes bounds how long a head may take from its first byte on ([`HEAD_TIMEOUT`]). hyper's own limit
+//! begins before that byte, so it can only be the one for connections that stand idle.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper::header::{CONNECTION, HOST, HeaderValue, TRANSFER_ENCODING};
 use hyper::{Request, Response, StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
 use crate::reply::{self, Body};
+
+/// Time for a request's head to come in, from its first byte on.
+pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is wrong with a head that hyper has read; the answer closes the connection.
 pub(super) fn refusal<B>(request: &Request<B>) -> Option<Response<Body>> {
@@ -39,11 +48,13 @@ pub(super) fn refusal<B>(request: &Request<B>) -> Option<Response<Body>> {
 pub(super) struct Strict<S> {
     stream: S,
     scan: Scan,
+    /// Runs while a head has begun and not ended. Most come in one piece, and need none.
+    head_timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Strict<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, scan: Scan::default() }
+        Self { stream, scan: Scan::default(), head_timer: None }
     }
 }
 
@@ -53,9 +64,21 @@ impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        self.scan.read(&mut buf.filled_mut()[before..]);
+        let Poll::Ready(read) = Pin::new(&mut this.stream).poll_read(cx, buf) else {
+            // Only now: what is there counts, however late it is asked for.
+            let Some(timer) = &mut this.head_timer else { return Poll::Pending };
+            ready!(timer.as_mut().poll(cx));
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        };
+        read?;
+        let ended = this.scan.read(&mut buf.filled_mut()[before..]);
+        if !this.scan.head_begun {
+            this.head_timer = None;
+        } else if ended || this.head_timer.is_none() {
+            this.head_timer = Some(Box::pin(sleep(HEAD_TIMEOUT)));
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -89,6 +112,8 @@ const LINE_BYTES: usize = 64;
 #[derive(Debug, Default)]
 struct Scan {
     part: Part,
+    /// A head has begun and not ended.
+    head_begun: bool,
     /// The beginning of the line under way.
     line: Vec<u8>,
     /// Bytes of the line so far.
@@ -115,11 +140,13 @@ enum Part {
 }
 
 impl Scan {
-    /// Looks at the next bytes, and makes unreadable where they are wrong.
-    fn read(&mut self, mut bytes: &mut [u8]) {
+    /// Looks at the next bytes, and makes unreadable where they are wrong. Whether a head ended among them.
+    fn read(&mut self, mut bytes: &mut [u8]) -> bool {
+        let mut head_ended = false;
         while !bytes.is_empty() {
+            let begun = self.head_begun;
             let taken = match self.part {
-                Part::Over => return,
+                Part::Over => break,
                 Part::Bytes { left, chunked } => {
                     let now = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
                     self.part = match left - now as u64 {
@@ -131,8 +158,10 @@ impl Scan {
                 }
                 Part::Head | Part::ChunkSize | Part::Trailers => self.read_line(bytes),
             };
+            head_ended |= begun && !self.head_begun;
             bytes = &mut bytes[taken..];
         }
+        head_ended
     }
 
     /// Takes bytes up to a line's end, or all.
@@ -146,6 +175,7 @@ impl Scan {
             // No byte that a head or the size of a chunk may hold.
             bytes[end] = 0;
             self.part = Part::Over;
+            self.head_begun = false;
         }
         self.line.clear();
         self.line_len = 0;
@@ -157,6 +187,8 @@ impl Scan {
         let room = LINE_BYTES - self.line.len();
         self.line.extend_from_slice(&bytes[..room.min(bytes.len())]);
         self.line_len += bytes.len();
+        // Empty lines before a head are passed over.
+        self.head_begun |= self.part == Part::Head && self.line.first().is_some_and(|&first| first != b'\r');
         self.returned = bytes.last().map_or(self.returned, |&last| last == b'\r');
     }
 
@@ -195,6 +227,7 @@ impl Scan {
     }
 
     fn head_ended(&mut self) -> bool {
+        self.head_begun = false;
         let (length, coded) = (self.length.take(), std::mem::take(&mut self.coded));
         self.part = match (length, coded) {
             (Some(_), true) => return false,

@@ -1,0 +1,148 @@
+//! `herder serve` as a process: killed in the middle of its work, and with more connections than work.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Connections that do nothing.
+const IDLE_CONNECTIONS: usize = 2_000;
+/// Memory that each may take, in bytes.
+const IDLE_BYTES_MAX: usize = 20 << 10;
+
+/// A process that ends with the test.
+struct Process(Child);
+
+impl Process {
+    /// Starts the program and waits until it says where it listens.
+    fn start(folder: &Path, args: &[&str]) -> (Self, String) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_herder"))
+            .args(args)
+            .current_dir(folder)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("piped");
+        BufReader::new(stdout).read_line(&mut line).expect("the first line is text");
+        let address = line.split("http://").nth(1).unwrap_or_else(|| panic!("no address in {line:?}"));
+        (Self(child), address.split_whitespace().next().unwrap_or_default().to_owned())
+    }
+
+    /// Two hosts, or fewer, and a gateway in front of them.
+    fn fleet(folder: &Path) -> ([Self; 2], Self, String) {
+        let host = || {
+            let args = ["host", "--profile", "rtx-4090", "--listen", "127.0.0.1:0", "--speed", "100"];
+            Self::start(folder, &[&args[..], &["--model", "llama3.2:3b"]].concat())
+        };
+        let ((first, first_at), (second, second_at)) = (host(), host());
+        let config = format!(
+            "[serve]\nlisten = \"127.0.0.1:0\"\nlog_dir = \"decisions\"\nlog_fsync_millis = 50\n\
+             [[serve.hosts]]\nname = \"first\"\nurl = \"http://{first_at}\"\nslots = 4\n\
+             [[serve.hosts]]\nname = \"second\"\nurl = \"http://{second_at}\"\nslots = 4\n"
+        );
+        fs::write(folder.join("gateway.toml"), config).expect("the folder can be written");
+        let (gateway, at) = Self::start(folder, &["serve", "--config", "gateway.toml"]);
+        ([first, second], gateway, at)
+    }
+
+    /// `kill -9`.
+    fn kill(&mut self) {
+        self.0.kill().expect("it runs");
+        self.0.wait().expect("it ends");
+    }
+
+    /// Its memory in bytes.
+    fn resident_bytes(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("the memory");
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<usize>().ok()).expect("a number") << 10
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It has ended already where the test went well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// One request of a client; whether its answer came to its end.
+fn generate(at: &str, turn: usize) -> bool {
+    let body = format!(
+        "{{\"model\": \"llama3.2:3b\", \"prompt\": \"Count to {turn}.\", \"options\": {{\"num_predict\": 8}}}}"
+    );
+    let head = format!(
+        "POST /api/generate HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let Ok(mut stream) = TcpStream::connect(at) else { return false };
+    let mut answer = String::new();
+    let sent = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
+    sent.and_then(|()| stream.read_to_string(&mut answer)).is_ok() && answer.ends_with("\r\n0\r\n\r\n")
+}
+
+#[test]
+fn a_log_whose_gateway_was_killed_replays_to_the_same_decisions() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (_hosts, mut gateway, at) = Process::fleet(folder.path());
+    let answered = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                // Until nobody answers any more.
+                for turn in 0.. {
+                    if !generate(&at, turn) {
+                        break;
+                    }
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        while answered.load(Ordering::Relaxed) < 200 {
+            std::thread::yield_now();
+        }
+        gateway.kill();
+    });
+    let replay = Command::new(env!("CARGO_BIN_EXE_herder"))
+        .args(["replay", "decisions"])
+        .current_dir(folder.path())
+        .output()
+        .expect("the program starts");
+    let text = String::from_utf8_lossy(&replay.stdout);
+    println!("L12: killed after {} answers: {text}", answered.load(Ordering::Relaxed));
+    assert_eq!(replay.status.code(), Some(0), "{text}");
+    assert!(text.contains("same decisions"), "{text}");
+
+    // And it starts again on the same log.
+    let (mut gateway, at) = Process::start(folder.path(), &["serve", "--config", "gateway.toml"]);
+    assert!(generate(&at, 0));
+    gateway.kill();
+}
+
+#[test]
+fn idle_connections_take_little_memory() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (_hosts, gateway, at) = Process::fleet(folder.path());
+    let open = |count: usize| -> Vec<TcpStream> {
+        let ask = |_| {
+            let mut stream = TcpStream::connect(&at).expect("it listens");
+            let sent = format!("GET /api/version HTTP/1.1\r\nHost: {at}\r\n\r\n");
+            stream.write_all(sent.as_bytes()).expect("it is sent");
+            assert!(matches!(stream.read(&mut [0; 1_024]), Ok(1..)), "answered, then idle");
+            stream
+        };
+        (0..count).map(ask).collect()
+    };
+    let _first = open(100);
+    let before = gateway.resident_bytes();
+    let _idle = open(IDLE_CONNECTIONS);
+    let each = gateway.resident_bytes().saturating_sub(before) / IDLE_CONNECTIONS;
+    println!("L8: {IDLE_CONNECTIONS} idle connections, {each} bytes each");
+    assert!(each <= IDLE_BYTES_MAX, "{each} bytes");
+}
