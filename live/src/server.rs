@@ -124,7 +124,7 @@ where
 {
     #[cfg(feature = "tls")]
     if let Some(tls) = tls {
-        match tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
+        match tokio::time::timeout(strict::HEAD_TIMEOUT, tls.accept(stream)).await {
             Ok(Ok(stream)) => connection(stream, service, stopping).await,
             Ok(Err(error)) => tracing::debug!(%error, "a client and this server found no common TLS"),
             Err(_) => tracing::debug!("a client did not begin to speak TLS"),

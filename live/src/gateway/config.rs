@@ -374,7 +374,9 @@ impl ServeConfig {
         }
         #[cfg(not(feature = "tls"))]
         if let Some(tls) = &serve.tls {
-            let message = "serve.tls: found certificate and key, and this build of herder has no TLS; expected none".into();
+            let message =
+                "serve.tls: found certificate and key, and this build of herder has no TLS; expected none"
+                    .into();
             return Err(source.wrong(tls.span().start, message));
         }
         let mut hosts = Vec::new();

@@ -407,11 +407,10 @@ impl ControlTask {
         // Two events may share a nanosecond; none may go back.
         let now = self.clock.now().max(self.last);
         self.last = now;
-        let taken = match self.try_step(now, input) {
+        match self.try_step(now, input) {
             Ok(()) => true,
             Err(broken) => self.recover(now, broken),
-        };
-        taken
+        }
     }
 
     /// # Errors

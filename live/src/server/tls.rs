@@ -103,7 +103,8 @@ fn changed_at(file: &Path) -> Option<SystemTime> {
 }
 
 fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
-    let wrong = |file: &Path, found: String, expected| TlsError::File { file: file.to_owned(), found, expected };
+    let wrong =
+        |file: &Path, found: String, expected| TlsError::File { file: file.to_owned(), found, expected };
     let expected = "a certificate in PEM";
     let certs: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&files.cert)
         .and_then(Iterator::collect)
@@ -113,7 +114,8 @@ fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
     }
     let key = PrivateKeyDer::from_pem_file(&files.key)
         .map_err(|error| wrong(&files.key, error.to_string(), "a private key in PEM"))?;
-    let pair = |why: tokio_rustls::rustls::Error| TlsError::Pair { files: files.clone(), why: why.to_string() };
+    let pair =
+        |why: tokio_rustls::rustls::Error| TlsError::Pair { files: files.clone(), why: why.to_string() };
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(certs, key))

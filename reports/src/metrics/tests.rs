@@ -138,8 +138,8 @@ fn reasons_are_told_apart() {
     metrics.record(&ended(0, Outcome::Rejected(Reject::DeadlinePassed)));
     metrics.record(&ended(1, Outcome::Failed(Failure::Broken)));
     let counts = metrics.counts();
-    assert_eq!(counts.rejected, [0, 0, 0, 1, 0]);
-    assert_eq!(counts.failed, [0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    assert_eq!(counts.rejected, [0, 0, 0, 1, 0, 0]);
+    assert_eq!(counts.failed, [0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
 }
 
 #[test]

@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_cell_is_the_median_with_its_spread() {
-        assert_eq!(cell(vec![3.14159, 12.34, 1_234.5]), "12.3 (3.14 to 1234)");
+        assert_eq!(cell(vec![3.24159, 12.34, 1_234.5]), "12.3 (3.24 to 1234)");
         assert_eq!(cell(vec![1.0, 2.0]), "1.50 (1 to 2)");
         assert_eq!(cell(vec![0.0, 0.0]), "0");
         assert_eq!(cell(Vec::new()), "–");
