@@ -2,6 +2,7 @@
 
 mod access;
 pub(crate) mod manage;
+mod written;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,75 +21,9 @@ use toml::Spanned;
 use super::api::origins;
 pub use access::{AdminConfig, AdminKey, ClientKey, MayAssert, Role};
 pub use manage::ManageConfig;
-
-/// The file as written. Every number has its unit in its key.
-#[derive(Deserialize, Debug)]
-#[serde(deny_unknown_fields)]
-struct File {
-    serve: Spanned<ServeFile>,
-    #[serde(default)]
-    control: ControlFile,
-}
-
-/// `[serve]` as written.
-#[derive(Deserialize, Debug)]
-#[serde(deny_unknown_fields)]
-struct ServeFile {
-    #[serde(default = "default_listen")]
-    listen: Spanned<SocketAddr>,
-    #[serde(default)]
-    open_to_network: bool,
-    #[serde(default)]
-    tls: Option<Spanned<TlsFile>>,
-    #[serde(default = "default_poll_millis")]
-    poll_millis: Spanned<u64>,
-    #[serde(default = "default_poll_timeout_millis")]
-    poll_timeout_millis: Spanned<u64>,
-    #[serde(default = "default_connect_timeout_millis")]
-    connect_timeout_millis: Spanned<u64>,
-    #[serde(default)]
-    log_dir: Option<PathBuf>,
-    #[serde(default = "default_log_queue_records")]
-    log_queue_records: Spanned<u64>,
-    #[serde(default = "default_log_segment_records")]
-    log_segment_records: Spanned<u64>,
-    #[serde(default = "default_log_fsync_millis")]
-    log_fsync_millis: Spanned<u64>,
-    #[serde(default = "default_log_gib_max")]
-    log_gib_max: Spanned<u64>,
-    #[serde(default)]
-    seed: u64,
-    #[serde(default = "default_body_bytes_max")]
-    body_bytes_max: Spanned<u64>,
-    #[serde(default = "default_requests_max")]
-    requests_max: Spanned<u64>,
-    #[serde(default = "default_connections_max")]
-    connections_max: Spanned<u64>,
-    #[serde(default = "default_drain_seconds")]
-    drain_seconds: Spanned<u64>,
-    #[serde(default = "default_total_timeout_seconds")]
-    total_timeout_seconds: Spanned<u64>,
-    #[serde(default = "default_queued_body_bytes_max")]
-    queued_body_bytes_max: Spanned<u64>,
-    #[serde(default)]
-    cors_origins: Option<Vec<Spanned<String>>>,
-    #[serde(default)]
-    allow_cloud_models: bool,
-    #[serde(default = "default_response_headers")]
-    response_headers: bool,
-    #[serde(default)]
-    state_dir: Option<PathBuf>,
-    #[serde(default)]
-    log_format: LogFormat,
-    #[serde(default)]
-    admin: Option<access::AdminFile>,
-    #[serde(default)]
-    manage: manage::ManageFile,
-    #[serde(default)]
-    keys: Vec<access::KeyFile>,
-    #[serde(default)]
-    hosts: Vec<HostFile>,
-}
+#[cfg(feature = "tls")]
+use written::TlsFile;
+use written::{File, HostFile};
 
 /// How the program's own log lines look.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
@@ -101,101 +36,6 @@ pub enum LogFormat {
     Text,
     /// A JSON object a line.
     Json,
-}
-
-/// `[serve.tls]` as written.
-#[derive(Deserialize, Debug)]
-#[serde(deny_unknown_fields)]
-#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "such a file is refused"))]
-struct TlsFile {
-    cert: PathBuf,
-    key: PathBuf,
-}
-
-/// `[[serve.hosts]]` as written.
-#[derive(Deserialize, Debug)]
-#[serde(deny_unknown_fields)]
-struct HostFile {
-    name: Spanned<String>,
-    url: Spanned<String>,
-    #[serde(default = "default_slots")]
-    slots: Spanned<u64>,
-    #[serde(default = "unknown")]
-    memory_gib: Spanned<u64>,
-    #[serde(default)]
-    gpu: String,
-    #[serde(default = "default_weight")]
-    weight: Spanned<u64>,
-    #[serde(default)]
-    tier: u8,
-    #[serde(default)]
-    zone: String,
-    #[serde(default = "unknown")]
-    ram_gib: Spanned<u64>,
-    #[serde(default = "unknown")]
-    context_tokens: Spanned<u64>,
-    #[serde(default)]
-    cost_cents_per_hour: u32,
-    #[serde(default)]
-    capabilities: Vec<String>,
-}
-
-fn unwritten<T>(value: T) -> Spanned<T> {
-    Spanned::new(0..0, value)
-}
-fn default_listen() -> Spanned<SocketAddr> {
-    unwritten(SocketAddr::from(([127, 0, 0, 1], 11_434)))
-}
-fn default_poll_millis() -> Spanned<u64> {
-    unwritten(1_000)
-}
-fn default_poll_timeout_millis() -> Spanned<u64> {
-    unwritten(5_000)
-}
-fn default_connect_timeout_millis() -> Spanned<u64> {
-    unwritten(5_000)
-}
-fn default_log_queue_records() -> Spanned<u64> {
-    unwritten(65_536)
-}
-fn default_log_segment_records() -> Spanned<u64> {
-    unwritten(1_000_000)
-}
-fn default_log_fsync_millis() -> Spanned<u64> {
-    unwritten(1_000)
-}
-fn default_log_gib_max() -> Spanned<u64> {
-    unwritten(10)
-}
-fn default_body_bytes_max() -> Spanned<u64> {
-    unwritten(32 << 20)
-}
-fn default_requests_max() -> Spanned<u64> {
-    unwritten(16_384)
-}
-fn default_connections_max() -> Spanned<u64> {
-    unwritten(16_384)
-}
-fn default_drain_seconds() -> Spanned<u64> {
-    unwritten(30)
-}
-fn default_total_timeout_seconds() -> Spanned<u64> {
-    unwritten(600)
-}
-fn default_queued_body_bytes_max() -> Spanned<u64> {
-    unwritten(1 << 30)
-}
-fn default_response_headers() -> bool {
-    true
-}
-fn default_slots() -> Spanned<u64> {
-    unwritten(1)
-}
-fn unknown() -> Spanned<u64> {
-    unwritten(0)
-}
-fn default_weight() -> Spanned<u64> {
-    unwritten(100)
 }
 
 /// A checked config.

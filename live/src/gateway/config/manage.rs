@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{ServeConfigError, Source, unwritten};
+use super::written::unwritten;
+use super::{ServeConfigError, Source};
 
 /// The registry of names that name none.
 pub(crate) const OLLAMA_REGISTRY: &str = "registry.ollama.ai";
