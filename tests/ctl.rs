@@ -27,12 +27,15 @@ impl Process {
         Self { child, stdout }
     }
 
-    /// The word of the next line that follows a text.
+    /// The word that follows a text, on the next line that has it.
     fn word_after(&mut self, text: &str) -> String {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).expect("text");
-        let rest = line.split_once(text).unwrap_or_else(|| panic!("no {text:?} in {line:?}")).1;
-        rest.split([' ', ',', '\n']).next().expect("a word").to_owned()
+        loop {
+            let mut line = String::new();
+            assert!(self.stdout.read_line(&mut line).expect("text") > 0, "no {text:?} before the end");
+            if let Some((_, rest)) = line.split_once(text) {
+                return rest.split([' ', ',', '\n']).next().expect("a word").to_owned();
+            }
+        }
     }
 
     fn signal(&self, name: &str) {

@@ -22,14 +22,27 @@ impl ServeConfig {
     pub(super) fn needs_restart(&self, other: &Self) -> Vec<String> {
         let admin =
             |config: &Self| config.admin.as_ref().map(|admin| (admin.listen, admin.allowed_hosts.clone()));
+        #[cfg(feature = "tls")]
+        let tls = self.tls != other.tls;
+        #[cfg(not(feature = "tls"))]
+        let tls = false;
         let differ = [
             ("serve.listen", self.listen != other.listen),
+            ("serve.open_to_network", self.open_to_network != other.open_to_network),
+            ("serve.tls", tls),
             ("serve.poll_millis", self.poll_millis != other.poll_millis),
             ("serve.poll_timeout_millis", self.poll_timeout_millis != other.poll_timeout_millis),
             ("serve.connect_timeout_millis", self.connect_timeout_millis != other.connect_timeout_millis),
             ("serve.log_dir", self.log_dir != other.log_dir),
             ("serve.log_queue_records", self.log_queue_records != other.log_queue_records),
             ("serve.log_segment_records", self.log_segment_records != other.log_segment_records),
+            ("serve.log_fsync_millis", self.log_fsync_millis != other.log_fsync_millis),
+            ("serve.log_gib_max", self.log_gib_max != other.log_gib_max),
+            ("serve.total_timeout_seconds", self.total_timeout_seconds != other.total_timeout_seconds),
+            ("serve.queued_body_bytes_max", self.queued_body_bytes_max != other.queued_body_bytes_max),
+            ("serve.cors_origins", self.cors_origins != other.cors_origins),
+            ("serve.allow_cloud_models", self.allow_cloud_models != other.allow_cloud_models),
+            ("serve.response_headers", self.response_headers != other.response_headers),
             ("serve.seed", self.seed != other.seed),
             ("serve.body_bytes_max", self.body_bytes_max != other.body_bytes_max),
             ("serve.requests_max", self.requests_max != other.requests_max),
