@@ -352,12 +352,13 @@ fn a_blob_goes_to_all_hosts_and_a_model_is_made_from_it_where_all_have_it() {
         assert_eq!(early.status, 404);
         assert!(early.error().contains("not found on host 'host-0'"), "{}", early.body);
 
-        assert_eq!(gateway.client.send(Method::POST, &path, content.clone()).await.status(), 201);
+        assert_eq!(gateway.client.send(Method::POST, &path, content).await.status(), 201);
         assert_eq!(gateway.client.send(Method::HEAD, &path, "").await.status(), 200);
         for host in &hosts {
             assert_eq!(Client::new(*host).send(Method::HEAD, &path, "").await.status(), 200);
         }
-        assert_eq!(gateway.client.send(Method::POST, &path, content).await.status(), 200, "all have it");
+        // Nothing of a body is read then: one that is large may meet a closed connection, as with Ollama.
+        assert_eq!(gateway.client.send(Method::POST, &path, "").await.status(), 200, "all have it");
         let lines = gateway.client.post("/api/create", create).await.lines();
         assert_eq!(lines.last(), Some(&json!({ "status": "success" })), "{lines:?}");
         for host in hosts {
