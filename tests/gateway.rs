@@ -2,46 +2,22 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-/// A process of ours that ends with the test.
-struct Process(Child);
+#[path = "served/process.rs"]
+mod process;
+
+use process::Process;
 
 impl Process {
-    /// Starts the program and waits until it says where it listens.
-    fn start(folder: &Path, args: &[&str]) -> (Self, String) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_herder"))
-            .args(args)
-            .current_dir(folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("piped");
-        BufReader::new(stdout).read_line(&mut line).expect("the first line is text");
-        let address = line.split("http://").nth(1).unwrap_or_else(|| panic!("no address in {line:?}"));
-        let address = address.split_whitespace().next().unwrap_or_default().to_owned();
-        (Self(child), address)
-    }
-
     /// Asks it to end; returns its exit code.
     fn interrupt(&mut self) -> Option<i32> {
         let asked =
             Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().expect("kill runs");
         assert!(asked.success());
         self.0.wait().expect("the child ends").code()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It has ended already where the test went well.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
@@ -67,6 +43,7 @@ fn gateway_relays_over_two_hosts_and_its_log_replays() {
         Process::start(
             folder.path(),
             &[&args[..], &["--model", "llama3.2:3b", "--model", "gemma3:4b"]].concat(),
+            Stdio::piped(),
         )
     };
     let ((mut first, first_at), (mut second, second_at)) = (host("rtx-4090"), host("rtx-3090"));
@@ -79,7 +56,8 @@ fn gateway_relays_over_two_hosts_and_its_log_replays() {
         entry("second", &second_at)
     );
     fs::write(folder.path().join("gateway.toml"), config).expect("the folder can be written");
-    let (mut gateway, at) = Process::start(folder.path(), &["serve", "--config", "gateway.toml"]);
+    let (mut gateway, at) =
+        Process::start(folder.path(), &["serve", "--config", "gateway.toml"], Stdio::piped());
 
     std::thread::scope(|scope| {
         for client in 0..4 {
@@ -116,7 +94,8 @@ fn gateway_relays_over_two_hosts_and_its_log_replays() {
 #[test]
 fn the_demonstration_answers_a_chat_and_ends_when_asked() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let (mut demo, at) = Process::start(folder.path(), &["serve", "--demo", "--demo-load", "5"]);
+    let (mut demo, at) =
+        Process::start(folder.path(), &["serve", "--demo", "--demo-load", "5"], Stdio::piped());
     let body = "{\"model\": \"llama3.2:3b\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}], \
                 \"options\": {\"num_predict\": 4}}";
     let answer = post(&at, "/api/chat", body);

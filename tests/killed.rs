@@ -2,42 +2,28 @@
 #![cfg(target_os = "linux")]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+#[path = "served/process.rs"]
+mod process;
+
+use process::Process;
 
 /// Connections that do nothing.
 const IDLE_CONNECTIONS: usize = 2_000;
 /// Memory that each may take, in bytes.
 const IDLE_BYTES_MAX: usize = 20 << 10;
 
-/// A process that ends with the test.
-struct Process(Child);
-
 impl Process {
-    /// Starts the program and waits until it says where it listens.
-    fn start(folder: &Path, args: &[&str]) -> (Self, String) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_herder"))
-            .args(args)
-            .current_dir(folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program starts");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("piped");
-        BufReader::new(stdout).read_line(&mut line).expect("the first line is text");
-        let address = line.split("http://").nth(1).unwrap_or_else(|| panic!("no address in {line:?}"));
-        (Self(child), address.split_whitespace().next().unwrap_or_default().to_owned())
-    }
-
     /// Two hosts, or fewer, and a gateway in front of them.
     fn fleet(folder: &Path) -> ([Self; 2], Self, String) {
         let host = || {
             let args = ["host", "--profile", "rtx-4090", "--listen", "127.0.0.1:0", "--speed", "100"];
-            Self::start(folder, &[&args[..], &["--model", "llama3.2:3b"]].concat())
+            Self::start(folder, &[&args[..], &["--model", "llama3.2:3b"]].concat(), Stdio::null())
         };
         let ((first, first_at), (second, second_at)) = (host(), host());
         let config = format!(
@@ -46,7 +32,7 @@ impl Process {
              [[serve.hosts]]\nname = \"second\"\nurl = \"http://{second_at}\"\nslots = 4\n"
         );
         fs::write(folder.join("gateway.toml"), config).expect("the folder can be written");
-        let (gateway, at) = Self::start(folder, &["serve", "--config", "gateway.toml"]);
+        let (gateway, at) = Self::start(folder, &["serve", "--config", "gateway.toml"], Stdio::null());
         ([first, second], gateway, at)
     }
 
@@ -61,14 +47,6 @@ impl Process {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).expect("it runs");
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("the memory");
         line.split_whitespace().nth(1).and_then(|kib| kib.parse::<usize>().ok()).expect("a number") << 10
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It has ended already where the test went well.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
@@ -120,7 +98,8 @@ fn a_log_whose_gateway_was_killed_replays_to_the_same_decisions() {
     assert!(text.contains("same decisions"), "{text}");
 
     // And it starts again on the same log.
-    let (mut gateway, at) = Process::start(folder.path(), &["serve", "--config", "gateway.toml"]);
+    let (mut gateway, at) =
+        Process::start(folder.path(), &["serve", "--config", "gateway.toml"], Stdio::null());
     assert!(generate(&at, 0));
     gateway.kill();
 }

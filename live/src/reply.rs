@@ -1,10 +1,15 @@
 //! Answers in the shapes that Ollama gives them, and the one type of body that both servers send.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Frame;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response, StatusCode};
+use tokio::sync::mpsc;
 
 use crate::wire;
 use crate::wire::dialect::Dialect;
@@ -17,6 +22,40 @@ pub(crate) struct BrokenOff;
 
 /// What is sent to a client.
 pub(crate) type Body = UnsyncBoxBody<Bytes, BrokenOff>;
+
+/// A body that another task writes, until all its senders are gone.
+pub(crate) struct Written {
+    /// What was looked at already.
+    first: Option<Bytes>,
+    rest: mpsc::Receiver<Bytes>,
+}
+
+impl Written {
+    /// What comes.
+    pub(crate) fn new(rest: mpsc::Receiver<Bytes>) -> Self {
+        Self { first: None, rest }
+    }
+
+    /// `first`, then what comes.
+    pub(crate) fn after(first: Bytes, rest: mpsc::Receiver<Bytes>) -> Self {
+        Self { first: Some(first), rest }
+    }
+}
+
+impl hyper::body::Body for Written {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(Frame::data(first))));
+        }
+        self.rest.poll_recv(cx).map(|part| part.map(|part| Ok(Frame::data(part))))
+    }
+}
 
 /// Lines of JSON, one after the other.
 pub(crate) const NDJSON: &str = "application/x-ndjson";

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::{Answers, Finding, Grade, Model};
 use crate::gateway::HostEntry;
+use crate::wire::name;
 
 /// Versions that herder is tested against, as (major, minor): the first and the last.
 const TESTED: [(u32, u32); 2] = [(0, 10), (0, 24)];
@@ -152,8 +153,7 @@ fn lists(report: &mut Report, host: &HostEntry, answers: &Answers) {
 }
 
 fn is_forwarded(model: &Model) -> bool {
-    let tag = model.name.rsplit_once(':').map_or("", |(_, tag)| tag).to_ascii_lowercase();
-    !model.remote_host.is_empty() || tag == "cloud" || tag.ends_with("-cloud")
+    !model.remote_host.is_empty() || name::is_cloud(&model.name)
 }
 
 /// One machine declared twice gets twice its share.

@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 
 use super::dialect::{End, Voice};
@@ -268,34 +267,5 @@ impl Body for HarmedBody {
             Some(frame) => Poll::Ready(Some(Ok(Frame::data(frame)))),
             None => self.then.poll(cx),
         }
-    }
-}
-
-/// Lines that another task writes.
-pub(super) struct LinesBody {
-    /// The line that was looked at already.
-    first: Option<Bytes>,
-    rest: mpsc::Receiver<Bytes>,
-}
-
-impl LinesBody {
-    /// `first`, then what comes, until all senders are gone.
-    pub(super) fn new(first: Bytes, rest: mpsc::Receiver<Bytes>) -> Self {
-        Self { first: Some(first), rest }
-    }
-}
-
-impl Body for LinesBody {
-    type Data = Bytes;
-    type Error = BrokenOff;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(Ok(Frame::data(first))));
-        }
-        self.rest.poll_recv(cx).map(|line| line.map(|line| Ok(Frame::data(line))))
     }
 }

@@ -19,8 +19,7 @@ use tokio::sync::mpsc;
 use super::disk::{Stored, digest_of};
 use super::models::{empty, named, object};
 use super::shared::Shared;
-use super::stream::LinesBody;
-use crate::reply::{self, Body};
+use crate::reply::{self, Body, Written};
 use crate::wire::{error_object, name};
 
 /// How often progress is told, as by Ollama.
@@ -143,7 +142,7 @@ async fn streamed(mut lines: mpsc::Receiver<Line>) -> Response<Body> {
             }
         }
     });
-    let body = LinesBody::new(first, rest).boxed_unsync();
+    let body = Written::after(first, rest).boxed_unsync();
     reply::typed(StatusCode::OK, HeaderValue::from_static(reply::NDJSON), body)
 }
 

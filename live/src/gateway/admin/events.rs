@@ -1,14 +1,11 @@
 //! The stream of events for dashboards (server-sent events): a snapshot of everything each second, and each request
 //! that ended in between.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::Frame;
 use hyper::header::{CACHE_CONTROL, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
@@ -16,7 +13,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::time::MissedTickBehavior;
 
 use super::{Admin, No, Phase, reads};
-use crate::reply::{self, Body, BrokenOff};
+use crate::reply::{self, Body, Written};
 
 /// From one snapshot to the next.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -33,7 +30,7 @@ pub(super) fn stream(admin: &Arc<Admin>) -> Result<Response<Body>, No> {
         feed(&admin, &sender).await;
     });
     let content_type = HeaderValue::from_static("text/event-stream");
-    let mut answer = reply::typed(StatusCode::OK, content_type, Events(events).boxed_unsync());
+    let mut answer = reply::typed(StatusCode::OK, content_type, Written::new(events).boxed_unsync());
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(answer)
 }
@@ -69,19 +66,4 @@ async fn feed(admin: &Admin, sender: &mpsc::Sender<Bytes>) {
 fn event(name: &str, data: &impl Serialize) -> Bytes {
     let data = serde_json::to_string(data).expect("events have string keys only");
     format!("event: {name}\ndata: {data}\n\n").into()
-}
-
-/// The stream as a body.
-struct Events(mpsc::Receiver<Bytes>);
-
-impl hyper::body::Body for Events {
-    type Data = Bytes;
-    type Error = BrokenOff;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        self.0.poll_recv(cx).map(|event| event.map(|event| Ok(Frame::data(event))))
-    }
 }

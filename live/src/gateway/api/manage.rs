@@ -27,13 +27,13 @@ use super::{Shared, authorization, busy, cloud_refusal, unread};
 use crate::gateway::config::{ManageConfig, ServeConfig};
 use crate::gateway::keys::Caller;
 use crate::gateway::unix_millis;
-use crate::reply::{self, Body};
+use crate::reply::{self, Body, Written};
 use crate::server;
 use crate::wire::dialect::Dialect;
 use crate::wire::{self, error_object};
 use asked::{Copied, Created, Deleted, Moved, Named};
 use choice::Host;
-use progress::{Lines, Teller};
+use progress::Teller;
 use record::Record;
 use work::{Ask, Outcome, Work};
 
@@ -343,7 +343,7 @@ impl Operation<'_> {
             let _ = sender.send(last_line(&outcome)).await;
         });
         let content_type = HeaderValue::from_static(reply::NDJSON);
-        reply::typed(StatusCode::OK, content_type, Lines(lines).boxed_unsync())
+        reply::typed(StatusCode::OK, content_type, Written::new(lines).boxed_unsync())
     }
 }
 

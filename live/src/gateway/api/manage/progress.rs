@@ -4,18 +4,14 @@
 //! the first total for good, ends where it should.
 
 use std::collections::BTreeMap;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use hyper::body::Frame;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::choice::Host;
-use crate::reply::BrokenOff;
 
 /// The last line of what went well everywhere.
 pub(super) const SUCCESS: &str = "{\"status\":\"success\"}";
@@ -131,21 +127,6 @@ impl Teller {
         } else {
             let _ = self.lines.send(text).await;
         }
-    }
-}
-
-/// Lines as a body.
-pub(super) struct Lines(pub(super) mpsc::Receiver<Bytes>);
-
-impl hyper::body::Body for Lines {
-    type Data = Bytes;
-    type Error = BrokenOff;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        self.0.poll_recv(cx).map(|line| line.map(|line| Ok(Frame::data(line))))
     }
 }
 
