@@ -1,7 +1,6 @@
 //! The one task that owns control. Everything that happens comes in as an [`Event`], goes through one step, and what was
 //! decided goes out to the requests; each step is handed to the decision log.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -191,6 +190,9 @@ impl ControlTask {
                 () = tokio::time::sleep_until(wake_at), if wake.is_some() => self.wake(),
             }
             // Once for all that came together: whoever looks is woken by it.
+            if let Some(log) = &mut self.log {
+                log.hand_over();
+            }
             self.counters.send_replace(self.control.facts().counters);
         };
         let summary = ServeSummary {
@@ -429,8 +431,7 @@ impl ControlTask {
         self.recorder.input(now, &input, self.control.facts());
         let stepped = self.control.step(now, input, &mut out);
         if let (Some(log), Ok(input)) = (&mut self.log, &stepped) {
-            let (input, outputs) = (Cow::Owned((*input).clone()), Cow::Owned(out.as_slice().to_vec()));
-            log.step(Record::Step { now, input, outputs });
+            log.step(now, input, out.as_slice());
         }
         let stepped = stepped.map(drop);
         self.recorder.step_took(Duration::from_nanos(self.clock.now().since(now).0));

@@ -1,25 +1,36 @@
 //! The decision log: a bounded queue of records, and the thread that writes them. Serving never waits for it. What does
 //! not fit is a gap, and after a gap a new segment opens with a snapshot, from which replay goes on.
+//!
+//! Steps are encoded as they are taken and handed over together; the thread that writes them lets some gather, so that a
+//! busy gateway does not wake it for each.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use control::door::{Input, Output};
 use control::log::Record;
+use control::units;
 use traces::log::{LogError, LogWriter, Rotation};
 
 /// What becomes of written records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Keeping {
     /// A record is on the disk at most so long after it was written; what a crash of the machine may take. A crash of the
-    /// program takes what the queue holds, nothing more once the writer was idle.
+    /// program takes what the queue holds: what came in the last [`GATHERING`], where the disk keeps up.
     pub(super) fsync: Duration,
     /// Bytes of all segments; the oldest make room when a new one begins.
     pub(super) bytes_max: u64,
 }
+
+/// How long the thread that writes waits for more after the first record of a batch.
+const GATHERING: Duration = Duration::from_millis(2);
+/// Bytes of steps that are handed over at the latest.
+const BATCH_BYTES: usize = 64 << 10;
 
 /// Kind of a record that holds what `control::log` encodes.
 const CONTROL_RECORD: u8 = 0;
@@ -33,10 +44,48 @@ struct Shared {
     failed: AtomicBool,
 }
 
+/// What is handed over.
+enum Handed {
+    /// A record that opens a segment, or tells of a gap.
+    One(Record<'static>),
+    Steps(Steps),
+}
+
+/// Encoded steps, one after the other.
+#[derive(Default)]
+struct Steps {
+    bytes: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl Steps {
+    fn push(&mut self, record: &Record<'_>) {
+        self.bytes = record.encode(std::mem::take(&mut self.bytes));
+        self.ends.push(self.bytes.len());
+    }
+
+    fn each(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        starts.zip(&self.ends).map(|(&start, &end)| &self.bytes[start..end])
+    }
+}
+
+impl Handed {
+    fn records(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Steps(steps) => steps.ends.len(),
+        }
+    }
+}
+
 /// A log being written.
 pub(super) struct DecisionLog {
     /// `None` once closed.
-    sender: Option<Sender<Record<'static>>>,
+    sender: Option<Sender<Handed>>,
+    /// Not handed over yet; they count as queued.
+    batch: Steps,
     queue_max: usize,
     shared: Arc<Shared>,
     writer: JoinHandle<Result<(), LogError>>,
@@ -60,7 +109,7 @@ impl DecisionLog {
 
     fn with_writer(
         queue_max: usize,
-        write: impl FnOnce(Receiver<Record<'static>>, Arc<Shared>) -> Result<(), LogError> + Send + 'static,
+        write: impl FnOnce(Receiver<Handed>, Arc<Shared>) -> Result<(), LogError> + Send + 'static,
     ) -> Self {
         // `queued` bounds it; a channel with a bound of its own would take the memory of all at once.
         let (sender, records) = channel();
@@ -72,6 +121,7 @@ impl DecisionLog {
             .expect("the system has room for one more thread");
         Self {
             sender: Some(sender),
+            batch: Steps::default(),
             queue_max,
             shared,
             writer,
@@ -103,13 +153,19 @@ impl DecisionLog {
         }
     }
 
-    /// Hands a step over.
-    pub(super) fn step(&mut self, step: Record<'static>) {
+    /// Writes a step down.
+    pub(super) fn step(&mut self, now: units::Instant, input: &Input, outputs: &[Output]) {
         // A full segment goes on until the next can begin: only a gap makes what follows useless.
         let useful = !self.must_open || self.missing == 0 && self.steps > 0;
         let room = self.shared.queued.load(Ordering::Relaxed) < self.queue_max;
-        if useful && room && self.send(step) {
+        if useful && room && self.sender.is_some() && !self.failed() {
+            let (input, outputs) = (Cow::Borrowed(input), Cow::Borrowed(outputs));
+            self.batch.push(&Record::Step { now, input, outputs });
+            self.shared.queued.fetch_add(1, Ordering::Relaxed);
             self.steps += 1;
+            if self.batch.bytes.len() >= BATCH_BYTES {
+                self.hand_over();
+            }
         } else {
             self.missing += 1;
             self.lost += 1;
@@ -118,10 +174,24 @@ impl DecisionLog {
         }
     }
 
-    fn send(&self, record: Record<'static>) -> bool {
+    /// Hands over what was written down since the last time.
+    pub(super) fn hand_over(&mut self) {
+        if !self.batch.ends.is_empty()
+            && let Some(sender) = &self.sender
+        {
+            let room = Vec::with_capacity(self.batch.bytes.len());
+            let steps = std::mem::replace(&mut self.batch, Steps { bytes: room, ends: Vec::new() });
+            // A writer that has ended has said why, and that it did.
+            let _ = sender.send(Handed::Steps(steps));
+        }
+    }
+
+    /// Hands over a record by itself, after all before it.
+    fn send(&mut self, record: Record<'static>) -> bool {
+        self.hand_over();
         let Some(sender) = &self.sender else { return false };
         self.shared.queued.fetch_add(1, Ordering::Relaxed);
-        let sent = sender.send(record).is_ok();
+        let sent = sender.send(Handed::One(record)).is_ok();
         if !sent {
             self.shared.queued.fetch_sub(1, Ordering::Relaxed);
         }
@@ -140,6 +210,7 @@ impl DecisionLog {
 
     /// Ends the queue; what is in it will be written. Gives the number of steps that were lost.
     pub(super) fn close(&mut self) -> u64 {
+        self.hand_over();
         if self.missing > 0 && self.send(Record::Gap { steps: self.missing }) {
             self.missing = 0;
         }
@@ -160,7 +231,7 @@ impl DecisionLog {
 /// The writer's thread: until the queue ends, or the disk refuses.
 fn write_all(
     mut file: LogWriter,
-    records: &Receiver<Record<'static>>,
+    records: &Receiver<Handed>,
     shared: &Shared,
     keeping: Keeping,
 ) -> Result<(), LogError> {
@@ -172,63 +243,87 @@ fn write_all(
     written
 }
 
+#[expect(clippy::disallowed_methods, reason = "nobody waits for this thread")]
 fn write(
     file: &mut LogWriter,
-    records: &Receiver<Record<'static>>,
+    records: &Receiver<Handed>,
     shared: &Shared,
     keeping: Keeping,
 ) -> Result<(), LogError> {
-    let mut buffer = Vec::new();
-    let mut segments = 0_u64;
-    // When the oldest record was written that may not be on the disk.
-    let mut unsynced: Option<Instant> = None;
+    let mut writing = Writing { file, keeping, segments: 0, buffer: Vec::new(), unsynced: None };
     loop {
-        if unsynced.is_some_and(|since| since.elapsed() >= keeping.fsync) {
-            file.sync()?;
-            unsynced = None;
+        let first = match writing.unsynced {
+            None => records.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(since) => records.recv_timeout(keeping.fsync.saturating_sub(since.elapsed())),
+        };
+        match first {
+            Ok(first) => {
+                std::thread::sleep(GATHERING);
+                for handed in std::iter::once(first).chain(records.try_iter()) {
+                    writing.write(&handed)?;
+                    shared.queued.fetch_sub(handed.records(), Ordering::Relaxed);
+                }
+                // Before it sleeps, what was written is handed to the system.
+                writing.file.flush()?;
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
         }
-        let record = match records.try_recv() {
-            Ok(record) => record,
-            Err(TryRecvError::Disconnected) => break,
-            // Nothing waits: what was written is handed to the system before sleeping.
-            Err(TryRecvError::Empty) => {
-                file.flush()?;
-                let received = match unsynced {
-                    Some(since) => records.recv_timeout(keeping.fsync.saturating_sub(since.elapsed())),
-                    None => records.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                };
-                match received {
-                    Ok(record) => record,
-                    Err(RecvTimeoutError::Timeout) => continue,
-                    Err(RecvTimeoutError::Disconnected) => break,
+        writing.sync_if_due()?;
+    }
+    writing.file.sync()
+}
+
+/// A log's file, and how far it is.
+struct Writing<'a> {
+    file: &'a mut LogWriter,
+    keeping: Keeping,
+    segments: u64,
+    buffer: Vec<u8>,
+    /// When the oldest record was written that may not be on the disk.
+    unsynced: Option<Instant>,
+}
+
+impl Writing<'_> {
+    fn write(&mut self, handed: &Handed) -> Result<(), LogError> {
+        match handed {
+            Handed::One(record) => {
+                if matches!(record, Record::Open { .. }) {
+                    if self.segments > 0 {
+                        self.file.rotate()?;
+                        self.file.retain(self.keeping.bytes_max)?;
+                    }
+                    self.segments += 1;
+                }
+                self.buffer.clear();
+                self.buffer = record.encode(std::mem::take(&mut self.buffer));
+                self.file.append(CONTROL_RECORD, &self.buffer)?;
+            }
+            Handed::Steps(steps) => {
+                for step in steps.each() {
+                    self.file.append(CONTROL_RECORD, step)?;
                 }
             }
-        };
-        shared.queued.fetch_sub(1, Ordering::Relaxed);
-        if matches!(record, Record::Open { .. }) {
-            if segments > 0 {
-                file.rotate()?;
-                file.retain(keeping.bytes_max)?;
-            }
-            segments += 1;
         }
-        buffer.clear();
-        buffer = record.encode(buffer);
-        file.append(CONTROL_RECORD, &buffer)?;
-        unsynced.get_or_insert_with(Instant::now);
+        self.unsynced.get_or_insert_with(Instant::now);
+        self.sync_if_due()
     }
-    file.sync()
+
+    fn sync_if_due(&mut self) -> Result<(), LogError> {
+        if self.unsynced.is_some_and(|since| since.elapsed() >= self.keeping.fsync) {
+            self.file.sync()?;
+            self.unsynced = None;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
     use std::sync::mpsc;
 
     use control::Control;
     use control::config::ControlFile;
-    use control::door::Input;
-    use control::units::Instant;
 
     use super::*;
 
@@ -236,10 +331,6 @@ mod tests {
         let config = ControlFile::default().check().expect("the default is valid");
         let snapshot = Box::new(Control::new(config).snapshot());
         Record::Open { version: "test".into(), seed: 0, snapshot }
-    }
-
-    fn step(at: u64) -> Record<'static> {
-        Record::Step { now: Instant(at), input: Cow::Owned(Input::Wake), outputs: Cow::Owned(Vec::new()) }
     }
 
     #[test]
@@ -250,12 +341,19 @@ mod tests {
             // Takes as many records as it is told to, one batch after the other.
             for count in wait {
                 for _ in 0..count {
-                    let Ok(record) = records.recv() else { return Ok(()) };
-                    shared.queued.fetch_sub(1, Ordering::Relaxed);
-                    let word = match record {
-                        Record::Open { .. } => "open".to_owned(),
-                        Record::Step { now, .. } => format!("{}", now.0),
-                        Record::Gap { steps } => format!("gap {steps}"),
+                    let Ok(handed) = records.recv() else { return Ok(()) };
+                    shared.queued.fetch_sub(handed.records(), Ordering::Relaxed);
+                    let word = match handed {
+                        Handed::One(Record::Open { .. }) => "open".to_owned(),
+                        Handed::One(Record::Gap { steps }) => format!("gap {steps}"),
+                        Handed::One(Record::Step { .. }) => "a step by itself".to_owned(),
+                        Handed::Steps(steps) => {
+                            let times = steps.each().map(|step| match Record::decode(step) {
+                                Ok(Record::Step { now, .. }) => now.0.to_string(),
+                                other => format!("{other:?}"),
+                            });
+                            times.collect::<Vec<_>>().join(" ")
+                        }
                     };
                     seen.send(word).expect("the test listens");
                 }
@@ -268,21 +366,19 @@ mod tests {
                 opened += 1;
                 open()
             });
-            log.step(step(at));
+            log.step(units::Instant(at), &Input::Wake, &[]);
         };
         for at in 0..8 {
             feed(&mut log, at);
         }
+        log.hand_over();
         let told = |count: usize| {
             go.send(count).expect("the writer listens");
             (0..count).map(|_| shown.recv().expect("the writer shows")).collect::<Vec<_>>()
         };
-        assert_eq!(
-            told(4),
-            ["open", "0", "1", "2"],
-            "four are queued at most, the other five steps are lost"
-        );
+        assert_eq!(told(2), ["open", "0 1 2"], "four are queued at most, the other five steps are lost");
         feed(&mut log, 8);
+        log.hand_over();
         assert_eq!(told(3), ["gap 5", "open", "8"]);
         assert_eq!(log.close(), 5);
         drop(go);

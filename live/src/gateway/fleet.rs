@@ -86,6 +86,7 @@ impl Fleet {
         if let Some(poller) = self.pollers.lock().unwrap_or_else(PoisonError::into_inner).get(host.index()) {
             poller.abort();
         }
+        self.upstream.close_kept(host);
         self.hosts.set(host, Said::default());
         // Where control has ended there is nothing to forget.
         let _ = self.events.send(Event::Silent { host });

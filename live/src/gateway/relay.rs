@@ -10,14 +10,13 @@ use control::door::Dispatch;
 use control::request::Failure;
 use control::units::Nanos;
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 use tokio::time::Instant;
 
 use super::ticket::{Decision, Ticket};
 use super::turn::Turn;
-use super::upstream::Upstream;
+use super::upstream::{Answer, Upstream};
 use crate::reply::{self, Body};
 use crate::wire::answer::{Form, failure_of};
 use crate::wire::request::Route;
@@ -60,7 +59,7 @@ pub(super) enum Attempt {
 pub(super) struct Begun {
     content_type: HeaderValue,
     first: Bytes,
-    rest: Incoming,
+    rest: Answer,
 }
 
 /// Makes an attempt, up to the first byte.
@@ -95,7 +94,7 @@ fn wall(span: Nanos) -> Duration {
     Duration::from_nanos(span.0)
 }
 
-async fn first_chunk(response: Response<Incoming>) -> Attempt {
+async fn first_chunk(response: Response<Answer>) -> Attempt {
     let content_type = response.headers().get(CONTENT_TYPE).cloned();
     let mut rest = response.into_body();
     loop {
@@ -114,7 +113,7 @@ async fn first_chunk(response: Response<Incoming>) -> Attempt {
     }
 }
 
-async fn refusal(response: Response<Incoming>, route: Route) -> Attempt {
+async fn refusal(response: Response<Answer>, route: Route) -> Attempt {
     let status = response.status();
     let content_type =
         response.headers().get(CONTENT_TYPE).cloned().unwrap_or(HeaderValue::from_static(reply::JSON));

@@ -1,37 +1,61 @@
-//! Connections to hosts. A connection that a client's leaving cut off is closed, which is how a host learns of it; the
-//! others are kept. There is no limit on connections to a host: control decides how many requests it gets.
+//! Requests to hosts, over kept connections. There is no limit on connections to a host: control decides how many requests
+//! it gets.
+//!
+//! Whoever waits for an answer drives its connection: hyper's HTTP/1.1, without a task of its own that hands on each piece
+//! and is woken for it. Dropping an answer that has not ended closes its connection, which is how a host learns that a
+//! client left. One that has ended gives its connection back.
 
-use std::sync::{Arc, PoisonError, RwLock};
+mod answer;
+mod link;
+mod pool;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use control::ids::HostId;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use http_body_util::{BodyExt, Either, Full, Limited};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 use hyper::http::uri::{Authority, PathAndQuery, Scheme};
 use hyper::{Method, Request, Response, Uri};
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tower_service::Service;
 
 use super::config::ServeConfig;
 use crate::reply::BrokenOff;
+pub(super) use answer::Answer;
+use link::{Link, Sending};
+use pool::Pool;
 
-/// How long an unused connection is kept.
-const IDLE: Duration = Duration::from_secs(30);
 /// Largest answer to a poll that is read, in bytes.
 const POLL_BYTES_MAX: usize = 16 << 20;
+
+/// What is sent to a host: all at once, or as it comes.
+type Sent = Either<Full<Bytes>, UnsyncBoxBody<Bytes, BrokenOff>>;
 
 /// The way to all hosts.
 #[derive(Clone, Debug)]
 pub(super) struct Upstream {
-    client: Client<HttpConnector, Full<Bytes>>,
-    /// For bodies that are sent on as they come.
-    uploads: Client<HttpConnector, UnsyncBoxBody<Bytes, BrokenOff>>,
-    /// By host; replaced where an operator adds a host or moves one.
-    authorities: Arc<RwLock<Vec<Authority>>>,
+    connector: HttpConnector,
+    pool: Arc<Pool>,
+}
+
+/// No head of an answer came.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotSent {
+    /// There is no connection to the host.
+    #[error("no connection: {0}")]
+    Unreachable(String),
+    /// It broke.
+    #[error(transparent)]
+    Broken(#[from] hyper::Error),
+}
+
+impl NotSent {
+    pub(super) fn is_connect(&self) -> bool {
+        matches!(self, Self::Unreachable(_))
+    }
 }
 
 /// A poll that brought no answer.
@@ -43,33 +67,22 @@ impl Upstream {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(Duration::from_millis(config.connect_timeout_millis)));
-        // A kept connection that the host has closed before a byte of the request went out is opened anew.
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE);
-        let (client, uploads) = (builder.build(connector.clone()), builder.build(connector));
         let parse = |host: &super::HostEntry| host.authority.parse().expect("the config was checked");
-        let authorities = config.hosts.iter().map(parse).collect();
-        Self { client, uploads, authorities: Arc::new(RwLock::new(authorities)) }
+        let pool = Pool::default();
+        for (index, host) in config.hosts.iter().enumerate() {
+            pool.set(HostId(index as u32), parse(host));
+        }
+        Self { connector, pool: Arc::new(pool) }
     }
 
     /// Says where a host is: one that is known, or the next.
     pub(super) fn set(&self, host: HostId, authority: Authority) {
-        let mut authorities = self.authorities.write().unwrap_or_else(PoisonError::into_inner);
-        match authorities.get_mut(host.index()) {
-            Some(known) => *known = authority,
-            None => authorities.push(authority),
-        }
+        self.pool.set(host, authority);
     }
 
-    /// The address is made from the host's and our own path; the `Host` header follows from it. Nothing of the
-    /// client's head goes to a host.
-    fn uri(&self, host: HostId, path: PathAndQuery) -> Uri {
-        let mut parts = hyper::http::uri::Parts::default();
-        parts.scheme = Some(Scheme::HTTP);
-        let authorities = self.authorities.read().unwrap_or_else(PoisonError::into_inner);
-        parts.authority = Some(authorities[host.index()].clone());
-        parts.path_and_query = Some(path);
-        Uri::from_parts(parts).expect("scheme, authority and path make an address")
+    /// Closes the connections to a host that are kept.
+    pub(super) fn close_kept(&self, host: HostId) {
+        self.pool.close_kept(host);
     }
 
     /// Posts a body; ends with the head of the answer.
@@ -78,7 +91,7 @@ impl Upstream {
         host: HostId,
         path: &'static str,
         body: Bytes,
-    ) -> Result<Response<Incoming>, hyper_util::client::legacy::Error> {
+    ) -> Result<Response<Answer>, NotSent> {
         self.send(host, Method::POST, PathAndQuery::from_static(path), body).await
     }
 
@@ -89,12 +102,8 @@ impl Upstream {
         method: Method,
         path: PathAndQuery,
         body: Bytes,
-    ) -> Result<Response<Incoming>, hyper_util::client::legacy::Error> {
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = self.uri(host, path);
-        introduce(request.headers_mut(), "application/json");
-        self.client.request(request).await
+    ) -> Result<Response<Answer>, NotSent> {
+        self.exchange(host, method, path, "application/json", Either::Left(Full::new(body))).await
     }
 
     /// Posts bytes as they come; ends with the head of the answer.
@@ -103,12 +112,8 @@ impl Upstream {
         host: HostId,
         path: PathAndQuery,
         body: UnsyncBoxBody<Bytes, BrokenOff>,
-    ) -> Result<Response<Incoming>, hyper_util::client::legacy::Error> {
-        let mut request = Request::new(body);
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri(host, path);
-        introduce(request.headers_mut(), "application/octet-stream");
-        self.uploads.request(request).await
+    ) -> Result<Response<Answer>, NotSent> {
+        self.exchange(host, Method::POST, path, "application/octet-stream", Either::Right(body)).await
     }
 
     /// Gets a small answer within a time.
@@ -118,10 +123,9 @@ impl Upstream {
         path: &'static str,
         timeout: Duration,
     ) -> Result<Bytes, NoAnswer> {
-        let mut request = Request::new(Full::default());
-        *request.uri_mut() = self.uri(host, PathAndQuery::from_static(path));
         let answer = async {
-            let response = self.client.request(request).await.map_err(|_| NoAnswer)?;
+            let asked = self.send(host, Method::GET, PathAndQuery::from_static(path), Bytes::new());
+            let response = asked.await.map_err(|_| NoAnswer)?;
             if !response.status().is_success() {
                 return Err(NoAnswer);
             }
@@ -130,9 +134,62 @@ impl Upstream {
         };
         tokio::time::timeout(timeout, answer).await.unwrap_or(Err(NoAnswer))
     }
+
+    async fn exchange(
+        &self,
+        host: HostId,
+        method: Method,
+        path: PathAndQuery,
+        content_type: &'static str,
+        body: Sent,
+    ) -> Result<Response<Answer>, NotSent> {
+        let mut place = self.pool.place(host);
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = Uri::from(path);
+        introduce(&mut request, &place.authority, content_type);
+        loop {
+            let kept = place.kept.take();
+            let was_kept = kept.is_some();
+            let link = match kept {
+                Some(link) => link,
+                None => self.connect(&place.authority).await?,
+            };
+            match link.send(request).await {
+                Sending::Answered(response, link) => {
+                    let home = Arc::clone(&self.pool);
+                    return Ok(response.map(|body| Answer::new(body, link, home, (host, place.epoch))));
+                }
+                // The host had closed it before a byte went out.
+                Sending::NotBegun(unsent) if was_kept => {
+                    request = *unsent;
+                    place = self.pool.place(host);
+                }
+                Sending::NotBegun(_) => return Err(NotSent::Unreachable("it closed at once".into())),
+                Sending::Failed(error) => return Err(NotSent::Broken(error)),
+            }
+        }
+    }
+
+    async fn connect(&self, authority: &Authority) -> Result<Link, NotSent> {
+        let mut address = hyper::http::uri::Parts::default();
+        address.scheme = Some(Scheme::HTTP);
+        address.authority = Some(authority.clone());
+        address.path_and_query = Some(PathAndQuery::from_static("/"));
+        let address = Uri::from_parts(address).expect("scheme, authority and path make an address");
+        // Always ready: it opens as many as it is asked for.
+        let stream = self.connector.clone().call(address).await;
+        let stream = stream.map_err(|error| NotSent::Unreachable(error.to_string()))?;
+        Ok(Link::open(stream).await?)
+    }
 }
 
-fn introduce(headers: &mut HeaderMap, content_type: &'static str) {
+/// The head of a request is our own: nothing of the client's goes to a host.
+fn introduce(request: &mut Request<Sent>, authority: &Authority, content_type: &'static str) {
+    let headers = request.headers_mut();
+    let host =
+        HeaderValue::from_str(authority.as_str()).expect("an authority has no bytes that a header may not");
+    headers.insert(HOST, host);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("herder/", env!("CARGO_PKG_VERSION"))));

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{Shared, authorization};
 use crate::gateway::unix_millis;
+use crate::gateway::upstream::Answer;
 use crate::reply::{self, Body, BrokenOff};
 use crate::server;
 use crate::wire;
@@ -74,7 +75,7 @@ pub(super) async fn show(shared: &Shared, headers: &HeaderMap, body: Incoming) -
     reply::error(StatusCode::BAD_GATEWAY, "no host that has the model answers")
 }
 
-fn passed_on(response: Response<Incoming>) -> Response<Body> {
+fn passed_on(response: Response<Answer>) -> Response<Body> {
     let (head, body) = response.into_parts();
     let content_type =
         head.headers.get(CONTENT_TYPE).cloned().unwrap_or(HeaderValue::from_static(reply::JSON));

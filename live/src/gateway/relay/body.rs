@@ -5,15 +5,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use control::door::Dispatch;
 use control::request::{Failure, Usage};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 use super::TOO_LONG;
 use crate::gateway::ticket::{Decision, Ticket};
 use crate::gateway::turn::Turn;
+use crate::gateway::upstream::Answer;
 use crate::reply::BrokenOff;
 use crate::wire;
 use crate::wire::answer::{AnswerReader, Ending, Form};
@@ -28,11 +29,29 @@ pub(super) enum Limit {
     Until(Instant),
 }
 
+/// Most bytes that are gathered before they are handed on.
+const GATHERED_BYTES_MAX: usize = 64 << 10;
+
+/// What the host's stream gave last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Gave {
+    /// Nothing more for now.
+    Nothing,
+    /// Enough for now.
+    Enough,
+    /// Its end.
+    End,
+    /// An error.
+    Error,
+}
+
 /// How far the relaying is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stage {
     /// Bytes go through.
     Relaying,
+    /// What had come went on; the host's stream has ended, or broken.
+    Over { broken: bool },
     /// The line that tells of a failure was handed over; it gets one turn to go out before the connection breaks.
     Told,
     /// The connection is to break off now.
@@ -48,7 +67,7 @@ pub(super) struct RelayBody {
     dialect: Dialect,
     reader: AnswerReader,
     first: Option<Bytes>,
-    upstream: Option<Incoming>,
+    upstream: Option<Answer>,
     limit: Limit,
     heard_at: Instant,
     timer: Pin<Box<Sleep>>,
@@ -64,7 +83,7 @@ impl RelayBody {
         ticket: Ticket,
         lease: Dispatch,
         (form, dialect): (Form, Dialect),
-        (first, rest): (Bytes, Incoming),
+        (first, rest): (Bytes, Answer),
         limit: Limit,
         turn: Turn,
     ) -> Self {
@@ -91,6 +110,40 @@ impl RelayBody {
     fn data(&mut self, chunk: Bytes) -> NextFrame {
         self.reader.push(&chunk);
         Poll::Ready(Some(Ok(Frame::data(chunk))))
+    }
+
+    /// All that is there, in one piece: tokens that came together go out together.
+    fn gather(&mut self, cx: &mut Context<'_>) -> (Option<Bytes>, Gave) {
+        let Some(upstream) = &mut self.upstream else { return (None, Gave::End) };
+        let mut first: Option<Bytes> = None;
+        let mut joined = BytesMut::new();
+        let gave = loop {
+            let chunk = match Pin::new(&mut *upstream).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+                Poll::Ready(Some(Err(_))) => break Gave::Error,
+                Poll::Ready(None) => break Gave::End,
+                Poll::Pending => break Gave::Nothing,
+            };
+            match &first {
+                // Trailers, which nobody reads.
+                _ if chunk.is_empty() => continue,
+                None => first = Some(chunk),
+                Some(first) => {
+                    if joined.is_empty() {
+                        joined.extend_from_slice(first);
+                    }
+                    joined.extend_from_slice(&chunk);
+                }
+            }
+            if joined.len().max(first.as_ref().map_or(0, Bytes::len)) >= GATHERED_BYTES_MAX {
+                break Gave::Enough;
+            }
+        };
+        (if joined.is_empty() { first } else { Some(joined.freeze()) }, gave)
+    }
+
+    fn broke(&mut self, cx: &mut Context<'_>) -> NextFrame {
+        self.failed(cx, Failure::Broken, "the connection to the host broke")
     }
 
     /// The host's stream has ended as a stream; whether it was whole is in its last lines.
@@ -162,6 +215,8 @@ impl Body for RelayBody {
         let this = &mut *self;
         match this.stage {
             Stage::Relaying => {}
+            Stage::Over { broken: false } => return this.ended(cx),
+            Stage::Over { broken: true } => return this.broke(cx),
             Stage::Told => {
                 this.stage = Stage::Breaking;
                 cx.waker().wake_by_ref();
@@ -181,20 +236,20 @@ impl Body for RelayBody {
         {
             return this.failed(cx, Failure::Broken, "the gateway ended this answer");
         }
-        loop {
-            let Some(upstream) = &mut this.upstream else { return Poll::Ready(None) };
-            match Pin::new(upstream).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    let Ok(chunk) = frame.into_data() else { continue };
-                    this.heard_at = Instant::now();
-                    return this.data(chunk);
-                }
-                Poll::Ready(Some(Err(_))) => {
-                    return this.failed(cx, Failure::Broken, "the connection to the host broke");
-                }
-                Poll::Ready(None) => return this.ended(cx),
-                Poll::Pending => return this.poll_limit(cx),
+        let (gathered, gave) = this.gather(cx);
+        if let Some(chunk) = gathered {
+            this.heard_at = Instant::now();
+            match gave {
+                Gave::End => this.stage = Stage::Over { broken: false },
+                Gave::Error => this.stage = Stage::Over { broken: true },
+                Gave::Nothing | Gave::Enough => {}
             }
+            return this.data(chunk);
+        }
+        match gave {
+            Gave::End => this.ended(cx),
+            Gave::Error => this.broke(cx),
+            Gave::Nothing | Gave::Enough => this.poll_limit(cx),
         }
     }
 
@@ -214,10 +269,12 @@ impl Drop for RelayBody {
     /// A client that has read the last line and closes before the closing chunk has had its answer; so has one whose
     /// answer's length was told, after which nobody asks for the end.
     fn drop(&mut self) {
-        if self.stage != Stage::Relaying || self.first.is_some() {
-            return;
-        }
-        let all_came = self.upstream.as_ref().is_some_and(Body::is_end_stream);
+        let over = match self.stage {
+            Stage::Relaying if self.first.is_none() => false,
+            Stage::Over { broken } => !broken,
+            _ => return,
+        };
+        let all_came = over || self.upstream.as_ref().is_some_and(Body::is_end_stream);
         match self.reader.ending() {
             Ending::Done(usage) if all_came || self.reader.form() != Form::Whole => {
                 self.turn.used(&usage);

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Response, StatusCode};
 use serde::Deserialize;
@@ -15,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::choice::Host;
 use super::progress::{HostLine, Teller};
-use crate::gateway::upstream::Upstream;
+use crate::gateway::upstream::{Answer, Upstream};
 use crate::reply::{self, Body};
 
 /// How long a host may be silent within a transfer: large files are hashed and converted without a word.
@@ -65,7 +64,7 @@ impl Failure {
     }
 
     /// An answer that is no success, with what the host says.
-    pub(super) async fn said(response: Response<Incoming>) -> Self {
+    pub(super) async fn said(response: Response<Answer>) -> Self {
         #[derive(Deserialize)]
         struct Said {
             error: String,
@@ -186,7 +185,7 @@ async fn ask_one(upstream: &Upstream, host: &Host, ask: Ask, index: usize, ear: 
 }
 
 /// Reads progress to its end.
-async fn follow(mut body: Incoming, index: usize, ear: &Ear) -> Result<(), Failure> {
+async fn follow(mut body: Answer, index: usize, ear: &Ear) -> Result<(), Failure> {
     let mut unread = BytesMut::new();
     let mut last = HostLine::default();
     loop {
