@@ -204,8 +204,8 @@ impl Gateway {
         })?;
 
         let (events, incoming) = mpsc::unbounded_channel();
-        let ended = metrics::ended_requests();
-        let recorder = Recorder::new(unix_millis(), ended.clone());
+        let requests_ended = metrics::ended_requests();
+        let recorder = Recorder::new(unix_millis(), requests_ended.clone());
         let task = ControlTask::new(&config, clock, log, self.counters, recorder);
         let mut control = tokio::spawn(task.run(incoming));
         let fleet = Arc::new(Fleet::new(Arc::clone(&config), events.clone()));
@@ -213,13 +213,13 @@ impl Gateway {
             Operator::new(operated, Arc::clone(&fleet), events.clone(), folder.clone(), Arc::clone(&keys));
         let operator = Arc::new(operator);
         operator.resume().await;
-        let _background = background::start(&config, &operator, folder.as_ref(), &ended);
+        let background = background::start(&config, &operator, folder.as_ref(), &requests_ended);
         let (phase, _) = watch::channel(Phase::Starting);
         let admin = self.admin.map(|(listener, _)| {
             let admin = Admin {
                 operator: Arc::clone(&operator),
                 events: events.clone(),
-                ended: ended.clone(),
+                ended: requests_ended.clone(),
                 phase: phase.subscribe(),
                 file: config.file.clone(),
                 allowed_hosts: config
@@ -270,8 +270,9 @@ impl Gateway {
         }
         // Where control panics now, the handle below says so.
         drop(stopped.await);
-        let ended = control.await.map_err(|error| panicked(Err(error)))?;
-        let (summary, log) = ended;
+        let (summary, log) = control.await.map_err(|error| panicked(Err(error)))?;
+        drop(requests_ended);
+        background.finish().await;
         let finished = tokio::task::spawn_blocking(move || {
             let written = log.map_or(Ok(()), DecisionLog::finish).map_err(ServeError::Log);
             let usage = folder.map_or(Ok(()), |folder| folder.write(background::USAGE_FILE, &keys.usage()));

@@ -1,7 +1,7 @@
 //! The log lines of a program that serves: text on a terminal, JSON elsewhere, on standard error. They are handed to a
 //! thread of their own and dropped where nobody reads them, so that a full pipe holds up no request.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, BufWriter, IsTerminal};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -12,6 +12,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt, reload};
 
+/// Lines that wait to be written; beyond them some are lost.
+const LINES_MAX: usize = 16_384;
+
 /// The variable that holds the filter.
 const VARIABLE: &str = "HERDER_LOG";
 
@@ -19,7 +22,11 @@ const VARIABLE: &str = "HERDER_LOG";
 pub(super) fn start(format: LogFormat) -> Result<(SetLogLevel, WorkerGuard)> {
     let filter = std::env::var(VARIABLE).unwrap_or_else(|_| "info".into());
     let filter = read(&filter).map_err(anyhow::Error::msg).context(VARIABLE)?;
-    let (writer, guard) = NonBlockingBuilder::default().lossy(true).finish(io::stderr());
+    // The thread flushes whenever nothing more waits.
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(LINES_MAX)
+        .finish(BufWriter::new(io::stderr()));
     let json = match format {
         LogFormat::Auto => !io::stderr().is_terminal(),
         LogFormat::Json => true,

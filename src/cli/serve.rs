@@ -9,7 +9,12 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use live::{Gateway, ServeConfig, ServeSummary, SetLogLevel};
 
+use tokio::runtime::{Builder, Runtime};
+
 use super::{Ending, print};
+
+/// The demonstration's hosts and load need as little as its gateway.
+const DEMO_THREADS: usize = 2;
 
 /// Serve Ollama's API in front of many hosts: the control plane decides, answers are relayed as they stream
 #[derive(clap::Args, Debug)]
@@ -51,21 +56,24 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(args: &Args) -> Result<Ending> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
     let summary = match &args.config {
         Some(file) => {
             let config = ServeConfig::read(file)?;
+            let runtime = threads(config.threads())?;
             let (set_log_level, log) = super::logging::start(config.log_format)?;
             let summary = runtime.block_on(serve(config, set_log_level))?;
             // What is left of the log goes before the last words.
             drop(log);
             summary
         }
-        None => runtime.block_on(demo::run(args.demo_listen, args.demo_load))?,
+        None => threads(DEMO_THREADS)?.block_on(demo::run(args.demo_listen, args.demo_load))?,
     };
     writeln!(io::stderr(), "{}", closing(&summary))?;
     Ok(Ending::Done)
+}
+
+fn threads(threads: usize) -> Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(threads).enable_all().build().context("cannot start threads")
 }
 
 async fn serve(config: ServeConfig, set_log_level: SetLogLevel) -> Result<ServeSummary> {

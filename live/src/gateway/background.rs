@@ -19,22 +19,39 @@ pub(super) const USAGE_FILE: &str = "usage.json";
 /// How often it is written, where something was used.
 const USAGE_PERIOD: Duration = Duration::from_secs(1);
 
-/// Starts it all; it ends with what is returned.
+/// Most time for the last lines of the request log.
+const LAST_LINES_MAX: Duration = Duration::from_secs(1);
+
+/// All that goes on. It ends when this is dropped.
+pub(super) struct Background {
+    request_log: JoinSet<()>,
+    _others: JoinSet<()>,
+}
+
+impl Background {
+    /// Ends when the last lines are written; nobody may be left to tell of ended requests.
+    pub(super) async fn finish(mut self) {
+        // Where it takes longer, nobody reads the lines.
+        let _ = tokio::time::timeout(LAST_LINES_MAX, self.request_log.join_next()).await;
+    }
+}
+
+/// Starts it all.
 pub(super) fn start(
     config: &ServeConfig,
     operator: &Arc<Operator>,
     folder: Option<&StateFolder>,
     ended: &broadcast::Sender<Arc<DecisionRecord>>,
-) -> JoinSet<()> {
-    let mut tasks = JoinSet::new();
-    tasks.spawn(request_log::write(ended.subscribe()));
+) -> Background {
+    let (mut request_log, mut tasks) = (JoinSet::new(), JoinSet::new());
+    request_log.spawn(request_log::write(ended.subscribe()));
     if let Some(file) = &config.file {
         tasks.spawn(reload::watch(Arc::clone(operator), file.clone()));
     }
     if let Some(folder) = folder {
         tasks.spawn(write_usage(Arc::clone(&operator.keys), folder.clone()));
     }
-    tasks
+    Background { request_log, _others: tasks }
 }
 
 async fn write_usage(keys: Arc<Keys>, folder: StateFolder) {

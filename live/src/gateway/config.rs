@@ -67,6 +67,8 @@ pub struct ServeConfig {
     pub requests_max: usize,
     /// Connections of clients at most; more wait in the system's queue.
     pub connections_max: usize,
+    /// Threads that serve; `None` for half of the machine's cores ([`ServeConfig::threads`]).
+    pub threads: Option<usize>,
     /// How long running answers may take after the gateway was told to stop.
     pub drain_seconds: u64,
     /// How long an answer that is not streamed may take on hosts, all attempts together.
@@ -258,6 +260,11 @@ impl ServeConfig {
                 as usize,
             requests_max: count("serve.requests_max", &serve.requests_max)?,
             connections_max: count("serve.connections_max", &serve.connections_max)?,
+            threads: serve
+                .threads
+                .map(|threads| source.within("serve.threads", &threads, 1..1_025))
+                .transpose()?
+                .map(|threads| threads as usize),
             drain_seconds: source.within("serve.drain_seconds", &serve.drain_seconds, 0..86_401)?,
             total_timeout_seconds: source.within(
                 "serve.total_timeout_seconds",
@@ -288,6 +295,16 @@ impl ServeConfig {
             control_file: file.control,
             file: None,
         })
+    }
+}
+
+impl ServeConfig {
+    /// Threads that serve, at least one: where the config does not say, half of the cores. Each hand-over between threads costs
+    /// more than what is handed over is worth, and one thread serves more requests than hundreds of hosts answer.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.threads.unwrap_or_else(|| (cores() / 2).max(1))
     }
 }
 

@@ -22,7 +22,7 @@ use super::keys::ANYONE;
 use super::metrics::text::LabelNames;
 use super::metrics::{DecisionRecord, Metrics, Recorder};
 use super::survey::{Around, Survey};
-use super::ticket::{Decision, TicketNumber, Told};
+use super::ticket::{Decision, Sender, TicketNumber, Told};
 use crate::clock::Clock;
 use crate::wire::lists::Entry;
 use crate::wire::name;
@@ -44,7 +44,7 @@ const WAKE_PAUSE: Nanos = Nanos::from_secs(1);
 #[derive(Debug)]
 pub(super) enum Event {
     /// A request came in.
-    Arrive { ticket: TicketNumber, arrival: Arrival, decisions: mpsc::UnboundedSender<Told> },
+    Arrive { ticket: TicketNumber, arrival: Arrival, decisions: Sender<Told> },
     /// The first byte of its answer came.
     FirstByte { ticket: TicketNumber, attempt: u8 },
     /// Its answer was relayed in full.
@@ -105,7 +105,7 @@ pub(super) struct Holds {
 /// A request under way.
 struct Flight {
     request: RequestId,
-    decisions: mpsc::UnboundedSender<Told>,
+    decisions: Sender<Told>,
 }
 
 /// Control and what surrounds it.
@@ -294,11 +294,11 @@ impl ControlTask {
         Survey::of(self.control.look(), &self.recorder, around)
     }
 
-    fn arrive(&mut self, ticket: TicketNumber, arrival: Arrival, decisions: mpsc::UnboundedSender<Told>) {
+    fn arrive(&mut self, ticket: TicketNumber, arrival: Arrival, decisions: Sender<Told>) {
         let Some(model) = self.model(&arrival.model) else {
             // Not a decision of control: it never hears of this model. A client that left reads nothing.
             let decision = Decision::Reject(Reject::NoHostHasModel);
-            let _ = decisions.send(Told { request: None, decision });
+            decisions.send(Told { request: None, decision });
             return;
         };
         let tenant = self.tenant(&arrival.tenant);
@@ -483,7 +483,7 @@ impl ControlTask {
         };
         if let Some(flight) = self.tickets.get(&request).and_then(|ticket| self.flights.get(ticket)) {
             // A client that left reads nothing; its goodbye is on its way here.
-            let _ = flight.decisions.send(Told { request: Some(request), decision });
+            flight.decisions.send(Told { request: Some(request), decision });
         }
         if ends {
             self.forget(request);

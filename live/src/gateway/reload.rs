@@ -47,6 +47,7 @@ impl ServeConfig {
             ("serve.body_bytes_max", self.body_bytes_max != other.body_bytes_max),
             ("serve.requests_max", self.requests_max != other.requests_max),
             ("serve.connections_max", self.connections_max != other.connections_max),
+            ("serve.threads", self.threads != other.threads),
             ("serve.drain_seconds", self.drain_seconds != other.drain_seconds),
             ("serve.state_dir", self.state_dir != other.state_dir),
             ("serve.log_format", self.log_format != other.log_format),

@@ -1,22 +1,41 @@
 //! One line of log for each request that ended: who, where, why there, how long, how many tokens; never what was said.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::broadcast::{
+    self,
+    error::{RecvError, TryRecvError},
+};
 
 use super::metrics::{Cause, DecisionRecord, failure_name, reject_name};
+
+/// Lines are written so long after the first that waits: many at once wake the thread that writes them down once.
+const GATHERING: Duration = Duration::from_millis(20);
 
 /// Writes lines until the gateway ends. It is a task of its own, so that writing them holds nobody up; where it falls
 /// behind, what it missed is said.
 pub(super) async fn write(mut ended: broadcast::Receiver<Arc<DecisionRecord>>) {
     loop {
-        match ended.recv().await {
-            Ok(request) => line(&request),
-            Err(RecvError::Lagged(missed)) => {
-                tracing::warn!(missed, "requests ended faster than they could be written here");
-            }
+        let first = match ended.recv().await {
             Err(RecvError::Closed) => return,
+            first => first,
+        };
+        tokio::time::sleep(GATHERING).await;
+        // What is there now; what comes meanwhile waits for the next turn, so that none is too long.
+        let others = (0..ended.len()).map_while(|_| match ended.try_recv() {
+            Ok(request) => Some(Ok(request)),
+            Err(TryRecvError::Lagged(missed)) => Some(Err(RecvError::Lagged(missed))),
+            Err(TryRecvError::Empty | TryRecvError::Closed) => None,
+        });
+        for told in std::iter::once(first).chain(others) {
+            match told {
+                Ok(request) => line(&request),
+                Err(missed) => {
+                    tracing::warn!(%missed, "requests ended faster than they could be written here")
+                }
+            }
         }
     }
 }

@@ -1,11 +1,15 @@
 //! A request's hold on control: what it tells, what it is told, and that it says goodbye.
 
+mod mailbox;
+
 use control::door::Dispatch;
 use control::ids::RequestId;
 use control::request::{Failure, Reject, Usage};
 use tokio::sync::mpsc;
 
 use super::control_task::{Arrival, Event};
+pub(super) use mailbox::Sender;
+use mailbox::{Receiver, mailbox};
 
 /// What control decided about a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,8 +40,7 @@ pub(super) type TicketNumber = u64;
 pub(super) struct Ticket {
     number: TicketNumber,
     events: mpsc::UnboundedSender<Event>,
-    /// Few messages: an attempt or an end at a time.
-    decisions: mpsc::UnboundedReceiver<Told>,
+    decisions: Receiver<Told>,
     request: Option<RequestId>,
     /// The attempt whose answer is relayed, and tokens of it that the client was sent.
     relayed: (u8, u32),
@@ -51,7 +54,7 @@ impl Ticket {
         arrival: Arrival,
         events: &mpsc::UnboundedSender<Event>,
     ) -> Option<Self> {
-        let (sender, decisions) = mpsc::unbounded_channel();
+        let (sender, decisions) = mailbox();
         events.send(Event::Arrive { ticket: number, arrival, decisions: sender }).ok()?;
         Some(Self { number, events: events.clone(), decisions, request: None, relayed: (0, 0), ended: false })
     }

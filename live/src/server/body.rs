@@ -11,6 +11,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::reply;
 
+/// A body of up to so many bytes is copied out of the connection's buffer, which can then be filled again: else the connection
+/// takes another buffer, several kilobytes, as long as the body lives.
+const COPIED_BYTES_MAX: usize = 8 << 10;
+
 /// Time for which a body may stand still.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -115,9 +119,10 @@ where
             return Err(Unreadable::TooLong);
         }
         held.grow(chunk.len())?;
-        // Most bodies come in one piece, which needs no copy.
+        // Most bodies come in one piece.
         if first.is_empty() && joined.is_empty() {
-            first = chunk;
+            let small = chunk.len() <= COPIED_BYTES_MAX;
+            first = if small { Bytes::copy_from_slice(&chunk) } else { chunk };
             continue;
         }
         if joined.is_empty() {

@@ -245,20 +245,23 @@ fn control_learns_kind_session_caps_and_figures_from_every_dialect() {
         assert_eq!((arrive.kind, arrive.prompt_bytes.0, arrive.session), (Kind::Embedding, 3, None));
         assert_eq!((usage.prompt_tokens, usage.output_tokens, usage.load.0), (4, 0, 7));
 
-        let body = json!({
-            "model": "m", "max_tokens": 20, "user": "u", "messages": [
-                { "role": "user", "content": [
-                    { "type": "text", "text": "what is this?" },
-                    { "type": "image_url", "image_url": { "url": format!("data:image/png;base64,{}", "A".repeat(9_000)) } },
-                ] },
-            ],
-        });
-        let said = "{\"choices\":[{\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2,\"total_tokens\":7}}";
-        let (arrive, usage) = logged("/v1/chat/completions", body, said).await;
-        assert_eq!((arrive.kind, arrive.num_predict), (Kind::Completion, Some(20)));
-        assert_eq!(arrive.prompt_bytes.0, 4 + 13, "the role and the text, not the picture");
-        assert!(arrive.session.is_some() && arrive.prefix.len() == 1);
-        assert_eq!((usage.prompt_tokens, usage.output_tokens), (5, 2));
+        // A large body is read elsewhere than a small one.
+        for picture_len in [9_000, 3 << 20] {
+            let body = json!({
+                "model": "m", "max_tokens": 20, "user": "u", "messages": [
+                    { "role": "user", "content": [
+                        { "type": "text", "text": "what is this?" },
+                        { "type": "image_url", "image_url": { "url": format!("data:image/png;base64,{}", "A".repeat(picture_len)) } },
+                    ] },
+                ],
+            });
+            let said = "{\"choices\":[{\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2,\"total_tokens\":7}}";
+            let (arrive, usage) = logged("/v1/chat/completions", body, said).await;
+            assert_eq!((arrive.kind, arrive.num_predict), (Kind::Completion, Some(20)));
+            assert_eq!(arrive.prompt_bytes.0, 4 + 13, "the role and the text, not the picture");
+            assert!(arrive.session.is_some() && arrive.prefix.len() == 1);
+            assert_eq!((usage.prompt_tokens, usage.output_tokens), (5, 2));
+        }
 
         let body = json!({ "model": "m", "max_tokens": 30, "metadata": { "user_id": "u" }, "system": "s".repeat(1_100),
             "messages": [{ "role": "user", "content": "x" }] });

@@ -166,6 +166,7 @@ fn config(operated: &Operated) -> Value {
             "poll_millis": file.poll_millis,
             "requests_max": file.requests_max,
             "connections_max": file.connections_max,
+            "threads": file.threads(),
             "body_bytes_max": file.body_bytes_max,
             "drain_seconds": file.drain_seconds,
             "log_dir": file.log_dir,

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use control::ids::{HostId, RequestId, SessionId};
-use control::request::{Failure, Reject};
+use control::request::{Failure, HostOptions, Reject};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -24,7 +24,7 @@ use crate::server::{self, Held};
 use crate::wire;
 use crate::wire::capped::{self, Caps};
 use crate::wire::dialect::Dialect;
-use crate::wire::request::{self, RequestFacts, Route};
+use crate::wire::request::{self, BadBody, RequestFacts, Route};
 
 /// Whose the request is, in place of the key's tenant.
 const TENANT_HEADER: HeaderName = HeaderName::from_static("x-herder-tenant");
@@ -32,6 +32,9 @@ const TENANT_HEADER: HeaderName = HeaderName::from_static("x-herder-tenant");
 const PRIORITY_HEADER: HeaderName = HeaderName::from_static("x-herder-priority");
 /// Longest name of a tenant that a header may tell.
 const TENANT_BYTES_MAX: usize = 64;
+
+/// Larger bodies are read on a thread of their own: some milliseconds in which nothing else would go on.
+const LOOKED_AT_HERE_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes of prompt in a hashed block.
 const PREFIX_BLOCK_BYTES: usize = 1_024;
@@ -55,15 +58,7 @@ pub(super) async fn infer(
     let Ok(permit) = Arc::clone(&shared.requests).try_acquire_owned() else {
         return busy(dialect, wire::BUSY);
     };
-    let mended;
-    let mut read = RequestFacts::read(route, &body);
-    if read.is_err()
-        && let Some(text) = request::mended(&body)
-    {
-        mended = text;
-        read = RequestFacts::read(route, &mended);
-    }
-    let facts = match read {
+    let facts = match looked_at(route, &body, shared.key).await {
         Ok(facts) => facts,
         Err(error) => {
             let (status, message) = error.told(route);
@@ -81,14 +76,13 @@ pub(super) async fn infer(
         Ok(asserted) => asserted,
         Err(message) => return refused(StatusCode::BAD_REQUEST, &message),
     };
-    let prefix = facts.prompt.block_and_rest_hashes(&shared.key, PREFIX_BLOCK_BYTES, PREFIX_BLOCKS_MAX);
     let arrival = Arrival {
         kind: route.kind(),
-        session: facts.session.map(|session| SessionId(wire::prompt::keyed_hash(&shared.key, &session))),
-        prompt_bytes: facts.prompt.bytes(),
+        session: facts.session,
+        prompt_bytes: facts.prompt_bytes,
         num_predict: facts.num_predict,
         options: facts.options,
-        prefix: prefix.into(),
+        prefix: facts.prefix,
         model,
         tenant,
         priority,
@@ -102,6 +96,53 @@ pub(super) async fn infer(
     };
     let errand = Errand { shared, route, model, asked: Asked { route, body, stream, until: None }, held };
     errand.run(ticket, turn).await
+}
+
+/// What matters of a body.
+struct Looked {
+    model: String,
+    model_written: String,
+    stream: bool,
+    num_predict: Option<u32>,
+    options: HostOptions,
+    session: Option<SessionId>,
+    prompt_bytes: control::units::Bytes,
+    prefix: Box<[u64]>,
+}
+
+/// Looks at a body, at a large one where that holds nobody up.
+async fn looked_at(route: Route, body: &Bytes, key: [u8; 32]) -> Result<Looked, BadBody> {
+    if body.len() <= LOOKED_AT_HERE_BYTES_MAX {
+        return look(route, body, &key);
+    }
+    let body = body.clone();
+    match tokio::task::spawn_blocking(move || look(route, &body, &key)).await {
+        Ok(looked) => looked,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+fn look(route: Route, body: &[u8], key: &[u8; 32]) -> Result<Looked, BadBody> {
+    let mended;
+    let mut read = RequestFacts::read(route, body);
+    if read.is_err()
+        && let Some(text) = request::mended(body)
+    {
+        mended = text;
+        read = RequestFacts::read(route, &mended);
+    }
+    let facts = read?;
+    let prefix = facts.prompt.block_and_rest_hashes(key, PREFIX_BLOCK_BYTES, PREFIX_BLOCKS_MAX);
+    Ok(Looked {
+        session: facts.session.map(|session| SessionId(wire::prompt::keyed_hash(key, &session))),
+        prompt_bytes: facts.prompt.bytes(),
+        num_predict: facts.num_predict,
+        options: facts.options,
+        prefix: prefix.into(),
+        model: facts.model,
+        model_written: facts.model_written,
+        stream: facts.stream,
+    })
 }
 
 /// Whose the request is and how urgent: as its key says, or as its headers do where the key may assert that.

@@ -53,6 +53,8 @@ pub(super) struct ServeFile {
     pub(super) requests_max: Spanned<u64>,
     #[serde(default = "default_connections_max")]
     pub(super) connections_max: Spanned<u64>,
+    #[serde(default)]
+    pub(super) threads: Option<Spanned<u64>>,
     #[serde(default = "default_drain_seconds")]
     pub(super) drain_seconds: Spanned<u64>,
     #[serde(default = "default_total_timeout_seconds")]

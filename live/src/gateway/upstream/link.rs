@@ -12,8 +12,8 @@ use tokio::net::TcpStream;
 
 use super::Sent;
 
-/// What is read of an answer before it is asked for, in bytes, and the longest head.
-const BUFFER_BYTES: usize = 64 << 10;
+/// What is read of an answer at a time, in bytes, and the longest head. A connection keeps as much as it once read.
+const BUFFER_BYTES: usize = 16 << 10;
 
 /// Several hundred bytes, which are moved from hand to hand.
 type Driven = Connection<TokioIo<TcpStream>, Sent>;
