@@ -1,4 +1,4 @@
-//! `herder serve` as a process: killed in the middle of its work, and with more connections than work.
+//! `herder serve` as a process: killed or asked to end in the middle of its work, and with more connections than work.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[path = "served/process.rs"]
 mod process;
+#[path = "served/restarts.rs"]
+mod restarts;
 
 use process::Process;
 
@@ -19,21 +21,32 @@ const IDLE_CONNECTIONS: usize = 2_000;
 const IDLE_BYTES_MAX: usize = 20 << 10;
 
 impl Process {
-    /// Two hosts, or fewer, and a gateway in front of them.
-    fn fleet(folder: &Path) -> ([Self; 2], Self, String) {
+    /// Two emulated hosts, so many times faster than real ones, and where they listen.
+    fn hosts(folder: &Path, speed: &str) -> ([Self; 2], [String; 2]) {
         let host = || {
-            let args = ["host", "--profile", "rtx-4090", "--listen", "127.0.0.1:0", "--speed", "100"];
+            let args = ["host", "--profile", "rtx-4090", "--listen", "127.0.0.1:0", "--speed", speed];
             Self::start(folder, &[&args[..], &["--model", "llama3.2:3b"]].concat(), Stdio::null())
         };
         let ((first, first_at), (second, second_at)) = (host(), host());
+        ([first, second], [first_at, second_at])
+    }
+
+    /// A gateway that listens somewhere, in front of hosts.
+    fn gateway(folder: &Path, listen: &str, [first, second]: &[String; 2], stderr: Stdio) -> (Self, String) {
         let config = format!(
-            "[serve]\nlisten = \"127.0.0.1:0\"\nlog_dir = \"decisions\"\nlog_fsync_millis = 50\n\
-             [[serve.hosts]]\nname = \"first\"\nurl = \"http://{first_at}\"\nslots = 4\n\
-             [[serve.hosts]]\nname = \"second\"\nurl = \"http://{second_at}\"\nslots = 4\n"
+            "[serve]\nlisten = \"{listen}\"\nlog_dir = \"decisions\"\nlog_fsync_millis = 50\n\
+             [[serve.hosts]]\nname = \"first\"\nurl = \"http://{first}\"\nslots = 4\n\
+             [[serve.hosts]]\nname = \"second\"\nurl = \"http://{second}\"\nslots = 4\n"
         );
         fs::write(folder.join("gateway.toml"), config).expect("the folder can be written");
-        let (gateway, at) = Self::start(folder, &["serve", "--config", "gateway.toml"], Stdio::null());
-        ([first, second], gateway, at)
+        Self::start(folder, &["serve", "--config", "gateway.toml"], stderr)
+    }
+
+    /// Hosts, and a gateway in front of them.
+    fn fleet(folder: &Path) -> ([Self; 2], Self, String) {
+        let (hosts, addresses) = Self::hosts(folder, "100");
+        let (gateway, at) = Self::gateway(folder, "127.0.0.1:0", &addresses, Stdio::null());
+        (hosts, gateway, at)
     }
 
     /// `kill -9`.
@@ -48,6 +61,18 @@ impl Process {
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("the memory");
         line.split_whitespace().nth(1).and_then(|kib| kib.parse::<usize>().ok()).expect("a number") << 10
     }
+}
+
+/// Replays the decision log; gives what the program says.
+fn replay(folder: &Path) -> String {
+    let replay = Command::new(env!("CARGO_BIN_EXE_herder"))
+        .args(["replay", "decisions"])
+        .current_dir(folder)
+        .output()
+        .expect("the program starts");
+    let text = String::from_utf8_lossy(&replay.stdout).into_owned();
+    assert_eq!(replay.status.code(), Some(0), "{text}");
+    text
 }
 
 /// One request of a client; whether its answer came to its end.
@@ -87,14 +112,8 @@ fn a_log_whose_gateway_was_killed_replays_to_the_same_decisions() {
         }
         gateway.kill();
     });
-    let replay = Command::new(env!("CARGO_BIN_EXE_herder"))
-        .args(["replay", "decisions"])
-        .current_dir(folder.path())
-        .output()
-        .expect("the program starts");
-    let text = String::from_utf8_lossy(&replay.stdout);
+    let text = replay(folder.path());
     println!("L12: killed after {} answers: {text}", answered.load(Ordering::Relaxed));
-    assert_eq!(replay.status.code(), Some(0), "{text}");
     assert!(text.contains("same decisions"), "{text}");
 
     // And it starts again on the same log.

@@ -15,6 +15,6 @@ mod malformed;
 #[expect(dead_code, reason = "the operator's own tests use the rest of it")]
 mod operated;
 mod overload;
-mod restarts;
+mod reloads;
 mod sick;
 mod slow;
