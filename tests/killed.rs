@@ -1,4 +1,5 @@
-//! `herder serve` as a process: killed or asked to end in the middle of its work, and with more connections than work.
+//! `herder serve` as a process: killed or asked to end in the middle of its work, and with more
+//! connections than work.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -14,6 +15,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 mod process;
 #[path = "served/restarts.rs"]
 mod restarts;
+#[path = "served/slow.rs"]
+mod slow;
 
 use process::Process;
 
@@ -123,10 +126,9 @@ fn a_log_whose_gateway_was_killed_replays_to_the_same_decisions() {
     gateway.kill();
 }
 
-/// Opens idle connections to a gateway, each after one request, and tells what they take of its memory.
-fn idle_connections(count: usize) {
-    // The gateway inherits the limit, and has an end of each connection as the test has.
-    let files = count as u64 + 500;
+/// Lets this process have an end of so many connections, and the gateway, which inherits the limit, the other ends.
+fn allow_open_files(connections: usize) {
+    let files = connections as u64 + 500;
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_some_and(|current| current < files) {
         let hard = limit.maximum.unwrap_or(u64::MAX);
@@ -134,7 +136,11 @@ fn idle_connections(count: usize) {
         setrlimit(Resource::Nofile, Rlimit { current: Some(files), ..limit })
             .expect("the soft limit is ours");
     }
+}
 
+/// Opens idle connections to a gateway, each after one request, and tells what they take of its memory.
+fn idle_connections(count: usize) {
+    allow_open_files(count);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (_hosts, gateway, at) = Process::fleet(folder.path());
     let open = |count: usize| -> Vec<TcpStream> {

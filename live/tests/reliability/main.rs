@@ -17,4 +17,3 @@ mod operated;
 mod overload;
 mod reloads;
 mod sick;
-mod slow;
