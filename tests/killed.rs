@@ -16,6 +16,7 @@ mod process;
 #[path = "served/restarts.rs"]
 mod restarts;
 #[path = "served/slow.rs"]
+#[expect(clippy::disallowed_methods, reason = "clients wait on the wall clock")]
 mod slow;
 
 use process::Process;

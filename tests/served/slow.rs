@@ -159,7 +159,7 @@ fn slow_connections(count: usize, rounds: usize, time: Duration) {
     );
     // Twice, and what a machine that is busy otherwise adds.
     for (elsewhere, here) in elsewhere.into_iter().zip(here) {
-        assert!(here < 2 * elsewhere + Duration::from_millis(20), "{elsewhere:?}, then {here:?}");
+        assert!(here < 2 * elsewhere + Duration::from_millis(100), "{elsewhere:?}, then {here:?}");
     }
 }
 
