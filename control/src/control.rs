@@ -4,6 +4,7 @@ mod ahead;
 mod arms;
 mod arrive;
 mod breakers;
+mod cold;
 mod demands;
 mod dispatch;
 mod end;

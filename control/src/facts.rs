@@ -5,6 +5,7 @@ pub mod breakers;
 pub mod history;
 pub mod hosts;
 pub mod ledger;
+pub mod loading;
 pub mod models;
 pub mod predict;
 pub mod recent;
@@ -27,6 +28,7 @@ use breakers::Breakers;
 use history::HostHistory;
 use hosts::{HostFacts, HostLoad};
 use ledger::Ledger;
+use loading::Loading;
 use models::ModelFacts;
 use predict::Predictor;
 use predict::score::PredictionScores;
@@ -52,6 +54,8 @@ pub struct Facts {
     pub predictions: PredictionScores,
     /// Requests under way.
     pub ledger: Ledger,
+    /// Models that hosts were asked for and do not have in memory yet.
+    pub loading: Loading,
     /// Retries that may still be made.
     pub retry: RetryBudget,
     /// What has passed the door.

@@ -26,7 +26,7 @@ impl Control {
             self.set_limit(host, self.limit(host));
         }
         self.index_loaded(host, true);
-        let opened = self.match_loaded(host);
+        let opened = self.match_loaded(host) | self.match_held_back(host);
         self.find_wasted(host);
         if moves {
             self.index_stored(host, &before.stored);

@@ -63,6 +63,11 @@ impl Mean {
         self.0 = Some(((old * u128::from(WEIGHT_ONE - weight) + new * u128::from(weight)) >> 10) as u64);
     }
 
+    /// Takes in how long a load took.
+    pub(crate) fn add_load(&mut self, sample: Nanos) {
+        self.add(WEIGHT_LOAD, sample.0);
+    }
+
     /// Takes a value in that counts at once where it is above the mean.
     #[inline]
     fn add_peak(&mut self, weight: u64, sample: u64) {
@@ -109,7 +114,7 @@ impl HostHistory {
             self.failed.add(weight, 0);
         }
         if cold {
-            self.pace_mut(model).cold_ttft.add(WEIGHT_LOAD, ttft.0);
+            self.pace_mut(model).cold_ttft.add_load(ttft);
         }
     }
 

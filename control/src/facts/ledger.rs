@@ -83,6 +83,8 @@ pub struct Attempts {
     pub tried: [HostId; ATTEMPTS_MAX],
     /// Whether the last attempt was sent to a host that had to load the model first.
     pub cold: bool,
+    /// Whether it is one of the requests of a load, see `loading`.
+    pub loading: bool,
     /// Estimated tokens of prompt and answer, as charged to the host.
     pub charged: Work,
     /// How long the first byte of the last attempt took, if it came.

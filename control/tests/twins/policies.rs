@@ -113,9 +113,14 @@ fn configs(balancer: &str, scheduler: &str, implementation: Implementation) -> V
         ..plain.clone()
     };
     let files = [
-        ControlFile { balancer: "least-connections".into(), ..full.clone() },
+        ControlFile { balancer: "least-connections".into(), cold_models_max: 0, ..full.clone() },
         ControlFile { scheduler: "fifo".into(), breaker: None, rules: vec![later], ..full.clone() },
-        ControlFile { breaker: Some(BreakerFile { probes: 2, ..breaker }), rules, ..plain.clone() },
+        ControlFile {
+            breaker: Some(BreakerFile { probes: 2, ..breaker }),
+            rules,
+            cold_models_max: 2,
+            ..plain.clone()
+        },
         plain,
         full,
     ];
@@ -231,6 +236,7 @@ struct Seen {
     acts: u64,
     abandoned: u64,
     retries: u64,
+    loads: u64,
 }
 
 fn run(balancer: &str, scheduler: &str, seed: u64, seen: &mut Seen) {
@@ -272,6 +278,8 @@ fn run(balancer: &str, scheduler: &str, seed: u64, seen: &mut Seen) {
         } else {
             world.note(&Input::Wake, &outputs[0]);
         }
+        seen.loads +=
+            twins[0].control.facts().loading.iter().filter(|(_, load)| !load.answered).count() as u64;
         for output in &outputs[0] {
             match output {
                 Output::Dispatch(dispatch) => {
@@ -305,7 +313,7 @@ fn twins_and_one_that_is_restored_decide_alike_whatever_is_configured() {
             run(balancer.name, scheduler, (at * SCHEDULERS.len() + also) as u64, &mut seen);
         }
     }
-    let Seen { dispatched, shadows, notes, acts, abandoned, retries } = seen;
+    let Seen { dispatched, shadows, notes, acts, abandoned, retries, loads } = seen;
     assert!(dispatched > 10_000 && shadows > 10_000 && retries > 1_000, "{seen:?}");
-    assert!(notes > 1_000 && acts > 100 && abandoned > 10, "{seen:?}");
+    assert!(notes > 1_000 && acts > 100 && abandoned > 10 && loads > 10_000, "{seen:?}");
 }
