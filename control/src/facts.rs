@@ -80,6 +80,8 @@ pub struct Facts {
     pub quarantine: Option<Quarantine>,
     /// Loads ahead of demand.
     pub prefetch: PrefetchFacts,
+    /// Whether a request has demanded by itself something that depends on what hosts are doing: that is followed from then on.
+    pub demands_dynamic: bool,
     /// Whether the operator has stopped all that changes by itself.
     pub frozen: bool,
 }

@@ -215,7 +215,7 @@ impl Ledger {
         let base = self.base;
         let entry = self.get_mut(slot);
         entry.arrive.prefix = Box::default();
-        entry.arrive.options = None;
+        entry.arrive.particulars = None;
         let place = (entry.arrive.request.0 - base) as usize;
         let begun = core::mem::replace(&mut entry.begun, EMPTY);
         if begun != EMPTY {

@@ -16,7 +16,7 @@ use control::policy::limit::LimitFile;
 use control::policy::markov::BudgetFile;
 use control::policy::prefetch::PrefetchFile;
 use control::policy::select::{Load, RuleFile as SelectRule, SelectFile, When};
-use control::request::Failure;
+use control::request::{Arrive, Failure, Particulars};
 use control::units::{Bytes, Instant, Nanos};
 
 use crate::world::{MODELS, World, observation};
@@ -138,6 +138,23 @@ fn declaration(host: u32, draw: &mut Draw) -> Declaration {
     }
 }
 
+/// What some requests demand by themselves.
+fn demanded(draw: &mut Draw) -> Option<Box<Particulars>> {
+    let names = |name: &str| Some(vec![name.to_owned()]);
+    let file = match draw.below(40) {
+        0 => DemandsFile { require_zones: names("east"), ..DemandsFile::default() },
+        1 => DemandsFile { exclude_hosts: names("h0"), prefer_hosts: names("h2"), ..DemandsFile::default() },
+        2 => DemandsFile { ttft_millis_max: Some(90), ..DemandsFile::default() },
+        3 => DemandsFile { without_model_loaded: names("m2"), ..DemandsFile::default() },
+        4 => {
+            DemandsFile { start_after_millis: Some(20), deadline_millis: Some(300), ..DemandsFile::default() }
+        }
+        _ => return None,
+    };
+    let demands = file.check("demands").expect("good demands");
+    Particulars { demands, ..Particulars::default() }.boxed()
+}
+
 /// An input that each of the twins gets in its own form.
 #[derive(Clone, Debug)]
 enum Happens {
@@ -196,7 +213,10 @@ fn next(
             let of = if streaming { after.as_slice() } else { before.as_slice() };
             Input::Failed { request, attempt, failure: of[draw.below(of.len() as u32) as usize] }
         }
-        _ => world.next(HOSTS, *now, draw),
+        _ => match world.next(HOSTS, *now, draw) {
+            Input::Arrive(arrive) => Input::Arrive(Arrive { particulars: demanded(draw), ..arrive }),
+            input => input,
+        },
     })
 }
 

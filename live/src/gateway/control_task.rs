@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use control::constraints::Demands;
 use control::door::{Change, Declaration, Input, LoadedModel, Observation, Output, Outputs, StoredModel};
 use control::facts::Counters;
 use control::ids::{HostId, ModelId, RequestId, SessionId, TenantId};
 use control::log::Record;
 use control::observe;
-use control::request::{Arrive, Failure, HostOptions, Kind, Reject, Usage};
+use control::request::{Arrive, Failure, HostOptions, Kind, Particulars, Reject, Usage};
 use control::units::{Bytes, Instant, Nanos};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -92,6 +93,7 @@ pub(super) struct Arrival {
     pub(super) prompt_bytes: Bytes,
     pub(super) num_predict: Option<u32>,
     pub(super) options: HostOptions,
+    pub(super) demands: Demands,
     pub(super) prefix: Box<[u64]>,
 }
 
@@ -314,7 +316,7 @@ impl ControlTask {
             deadline: None,
             prompt_bytes: arrival.prompt_bytes,
             num_predict: arrival.num_predict,
-            options: HostOptions::boxed(arrival.options),
+            particulars: Particulars { options: arrival.options, demands: arrival.demands }.boxed(),
             prefix: arrival.prefix,
             hint_output_tokens: None,
         }));

@@ -1,6 +1,7 @@
 //! The gateway as its clients and hosts see it, over real sockets.
 
 mod client;
+mod demands;
 mod dialects;
 mod emulated;
 mod failures;

@@ -81,6 +81,10 @@ pub(super) async fn infer(
         Ok(asserted) => asserted,
         Err(message) => return refused(StatusCode::BAD_REQUEST, &message),
     };
+    let demands = match shared.demanded.told(headers, &caller) {
+        Ok(demands) => demands,
+        Err((status, message)) => return refused(status, &message),
+    };
     let prefix = facts.prompt.block_and_rest_hashes(&shared.key, PREFIX_BLOCK_BYTES, PREFIX_BLOCKS_MAX);
     let arrival = Arrival {
         kind: route.kind(),
@@ -88,6 +92,7 @@ pub(super) async fn infer(
         prompt_bytes: facts.prompt.bytes(),
         num_predict: facts.num_predict,
         options: facts.options,
+        demands,
         prefix: prefix.into(),
         model,
         tenant,
