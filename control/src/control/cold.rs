@@ -4,11 +4,15 @@
 use super::Control;
 use crate::facts::ledger::Slot;
 use crate::ids::{HostId, ModelId};
-use crate::units::Nanos;
+use crate::units::{Instant, Nanos};
 
 /// Predicted loads that a first byte may take, where that is longer than the configured time-out: loads vary, and one that is
 /// given up is begun anew.
 const LOADS_PATIENCE: u64 = 3;
+
+/// A load that is not over after so long may stand still: Ollama gives one up after five minutes without progress, so nothing is
+/// learned of what loads take.
+const STALLED: Nanos = Nanos::from_secs(300);
 
 impl Control {
     /// Whether a request that goes to a host now must wait there for its model: it is being loaded, or it is neither in memory nor
@@ -26,6 +30,17 @@ impl Control {
         let here = self.facts.history[host.index()].pace(model).and_then(|pace| pace.cold_ttft.get());
         let load = here.or_else(|| self.facts.models[model.index()].cold_ttft.get()).unwrap_or_default();
         self.config.first_byte_timeout_cold.max(Nanos(load.saturating_mul(LOADS_PATIENCE)))
+    }
+
+    /// A cold time-out: the load takes longer than that, and the next is given three times as long. Otherwise a time-out below
+    /// the time of a load would let none end.
+    pub(super) fn learn_of_timeout(&mut self, now: Instant, slot: Slot, host: HostId, model: ModelId) {
+        let attempts = self.facts.ledger.attempts(slot);
+        let waited = now.since(attempts.dispatched_at);
+        if attempts.cold && waited < STALLED {
+            self.facts.history[host.index()].on_cold_timeout(model, waited);
+            self.facts.models[model.index()].cold_ttft.load_takes(waited);
+        }
     }
 
     /// Whether a host is asked for as many models as it may be while it loads, and this would be one more.

@@ -102,6 +102,10 @@ impl Control {
         self.facts.arms[arm.index()].counts.failed += 1;
         self.facts.history[host.index()].on_failed(failure);
         self.match_record(host);
+        if failure == Failure::FirstByteTimeout {
+            let model = self.facts.ledger.get(slot).arrive.model;
+            self.learn_of_timeout(now, slot, host, model);
+        }
         self.breakers_ended(now, slot, End::Failed(failure), out);
         if failure != Failure::BadRequest {
             self.guard(arm, Metric::Failures, Answer { ttft: None, failed: true }, out);

@@ -68,6 +68,11 @@ impl Mean {
         self.add(WEIGHT_LOAD, sample.0);
     }
 
+    /// Takes in that a load takes at least so long.
+    pub(crate) fn load_takes(&mut self, least: Nanos) {
+        self.0 = self.0.max(Some(least.0));
+    }
+
     /// Takes a value in that counts at once where it is above the mean.
     #[inline]
     fn add_peak(&mut self, weight: u64, sample: u64) {
@@ -116,6 +121,11 @@ impl HostHistory {
         if cold {
             self.pace_mut(model).cold_ttft.add_load(ttft);
         }
+    }
+
+    /// A load was not over after so long.
+    pub fn on_cold_timeout(&mut self, model: ModelId, waited: Nanos) {
+        self.pace_mut(model).cold_ttft.load_takes(waited);
     }
 
     /// An attempt ended without a full answer.

@@ -150,3 +150,19 @@ fn a_cold_timeout_is_three_loads_of_the_model_there_or_anywhere_but_never_less_t
         assert_eq!(times, [seconds(300), seconds(90)], "each host by its own: 100 s and 30 s");
     }
 }
+
+#[test]
+fn a_load_that_was_not_waited_for_is_given_three_times_as_long() {
+    let mut bench = hosts(&ControlFile { first_byte_timeout_cold_millis: 300, ..file() }, 3, 4, &[]);
+    for (request, (at, millis)) in [(0, 300), (300, 900), (1_200, 2_700)].into_iter().enumerate() {
+        assert_eq!(timeouts(&bench.at(at).arrive_with(of(0))), [Nanos::from_millis(millis)]);
+        if millis < 2_700 {
+            bench.at(at + millis).fail(request as u64, 0, Failure::FirstByteTimeout);
+        }
+    }
+    bench.at(2_900).first_byte(2, 0);
+    let mut stalled = hosts(&ControlFile { first_byte_timeout_cold_millis: 300_000, ..file() }, 1, 4, &[]);
+    stalled.arrive_with(of(0));
+    stalled.at(300_000).fail(0, 0, Failure::FirstByteTimeout);
+    assert_eq!(timeouts(&stalled.arrive_with(of(0))), [Nanos::from_secs(300)], "it may have stood still");
+}
