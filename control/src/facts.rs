@@ -4,6 +4,7 @@ pub mod arms;
 pub mod breakers;
 pub mod history;
 pub mod hosts;
+pub mod learned;
 pub mod ledger;
 pub mod loading;
 pub mod models;

@@ -3,6 +3,7 @@ mod breakers;
 mod cold;
 mod fleet;
 mod prefetch;
+mod remembered;
 mod rules;
 mod sick;
 mod verdicts;

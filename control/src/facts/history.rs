@@ -3,6 +3,7 @@
 //! Means decay with time, so that a host that has become slow, or fast again, is seen as it is. Kept with the facts, not
 //! with a strategy: whoever decides next starts from it.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -178,6 +179,25 @@ impl HostHistory {
     pub fn pace(&self, model: ModelId) -> Option<&Pace> {
         let at = self.paces.binary_search_by_key(&model, |pace| pace.0).ok()?;
         Some(&self.paces[at].1)
+    }
+
+    /// What is worth knowing of the host for long, with other ids of models; the times at which it was learned are left out.
+    pub(crate) fn taught(&self, models: &BTreeMap<ModelId, ModelId>) -> Self {
+        let renamed = self
+            .paces
+            .iter()
+            .filter_map(|(model, pace)| Some((*models.get(model)?, Pace { age: Age::default(), ..*pace })));
+        let mut paces: Vec<(ModelId, Pace)> = renamed.collect();
+        paces.sort_unstable_by_key(|pace| pace.0);
+        Self { ttft: self.ttft, ttft_peak: self.ttft_peak, paces, ..Self::default() }
+    }
+
+    /// What was learned before counts as if it had been learned now: the next answer moves it, and does not replace it.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        self.age = Age(Some(now));
+        for (_, pace) in &mut self.paces {
+            pace.age = Age(Some(now));
+        }
     }
 
     /// Makes room for a model where there are [`PACES_MAX`]: the one that had no answer for the longest is forgotten, the

@@ -341,7 +341,7 @@ impl ControlTask {
     }
 
     /// The id of a name, which control is told of where it is new.
-    fn model(&mut self, name: &str) -> Option<ModelId> {
+    pub(super) fn model(&mut self, name: &str) -> Option<ModelId> {
         if let Some(&model) = self.models.get(name) {
             return Some(model);
         }
@@ -357,7 +357,7 @@ impl ControlTask {
     }
 
     /// The id of a tenant, whom control is told of where they are new. Beyond the bound, all are one.
-    fn tenant(&mut self, name: &str) -> TenantId {
+    pub(super) fn tenant(&mut self, name: &str) -> TenantId {
         if let Some(&tenant) = self.tenants.get(name) {
             return tenant;
         }
@@ -405,7 +405,7 @@ impl ControlTask {
     }
 
     /// One step of control, written down and carried out. False where control cannot take this input at all.
-    fn step(&mut self, input: Input) -> bool {
+    pub(super) fn step(&mut self, input: Input) -> bool {
         // Two events may share a nanosecond; none may go back.
         let now = self.clock.now().max(self.last);
         self.last = now;

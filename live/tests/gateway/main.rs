@@ -9,5 +9,6 @@ mod hostile;
 mod manage;
 mod parity;
 mod relay;
+mod remembered;
 mod scripted;
 mod surface;
