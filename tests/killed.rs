@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
 #[path = "served/process.rs"]
 mod process;
@@ -164,6 +164,29 @@ fn idle_connections(count: usize) {
     let sent = format!("GET /api/version HTTP/1.1\r\nHost: {at}\r\n\r\n");
     idle[0].write_all(sent.as_bytes()).expect("it is sent");
     assert!(matches!(idle[0].read(&mut [0; 1_024]), Ok(1..)), "it was kept");
+}
+
+#[test]
+fn the_limit_of_open_files_is_raised_as_far_as_it_goes() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = "[serve]\nlisten = \"127.0.0.1:0\"\nconnections_max = 300\n\
+        [[serve.hosts]]\nname = \"a\"\nurl = \"http://127.0.0.1:9\"\n";
+    fs::write(folder.path().join("serve.toml"), config).expect("the config is written");
+    for (hard, soft_then, warns) in [(2_000, 856, false), (500, 500, true)] {
+        let script = format!("ulimit -Sn 200; ulimit -Hn {hard}; exec \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_herder"), "serve", "--config", "serve.toml"]);
+        let log = fs::File::create(folder.path().join("log")).expect("a file for the log");
+        let (mut gateway, _) = Process::spawn(&mut command, folder.path(), log.into());
+        let limits = fs::read_to_string(format!("/proc/{}/limits", gateway.0.id())).expect("limits");
+        let files = limits.lines().find(|line| line.starts_with("Max open files")).expect("a line");
+        assert_eq!(files.split_whitespace().nth(3), Some(&*soft_then.to_string()), "{files}");
+        let pid = Pid::from_raw(gateway.0.id().cast_signed()).expect("no zero");
+        kill_process(pid, Signal::TERM).expect("it runs");
+        gateway.0.wait().expect("it ends");
+        let said = fs::read_to_string(folder.path().join("log")).expect("text");
+        assert_eq!(said.contains("ulimit -Hn"), warns, "{said}");
+    }
 }
 
 #[test]

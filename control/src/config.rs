@@ -84,9 +84,11 @@ pub struct ControlFile {
     pub quarantine_seconds: u32,
     /// Whether a host that was silent begins with one request at once, and one more after each answer.
     pub slow_start: bool,
+    /// Most models that a host is asked for at once while it must load them first; 0 = any number.
+    pub cold_models_max: u32,
     /// First-byte time-out where the model is loaded.
     pub first_byte_timeout_warm_millis: u64,
-    /// First-byte time-out where the model must be loaded first.
+    /// First-byte time-out where the model must be loaded first; three loads, as measured, where that is longer.
     pub first_byte_timeout_cold_millis: u64,
     /// How long a stream may stand still.
     pub idle_timeout_millis: u64,
@@ -133,6 +135,7 @@ impl Default for ControlFile {
             retry_budget_per_second: 10,
             quarantine_seconds: 600,
             slow_start: true,
+            cold_models_max: 1,
             first_byte_timeout_warm_millis: 300_000,
             first_byte_timeout_cold_millis: 900_000,
             idle_timeout_millis: 60_000,
@@ -182,9 +185,11 @@ pub struct Config {
     pub quarantine: Option<Nanos>,
     /// Whether a host that was silent begins with one request at once.
     pub slow_start: bool,
+    /// Most models that a host is asked for at once while it must load them first.
+    pub cold_models_max: Option<u32>,
     /// First-byte time-out where the model is loaded.
     pub first_byte_timeout_warm: Nanos,
-    /// First-byte time-out where the model must be loaded first.
+    /// Least first-byte time-out where the model must be loaded first.
     pub first_byte_timeout_cold: Nanos,
     /// How long a stream may stand still.
     pub idle_timeout: Nanos,
@@ -271,6 +276,10 @@ impl ControlFile {
                 seconds => Some(Nanos::from_secs(seconds.into())),
             },
             slow_start: self.slow_start,
+            cold_models_max: match within("cold_models_max", self.cold_models_max, (0, 1_000))? {
+                0 => None,
+                most => Some(most),
+            },
             first_byte_timeout_warm: millis(
                 "first_byte_timeout_warm_millis",
                 self.first_byte_timeout_warm_millis,

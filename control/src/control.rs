@@ -4,6 +4,7 @@ mod ahead;
 mod arms;
 mod arrive;
 mod breakers;
+mod cold;
 mod demands;
 mod dispatch;
 mod end;
@@ -140,6 +141,7 @@ impl Control {
             Input::Operator(change) => self.on_operator(now, change, out, env),
             Input::Verdict(part) => self.on_verdict(now, part, out, env),
             Input::Acted { action, outcome } => self.on_acted(action, outcome),
+            Input::Remembered(learned) => self.on_remembered(now, *learned),
         }
         self.expire(now, out);
         if self.indexes.next_wake().is_some_and(|wake| wake <= now) {

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
+use crate::facts::learned::Learned;
 use crate::ids::{ActionId, ArmId, HostId, ModelId, RequestId, TenantId};
 use crate::request::{Arrive, Failure, Reject, Usage};
 use crate::units::{Bytes, Nanos};
@@ -111,6 +112,9 @@ pub enum Input {
         /// How it ended.
         outcome: ActionOutcome,
     },
+    /// What answers had taught before a restart. Comes before the first request, after the names and hosts that it speaks of;
+    /// what it says of others is passed over.
+    Remembered(Box<Learned>),
     /// The time that `next_wake` asked for has come.
     Wake,
 }

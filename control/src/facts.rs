@@ -4,7 +4,9 @@ pub mod arms;
 pub mod breakers;
 pub mod history;
 pub mod hosts;
+pub mod learned;
 pub mod ledger;
+pub mod loading;
 pub mod models;
 pub mod predict;
 pub mod recent;
@@ -27,6 +29,7 @@ use breakers::Breakers;
 use history::HostHistory;
 use hosts::{HostFacts, HostLoad};
 use ledger::Ledger;
+use loading::Loading;
 use models::ModelFacts;
 use predict::Predictor;
 use predict::score::PredictionScores;
@@ -52,6 +55,8 @@ pub struct Facts {
     pub predictions: PredictionScores,
     /// Requests under way.
     pub ledger: Ledger,
+    /// Models that hosts were asked for and do not have in memory yet.
+    pub loading: Loading,
     /// Retries that may still be made.
     pub retry: RetryBudget,
     /// What has passed the door.
@@ -76,6 +81,8 @@ pub struct Facts {
     pub quarantine: Option<Quarantine>,
     /// Loads ahead of demand.
     pub prefetch: PrefetchFacts,
+    /// Whether a request has demanded by itself something that depends on what hosts are doing: that is followed from then on.
+    pub demands_dynamic: bool,
     /// Whether the operator has stopped all that changes by itself.
     pub frozen: bool,
 }

@@ -62,6 +62,12 @@ impl Replay {
         self.progress
     }
 
+    /// Control as of the last step; `None` before a segment opens, and after a gap.
+    #[must_use]
+    pub fn control(&self) -> Option<&Control> {
+        self.control.as_ref()
+    }
+
     /// Takes the next record in.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use alloc::boxed::Box;
 
 use serde::{Deserialize, Serialize};
 
+use crate::constraints::Demands;
 use crate::ids::{ModelId, RequestId, SessionId, TenantId};
 use crate::units::{Bytes, Instant, Nanos};
 
@@ -47,8 +48,17 @@ pub struct HostOptions {
     pub keep_alive: Option<KeepAlive>,
 }
 
-impl HostOptions {
-    /// In a box where there are any: most requests have none, and many wait at once.
+/// What most requests do not carry.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Particulars {
+    /// Options that a host must honour by loading.
+    pub options: HostOptions,
+    /// What it demands of its host by itself, besides what rules demand for it.
+    pub demands: Demands,
+}
+
+impl Particulars {
+    /// In a box where there are any: many requests wait at once.
     #[must_use]
     pub fn boxed(self) -> Option<Box<Self>> {
         (self != Self::default()).then(|| Box::new(self))
@@ -76,13 +86,32 @@ pub struct Arrive {
     pub prompt_bytes: Bytes,
     /// The user's cap on generated tokens (`num_predict`).
     pub num_predict: Option<u32>,
-    /// Options that a host must honour by loading; absent where it has none.
-    pub options: Option<Box<HostOptions>>,
+    /// Options that a host must honour by loading, and demands; absent where it has none.
+    pub particulars: Option<Box<Particulars>>,
     /// Keyed hashes of the prompt's blocks, each chained over those before it; empty where unknown.
     pub prefix: Box<[u64]>,
     /// The true length of the answer in tokens. Only a simulator knows it, and it tells it only where a strategy that
     /// requires an oracle was chosen ([`Requires::Oracle`](crate::strategy::Requires)).
     pub hint_output_tokens: Option<u32>,
+}
+
+impl Arrive {
+    /// Options that a host must honour by loading.
+    #[must_use]
+    #[inline]
+    pub fn options(&self) -> HostOptions {
+        self.particulars.as_ref().map_or_else(HostOptions::default, |particulars| particulars.options)
+    }
+
+    /// What it demands of its host by itself; `None` where nothing.
+    #[must_use]
+    #[inline]
+    pub fn demands(&self) -> Option<&Demands> {
+        self.particulars
+            .as_ref()
+            .map(|particulars| &particulars.demands)
+            .filter(|demands| !demands.is_empty())
+    }
 }
 
 /// A run of tokens of a prompt: equal ids mean equal tokens. Prompts are chains of these.

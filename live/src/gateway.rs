@@ -23,6 +23,7 @@ mod operator;
 mod poll;
 mod relay;
 mod reload;
+mod remembered;
 mod request_log;
 mod state;
 mod survey;
@@ -187,6 +188,7 @@ impl Gateway {
         };
         let keys = Arc::new(Keys::new(&config.keys, &usage));
         let clock = Clock::start(1);
+        let learned = config.log_dir.as_deref().filter(|_| config.remember).and_then(remembered::read);
         let log = match &config.log_dir {
             Some(folder) => {
                 let keeping = Keeping {
@@ -206,7 +208,10 @@ impl Gateway {
         let (events, incoming) = mpsc::unbounded_channel();
         let requests_ended = metrics::ended_requests();
         let recorder = Recorder::new(unix_millis(), requests_ended.clone());
-        let task = ControlTask::new(&config, clock, log, self.counters, recorder);
+        let mut task = ControlTask::new(&config, clock, log, self.counters, recorder);
+        if let Some(learned) = learned {
+            remembered::take_over(&mut task, &learned, &config.hosts);
+        }
         let mut control = tokio::spawn(task.run(incoming));
         let fleet = Arc::new(Fleet::new(Arc::clone(&config), events.clone()));
         let operator =

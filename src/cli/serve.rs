@@ -1,6 +1,8 @@
 //! `herder serve`: the gateway in front of Ollama hosts.
 
 mod demo;
+#[cfg(unix)]
+mod files;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -61,6 +63,8 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
             let config = ServeConfig::read(file)?;
             let runtime = threads(config.threads())?;
             let (set_log_level, log) = super::logging::start(config.log_format)?;
+            #[cfg(unix)]
+            files::allow_open(config.connections_max);
             let summary = runtime.block_on(serve(config, set_log_level))?;
             // What is left of the log goes before the last words.
             drop(log);

@@ -10,8 +10,12 @@ pub(crate) struct Process(pub(crate) Child);
 impl Process {
     /// Starts the program and waits until it says where it listens.
     pub(crate) fn start(folder: &Path, args: &[&str], stderr: Stdio) -> (Self, String) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_herder"))
-            .args(args)
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_herder")).args(args), folder, stderr)
+    }
+
+    /// Starts it by a command of one's own.
+    pub(crate) fn spawn(command: &mut Command, folder: &Path, stderr: Stdio) -> (Self, String) {
+        let mut child = command
             .current_dir(folder)
             .stdout(Stdio::piped())
             .stderr(stderr)

@@ -227,6 +227,7 @@ impl World {
             | Input::Measured { .. }
             | Input::Verdict(_)
             | Input::Acted { .. }
+            | Input::Remembered(_)
             | Input::Wake => {}
         }
         Ok(())

@@ -303,7 +303,7 @@ impl DecisionRows {
                 deadline: arrive.deadline.map(|deadline| deadline.since(arrived)),
                 patience,
                 num_predict: arrive.num_predict,
-                options: arrive.options.map(|options| *options).unwrap_or_default(),
+                options: arrive.options(),
             })),
         }
     }

@@ -28,7 +28,7 @@ mod writer;
 use std::io;
 use std::path::PathBuf;
 
-pub use reader::{LogReader, LogRecord, SegmentReader, Truncated};
+pub use reader::{LogReader, LogRecord, SegmentReader, Truncated, segment_files};
 pub use writer::{LogWriter, Place, Rotation};
 
 /// Format version of the segments written here.

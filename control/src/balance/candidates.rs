@@ -19,7 +19,7 @@ pub struct Candidates<'a> {
     pub(crate) history: &'a [HostHistory],
     pub(crate) hosts: &'a [HostFacts],
     pub(crate) loads: &'a [HostLoad],
-    /// On disk and answering, in order of id.
+    /// On disk, answering and held back by no load, in order of id.
     pub(crate) eligible: &'a [HostId],
     pub(crate) eligible_set: &'a HostSet,
     /// Those that have the model in memory.
@@ -42,7 +42,7 @@ const HOSTS_MANY: usize = 2_048;
 const DRAWS_MAX: u32 = 8;
 
 impl Candidates<'_> {
-    /// Hosts that have the model on disk and answer, in order of id, whether they have room or not.
+    /// Hosts that have the model on disk, answer, and do not load too much else, in order of id, whether they have room or not.
     #[must_use]
     #[inline]
     pub fn eligible(&self) -> &[HostId] {

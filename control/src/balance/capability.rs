@@ -47,9 +47,7 @@ fn suffices(candidates: &Candidates<'_>, host: HostId) -> bool {
     let stored = &facts.observation.stored;
     let at = stored.binary_search_by_key(&request.model, |stored| stored.model);
     let bytes = at.map_or(0, |at| stored[at].bytes.0);
-    (memory == 0 || bytes <= memory)
-        && (context == 0
-            || request.options.as_ref().and_then(|options| options.num_ctx).unwrap_or(0) <= context)
+    (memory == 0 || bytes <= memory) && (context == 0 || request.options().num_ctx.unwrap_or(0) <= context)
 }
 
 /// Requests for slots, this one included, in percent.

@@ -8,7 +8,7 @@ use crate::facts::history::HostHistory;
 use crate::facts::hosts::{HostFacts, HostLoad};
 use crate::ids::{ModelId, SessionId};
 use crate::index::host_set::HostSet;
-use crate::request::{Arrive, Failure, HostOptions};
+use crate::request::{Arrive, Failure, HostOptions, Particulars};
 use crate::strategy::{Chosen, Parameters, StrategyFile, choose};
 use crate::units::{Bytes, Instant, Nanos};
 
@@ -383,7 +383,8 @@ fn hosts_that_do_not_suffice_come_last() {
     assert_eq!(pick(BalancerKind::Capability, &hosts, &[HostId(1), HostId(2)], 1), [0]);
     let hosts = hosts.declared(|at, declaration| declaration.context_tokens = [0, 8_192, 32_768][at]);
     let options = HostOptions { num_ctx: Some(16_384), ..HostOptions::default() };
-    let request = Arrive { options: options.boxed(), ..Arrive::default() };
+    let particulars = Particulars { options, ..Particulars::default() }.boxed();
+    let request = Arrive { particulars, ..Arrive::default() };
     assert_eq!(pick_for(&request, BalancerKind::Capability, &hosts, &[], 1), [2]);
 }
 

@@ -28,7 +28,8 @@ impl Control {
         env.meter.enter(Stage::Admission);
         let starts_later = self.start_after(lane) > Nanos::ZERO;
         let lane = &self.indexes.lanes[lane.index()];
-        let goes_out = lane.queue.is_empty() && lane.open_len > 0 && !starts_later;
+        let is_open = lane.open_len > 0;
+        let goes_out = lane.queue.is_empty() && is_open && !starts_later;
         let quarantine = self.facts.quarantine.as_ref().filter(|_| self.config.quarantine.is_some());
         let rejected = if lane.reachable_len == 0 {
             let stored = !self.indexes.models[lane.model.index()].stored.is_empty();
@@ -57,6 +58,10 @@ impl Control {
             self.defer(slot);
         } else {
             self.enter(slot, env);
+            if is_open {
+                // Those before it wait for hosts that they have not tried; this one has tried none.
+                self.pump(now, out, env);
+            }
         }
         self.load_ahead(now, out);
     }

@@ -17,14 +17,14 @@ type Looks = (ModelId, TenantId, Kind, i8);
 /// Looks whose lane is remembered at most; beyond that all are forgotten, and found again by the rules.
 const LOOKS_MAX: usize = 1 << 16;
 
-/// Rules, and the hosts as they see them; nothing is kept where there is no rule.
+/// Rules, and the hosts as they see them; nothing is kept where there is no rule, and no request demands something by itself.
 #[derive(Debug)]
 pub(super) struct Demanding {
     rules: Rules,
     pub(super) matching: Matching,
     lanes: BTreeMap<(ModelId, Demands), LaneId>,
     looks: BTreeMap<Looks, LaneId>,
-    /// Whether some rule depends on what hosts are doing.
+    /// Whether some demands depend on what hosts are doing.
     dynamic: bool,
 }
 
@@ -44,10 +44,11 @@ impl Control {
     /// Takes in the rules of the config.
     pub(super) fn index_rules(&mut self) {
         self.indexes.demanding = None;
-        if self.config.rules.is_empty() {
+        if self.config.rules.is_empty() && !self.facts.demands_dynamic {
             return;
         }
         let mut demanding = Demanding::new(self.implementation(Part::Constraints));
+        demanding.dynamic = self.facts.demands_dynamic;
         for rule in &self.config.rules {
             // From the rules and not from lanes, so that nothing is missed before the first lane that depends on it.
             demanding.dynamic |= rule.demands().is_dynamic();
@@ -58,25 +59,17 @@ impl Control {
 
     /// The lane of a request, made where it is the first of its kind.
     pub(super) fn lane_of(&mut self, arrive: &Arrive) -> LaneId {
+        if let Some(own) = arrive.demands() {
+            return self.lane_of_own(arrive, own);
+        }
         let plain = self.indexes.models[arrive.model.index()].lanes[0];
         let Some(demanding) = &mut self.indexes.demanding else { return plain };
         let looks = (arrive.model, arrive.tenant, arrive.kind, arrive.priority);
         if let Some(lane) = demanding.looks.get(&looks) {
             return *lane;
         }
-        let request = RequestView {
-            tenant: self.facts.tenants.get(arrive.tenant.index()).map_or("", |name| name.as_str()),
-            model: &self.facts.models[arrive.model.index()].name,
-            kind: arrive.kind,
-            priority: arrive.priority,
-        };
-        let demands = demanding.rules.demands_for(&request);
-        let known = demanding.lanes.get(&(arrive.model, demands.clone())).copied();
-        let lane = match known {
-            Some(lane) => lane,
-            None if demands.is_empty() => plain,
-            None => self.make_lane(arrive.model, demands),
-        };
+        let demands = self.demands_by_rules(arrive);
+        let lane = self.lane_with(arrive.model, demands);
         if let Some(demanding) = &mut self.indexes.demanding {
             if demanding.looks.len() >= LOOKS_MAX {
                 demanding.looks.clear();
@@ -84,6 +77,54 @@ impl Control {
             demanding.looks.insert(looks, lane);
         }
         lane
+    }
+
+    /// The lane of a request that demands something by itself: found anew for each, since no two need demand the same.
+    fn lane_of_own(&mut self, arrive: &Arrive, own: &Demands) -> LaneId {
+        if self.indexes.models[arrive.model.index()].stored.is_empty() {
+            // It goes nowhere, whatever it demands.
+            return self.indexes.models[arrive.model.index()].lanes[0];
+        }
+        self.heed(own);
+        let demands = self.demands_by_rules(arrive).and(own);
+        self.lane_with(arrive.model, demands)
+    }
+
+    fn demands_by_rules(&self, arrive: &Arrive) -> Demands {
+        let request = RequestView {
+            tenant: self.facts.tenants.get(arrive.tenant.index()).map_or("", |name| name.as_str()),
+            model: &self.facts.models[arrive.model.index()].name,
+            kind: arrive.kind,
+            priority: arrive.priority,
+        };
+        let demanding = self.indexes.demanding.as_ref();
+        demanding.map_or_else(Demands::default, |demanding| demanding.rules.demands_for(&request))
+    }
+
+    /// Keeps what these demands look at up to date from now on.
+    fn heed(&mut self, demands: &Demands) {
+        let constraints = self.implementation(Part::Constraints);
+        let is_new = self.indexes.demanding.is_none();
+        let demanding = self.indexes.demanding.get_or_insert_with(|| Box::new(Demanding::new(constraints)));
+        let turns_dynamic = demands.is_dynamic() && !demanding.dynamic;
+        demanding.dynamic |= turns_dynamic;
+        self.facts.demands_dynamic |= demands.is_dynamic();
+        if is_new || turns_dynamic {
+            for host in 0..self.facts.hosts.len() {
+                self.match_declared(HostId(host as u32));
+            }
+        }
+    }
+
+    /// The lane of requests for a model with these demands.
+    fn lane_with(&mut self, model: ModelId, demands: Demands) -> LaneId {
+        let demanding = self.indexes.demanding.as_ref();
+        let known = demanding.and_then(|demanding| demanding.lanes.get(&(model, demands.clone())).copied());
+        match known {
+            Some(lane) => lane,
+            None if demands.is_empty() => self.indexes.models[model.index()].lanes[0],
+            None => self.make_lane(model, demands),
+        }
     }
 
     fn make_lane(&mut self, model: ModelId, demands: Demands) -> LaneId {

@@ -134,10 +134,10 @@ impl Control {
         assert!(candidates.is_open(pick.host), "a balancer picks an open host");
         env.meter.leave(Stage::Balance);
 
-        let warm = candidates.is_loaded(pick.host);
+        let cold = self.is_cold(pick.host, model);
         let arm = self.arms.list[arm_at].id;
         self.arms.shadow(&candidates, (pick.host, attempt), &mut self.facts.arms, out, env);
-        let prediction = self.predict(&entry.arrive, work.prompt, pick.host, warm);
+        let prediction = self.predict(&entry.arrive, work.prompt, pick.host, !cold);
 
         let entry = self.facts.ledger.get_mut(slot);
         entry.state = State::Sent;
@@ -147,7 +147,7 @@ impl Control {
         let attempts = self.facts.ledger.attempts_mut(slot);
         attempts.dispatched_at = now;
         attempts.tried[attempt as usize] = pick.host;
-        attempts.cold = !warm;
+        attempts.cold = cold;
         attempts.charged = work;
         attempts.ttft_micros = 0;
         attempts.prediction = prediction;
@@ -155,11 +155,11 @@ impl Control {
         self.facts.counters.queued -= 1;
         self.facts.counters.running += 1;
         self.charge((pick.host, model), true, work.total());
+        let first_byte_timeout = self.first_byte_timeout(pick.host, model, cold);
+        self.join_load(slot, pick.host, model, cold);
         self.facts.arms[arm.index()].counts.decided += 1;
         self.breakers_sent(pick.host, model);
         self.meet_demand(pick.host, model, out);
-        let first_byte_timeout =
-            if warm { self.config.first_byte_timeout_warm } else { self.config.first_byte_timeout_cold };
         out.push(Output::Dispatch(Dispatch {
             request,
             attempt,

@@ -33,12 +33,17 @@ impl Control {
         attempts.ttft_micros = u32::try_from(ttft.0 / 1_000).unwrap_or(u32::MAX);
         let host = self.host_of(slot);
         self.facts.history[host.index()].on_first_byte(now, model, ttft, cold);
+        if cold {
+            self.facts.models[model.index()].cold_ttft.add_load(ttft);
+        }
         let counts = &mut self.facts.arms[arm.index()].counts;
         counts.first_bytes += 1;
         counts.ttft_nanos = counts.ttft_nanos.saturating_add(ttft.0);
         self.guard(arm, Metric::Ttft, Answer { ttft: Some(ttft), failed: false }, out);
-        let opened = !cold && self.learn_limit(now, host, ttft);
-        if self.match_record(host) || opened {
+        let mut opened = self.answer_load(host, model);
+        opened |= !cold && self.learn_limit(now, host, ttft);
+        opened |= self.match_record(host);
+        if opened {
             self.pump(now, out, env);
         }
     }
@@ -71,6 +76,7 @@ impl Control {
         let (arm, ttft) = (entry.arm, Nanos::from_micros(attempts.ttft_micros.into()));
         let host = self.host_of(slot);
         self.facts.history[host.index()].on_finished(now, model, usage);
+        self.answer_load(host, model);
         self.breakers_ended(now, slot, End::Answered { ttft }, out);
         self.guard(arm, Metric::Failures, Answer { ttft: Some(ttft), failed: false }, out);
         self.remember(now, slot, usage);
@@ -96,6 +102,10 @@ impl Control {
         self.facts.arms[arm.index()].counts.failed += 1;
         self.facts.history[host.index()].on_failed(failure);
         self.match_record(host);
+        if failure == Failure::FirstByteTimeout {
+            let model = self.facts.ledger.get(slot).arrive.model;
+            self.learn_of_timeout(now, slot, host, model);
+        }
         self.breakers_ended(now, slot, End::Failed(failure), out);
         if failure != Failure::BadRequest {
             self.guard(arm, Metric::Failures, Answer { ttft: None, failed: true }, out);
@@ -215,8 +225,10 @@ impl Control {
     fn release(&mut self, slot: Slot) {
         let model = self.facts.ledger.get(slot).arrive.model;
         let charged_tokens = self.facts.ledger.attempts(slot).charged.total();
+        let host = self.host_of(slot);
         self.facts.counters.running -= 1;
-        self.charge((self.host_of(slot), model), false, charged_tokens);
+        self.charge((host, model), false, charged_tokens);
+        self.leave_load(slot, host, model);
     }
 
     /// A request ended the runner of its model. Whether its kind is in quarantine now.
@@ -243,12 +255,14 @@ impl Control {
             Failure::FirstByteTimeout => !self.facts.ledger.attempts(slot).cold,
             Failure::IdleTimeout | Failure::BadRequest => false,
         };
-        let eligible = &self.indexes.lanes[entry.lane.index()].eligible;
+        let (lane, tried) = (&self.indexes.lanes[entry.lane.index()], self.facts.ledger.tried(slot));
+        // A host that is held back by a load is waited for, as one is that has no room.
+        let may_go_to = |host: HostId| !tried.contains(&host) && self.is_chosen(host, lane.model);
         repeatable
             && entry.state == State::Sent
             && entry.arrive.deadline.is_none_or(|deadline| now < deadline)
             && entry.attempts < self.config.attempts_max
-            && eligible.iter().any(|host| !self.facts.ledger.tried(slot).contains(host))
+            && lane.reachable.iter().any(may_go_to)
             && self.facts.retry.take(now, self.config.retry_budget_per_second)
     }
 }

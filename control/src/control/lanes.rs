@@ -61,7 +61,8 @@ pub(super) struct Lane {
     pub(super) weights: Option<Weights>,
     /// How many hosts could ever take them: those that have the model, answering or not.
     pub(super) reachable_len: u32,
-    reachable: HostSet,
+    /// The same as a set.
+    pub(super) reachable: HostSet,
     /// What its requests demand of hosts; nothing where absent.
     pub(super) demands: Option<Box<Demands>>,
     /// Hosts that are taken before others while they have room.
@@ -179,7 +180,7 @@ impl Control {
 
     /// Brings a host's place in every lane of a model up to date.
     pub(super) fn place(&mut self, host: HostId, model: ModelId) {
-        let chosen = self.is_chosen(host, model);
+        let chosen = self.is_chosen(host, model) && !self.is_held_back(host, model);
         let load = self.facts.loads[host.index()];
         let in_flight = if self.indexes.sums { u64::from(load.in_flight) } else { 0 };
         let load = (load.has_room(), in_flight);

@@ -1,7 +1,9 @@
-//! What hosts say of themselves, and when they say nothing.
+//! What hosts say of themselves, when they say nothing, and what was known of them before a restart.
 
 use super::Control;
 use crate::door::{Env, Observation, Outputs};
+use crate::facts::learned::Learned;
+use crate::facts::models::ModelFacts;
 use crate::ids::HostId;
 use crate::units::Instant;
 
@@ -26,7 +28,7 @@ impl Control {
             self.set_limit(host, self.limit(host));
         }
         self.index_loaded(host, true);
-        let opened = self.match_loaded(host);
+        let opened = self.match_loaded(host) | self.match_held_back(host);
         self.find_wasted(host);
         if moves {
             self.index_stored(host, &before.stored);
@@ -34,6 +36,22 @@ impl Control {
         if moves || opened {
             self.pump(now, out, env);
         }
+    }
+
+    pub(super) fn on_remembered(&mut self, now: Instant, learned: Learned) {
+        for (model, taught) in learned.models {
+            if let Some(facts) = self.facts.models.get_mut(model.index()) {
+                *facts = ModelFacts { name: core::mem::take(&mut facts.name), ..taught };
+            }
+        }
+        for (host, mut history) in learned.hosts {
+            if host.index() < self.facts.history.len() {
+                history.begin(now);
+                self.facts.history[host.index()] = history;
+                self.match_record(host);
+            }
+        }
+        self.facts.predictor = learned.predictor;
     }
 
     pub(super) fn on_silent(&mut self, now: Instant, host: HostId) {

@@ -1,6 +1,7 @@
 //! Everything that is kept up to date, counted again from the facts by its definition: for tests, and for drivers that check
 //! themselves now and then. It walks through every host for every lane.
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
@@ -11,6 +12,7 @@ use super::Control;
 use super::lanes::{Lane, LaneId};
 use crate::constraints::{Demands, HostView, interpret};
 use crate::facts::ledger::State;
+use crate::facts::loading::Place;
 use crate::ids::{ActionId, HostId, ModelId};
 use crate::index::Implementation;
 use crate::index::host_set::HostSet;
@@ -32,6 +34,7 @@ impl Control {
     #[doc(hidden)]
     pub fn recount(&self) -> Result<(), String> {
         self.recount_models()?;
+        self.recount_loads()?;
         for (at, lane) in self.indexes.lanes.iter().enumerate() {
             self.recount_lane(lane).map_err(|what| format!("lane {at} of {:?}, {what}", lane.model))?;
         }
@@ -67,13 +70,42 @@ impl Control {
         Ok(())
     }
 
+    fn recount_loads(&self) -> Result<(), String> {
+        let mut requests: BTreeMap<Place, u32> = BTreeMap::new();
+        let ledger = &self.facts.ledger;
+        for (slot, entry) in ledger.iter().filter(|(slot, _)| ledger.begun(*slot).is_some()) {
+            let attempts = ledger.attempts(slot);
+            same((slot, "part of a load while it runs"), attempts.loading && !entry.is_running(), false)?;
+            if attempts.loading {
+                let host = ledger.host(slot).ok_or("a request of a load without a host")?;
+                let place = (host, entry.arrive.model);
+                *requests.entry(place).or_default() += 1;
+                let answered = self.facts.loading.get(place).is_some_and(|load| load.answered);
+                let streams = entry.state == State::Streaming;
+                same((place, "answered where one streams"), streams && !answered, false)?;
+            }
+        }
+        let kept = self.facts.loading.iter().map(|(place, load)| (place, load.requests));
+        same("requests of loads", &kept.collect(), &requests)
+    }
+
     fn recount_lane(&self, lane: &Lane) -> Result<(), String> {
         let demands = lane.demands.as_deref();
         let stored = &self.indexes.models[lane.model.index()].stored;
         let reachable: Vec<HostId> = stored.iter().filter(|host| self.allows(demands, *host)).collect();
         let ejected = &self.facts.breakers.ejected;
+        let outstanding = |host: HostId| {
+            self.facts.loading.iter().filter(|(place, load)| place.0 == host && !load.answered).count()
+        };
+        let held_back = |host: HostId| {
+            let loaded = &self.facts.hosts[host.index()].observation.loaded;
+            self.config.cold_models_max.is_some_and(|most| outstanding(host) >= most as usize)
+                && !self.facts.loading.iter().any(|(place, _)| place == (host, lane.model))
+                && !loaded.iter().any(|loaded| loaded.model == lane.model)
+        };
         let chosen = |host: &&HostId| {
             self.facts.hosts[host.index()].is_offered()
+                && !held_back(**host)
                 && !ejected.contains(&(**host, None))
                 && !ejected.contains(&(**host, Some(lane.model)))
         };

@@ -1,7 +1,9 @@
 mod arms;
 mod breakers;
+mod cold;
 mod fleet;
 mod prefetch;
+mod remembered;
 mod rules;
 mod sick;
 mod verdicts;
@@ -239,6 +241,8 @@ fn retried_request_waits_for_a_host_it_has_not_tried_and_blocks_no_other() {
     bench.arrive();
     bench.arrive();
     assert_eq!(sent(&bench.fail(0, 0, Failure::Unreachable)), [(2, 0)], "host 0 was tried by request 0");
+    assert_eq!(bench.finish(2, 0), []);
+    assert_eq!(sent(&bench.arrive()), [(3, 0)], "who comes then need not wait behind it");
     assert_eq!(sent(&bench.finish(1, 0)), [(0, 1)]);
 }
 

@@ -3,6 +3,7 @@
 //! Means decay with time, so that a host that has become slow, or fast again, is seen as it is. Kept with the facts, not
 //! with a strategy: whoever decides next starts from it.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,16 @@ impl Mean {
         self.0 = Some(((old * u128::from(WEIGHT_ONE - weight) + new * u128::from(weight)) >> 10) as u64);
     }
 
+    /// Takes in how long a load took.
+    pub(crate) fn add_load(&mut self, sample: Nanos) {
+        self.add(WEIGHT_LOAD, sample.0);
+    }
+
+    /// Takes in that a load takes at least so long.
+    pub(crate) fn load_takes(&mut self, least: Nanos) {
+        self.0 = self.0.max(Some(least.0));
+    }
+
     /// Takes a value in that counts at once where it is above the mean.
     #[inline]
     fn add_peak(&mut self, weight: u64, sample: u64) {
@@ -109,8 +120,13 @@ impl HostHistory {
             self.failed.add(weight, 0);
         }
         if cold {
-            self.pace_mut(model).cold_ttft.add(WEIGHT_LOAD, ttft.0);
+            self.pace_mut(model).cold_ttft.add_load(ttft);
         }
+    }
+
+    /// A load was not over after so long.
+    pub fn on_cold_timeout(&mut self, model: ModelId, waited: Nanos) {
+        self.pace_mut(model).cold_ttft.load_takes(waited);
     }
 
     /// An attempt ended without a full answer.
@@ -163,6 +179,25 @@ impl HostHistory {
     pub fn pace(&self, model: ModelId) -> Option<&Pace> {
         let at = self.paces.binary_search_by_key(&model, |pace| pace.0).ok()?;
         Some(&self.paces[at].1)
+    }
+
+    /// What is worth knowing of the host for long, with other ids of models; the times at which it was learned are left out.
+    pub(crate) fn taught(&self, models: &BTreeMap<ModelId, ModelId>) -> Self {
+        let renamed = self
+            .paces
+            .iter()
+            .filter_map(|(model, pace)| Some((*models.get(model)?, Pace { age: Age::default(), ..*pace })));
+        let mut paces: Vec<(ModelId, Pace)> = renamed.collect();
+        paces.sort_unstable_by_key(|pace| pace.0);
+        Self { ttft: self.ttft, ttft_peak: self.ttft_peak, paces, ..Self::default() }
+    }
+
+    /// What was learned before counts as if it had been learned now: the next answer moves it, and does not replace it.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        self.age = Age(Some(now));
+        for (_, pace) in &mut self.paces {
+            pace.age = Age(Some(now));
+        }
     }
 
     /// Makes room for a model where there are [`PACES_MAX`]: the one that had no answer for the longest is forgotten, the

@@ -83,6 +83,8 @@ pub struct Attempts {
     pub tried: [HostId; ATTEMPTS_MAX],
     /// Whether the last attempt was sent to a host that had to load the model first.
     pub cold: bool,
+    /// Whether it is one of the requests of a load, see `loading`.
+    pub loading: bool,
     /// Estimated tokens of prompt and answer, as charged to the host.
     pub charged: Work,
     /// How long the first byte of the last attempt took, if it came.
@@ -213,7 +215,7 @@ impl Ledger {
         let base = self.base;
         let entry = self.get_mut(slot);
         entry.arrive.prefix = Box::default();
-        entry.arrive.options = None;
+        entry.arrive.particulars = None;
         let place = (entry.arrive.request.0 - base) as usize;
         let begun = core::mem::replace(&mut entry.begun, EMPTY);
         if begun != EMPTY {

@@ -4,6 +4,7 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
+use super::history::Mean;
 use super::predict::lengths::Quantiles;
 use crate::request::{Arrive, Usage};
 use crate::schedule::Work;
@@ -29,6 +30,8 @@ pub struct ModelFacts {
     pub prompt_tokens: u64,
     /// Bytes of their prompts.
     pub prompt_bytes: u64,
+    /// First token where it had to be loaded, over all hosts, in nanoseconds.
+    pub cold_ttft: Mean,
 }
 
 impl ModelFacts {

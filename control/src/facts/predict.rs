@@ -18,6 +18,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::learned::NewIds;
 use crate::ids::{ModelId, TenantId};
 use crate::request::{Arrive, Kind, Usage};
 use crate::units::Nanos;
@@ -158,6 +159,29 @@ impl Predictor {
         let pair = self.pair_mut(arrive.model, arrive.tenant);
         pair.recent = true;
         pair.lengths.learn(usage.output_tokens);
+    }
+
+    /// The same with other ids; what has none is left out.
+    pub(super) fn renamed(&self, ids: &NewIds) -> Self {
+        let mut renamed = Self::default();
+        for (old, answers) in (0..).map(ModelId).zip(&self.models) {
+            let Some(&new) = ids.models.get(&old).filter(|_| answers.answers > 0) else { continue };
+            if renamed.models.len() <= new.index() {
+                renamed.models.resize_with(new.index() + 1, ModelAnswers::default);
+            }
+            // A tenant without an id is somebody else from now on.
+            let tenant = answers.tenant.and_then(|tenant| ids.tenants.get(&tenant).copied());
+            let shared = answers.shared || tenant.is_none();
+            renamed.models[new.index()] = ModelAnswers { tenant, shared, ..answers.clone() };
+        }
+        for pair in &self.pairs {
+            if let (Some(&model), Some(&tenant)) =
+                (ids.models.get(&pair.model), ids.tenants.get(&pair.tenant))
+            {
+                renamed.add(Pair { model, tenant, ..pair.clone() });
+            }
+        }
+        renamed
     }
 
     #[inline]

@@ -59,10 +59,9 @@ impl Quarantine {
 /// last of its chained hashes stands for all of it; its size where there are none).
 fn kind(arrive: &Arrive) -> u64 {
     let prompt = arrive.prefix.last().copied().unwrap_or(arrive.prompt_bytes.0);
-    let parts = arrive.options.as_deref().map_or([0; 4], |options| {
-        let part = |value: Option<u32>| value.map_or(0, |value| u64::from(value) + 1);
-        [part(options.num_ctx), part(options.num_batch), part(options.num_gpu), options.others]
-    });
+    let options = arrive.options();
+    let part = |value: Option<u32>| value.map_or(0, |value| u64::from(value) + 1);
+    let parts = [part(options.num_ctx), part(options.num_batch), part(options.num_gpu), options.others];
     parts.into_iter().fold(mix(prompt ^ mix(u64::from(arrive.model.0))), |hash, part| mix(hash ^ part))
 }
 
@@ -70,15 +69,16 @@ fn kind(arrive: &Arrive) -> u64 {
 mod tests {
     use super::*;
     use crate::ids::ModelId;
-    use crate::request::HostOptions;
+    use crate::request::{HostOptions, Particulars};
 
     fn at(seconds: u64) -> Instant {
         Instant::ZERO.saturating_add(Nanos::from_secs(seconds))
     }
 
     fn request(model: u32, last: u64, num_ctx: Option<u32>) -> Arrive {
-        let options = HostOptions::boxed(HostOptions { num_ctx, ..HostOptions::default() });
-        Arrive { model: ModelId(model), prefix: [9, last].into(), options, ..Arrive::default() }
+        let options = HostOptions { num_ctx, ..HostOptions::default() };
+        let particulars = Particulars { options, ..Particulars::default() }.boxed();
+        Arrive { model: ModelId(model), prefix: [9, last].into(), particulars, ..Arrive::default() }
     }
 
     #[test]

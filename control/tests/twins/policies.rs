@@ -16,7 +16,7 @@ use control::policy::limit::LimitFile;
 use control::policy::markov::BudgetFile;
 use control::policy::prefetch::PrefetchFile;
 use control::policy::select::{Load, RuleFile as SelectRule, SelectFile, When};
-use control::request::Failure;
+use control::request::{Arrive, Failure, Particulars};
 use control::units::{Bytes, Instant, Nanos};
 
 use crate::world::{MODELS, World, observation};
@@ -113,9 +113,14 @@ fn configs(balancer: &str, scheduler: &str, implementation: Implementation) -> V
         ..plain.clone()
     };
     let files = [
-        ControlFile { balancer: "least-connections".into(), ..full.clone() },
+        ControlFile { balancer: "least-connections".into(), cold_models_max: 0, ..full.clone() },
         ControlFile { scheduler: "fifo".into(), breaker: None, rules: vec![later], ..full.clone() },
-        ControlFile { breaker: Some(BreakerFile { probes: 2, ..breaker }), rules, ..plain.clone() },
+        ControlFile {
+            breaker: Some(BreakerFile { probes: 2, ..breaker }),
+            rules,
+            cold_models_max: 2,
+            ..plain.clone()
+        },
         plain,
         full,
     ];
@@ -131,6 +136,23 @@ fn declaration(host: u32, draw: &mut Draw) -> Declaration {
         memory: Bytes(u64::from(draw.below(8))),
         ..Declaration::default()
     }
+}
+
+/// What some requests demand by themselves.
+fn demanded(draw: &mut Draw) -> Option<Box<Particulars>> {
+    let names = |name: &str| Some(vec![name.to_owned()]);
+    let file = match draw.below(40) {
+        0 => DemandsFile { require_zones: names("east"), ..DemandsFile::default() },
+        1 => DemandsFile { exclude_hosts: names("h0"), prefer_hosts: names("h2"), ..DemandsFile::default() },
+        2 => DemandsFile { ttft_millis_max: Some(90), ..DemandsFile::default() },
+        3 => DemandsFile { without_model_loaded: names("m2"), ..DemandsFile::default() },
+        4 => {
+            DemandsFile { start_after_millis: Some(20), deadline_millis: Some(300), ..DemandsFile::default() }
+        }
+        _ => return None,
+    };
+    let demands = file.check("demands").expect("good demands");
+    Particulars { demands, ..Particulars::default() }.boxed()
 }
 
 /// An input that each of the twins gets in its own form.
@@ -191,7 +213,10 @@ fn next(
             let of = if streaming { after.as_slice() } else { before.as_slice() };
             Input::Failed { request, attempt, failure: of[draw.below(of.len() as u32) as usize] }
         }
-        _ => world.next(HOSTS, *now, draw),
+        _ => match world.next(HOSTS, *now, draw) {
+            Input::Arrive(arrive) => Input::Arrive(Arrive { particulars: demanded(draw), ..arrive }),
+            input => input,
+        },
     })
 }
 
@@ -231,6 +256,7 @@ struct Seen {
     acts: u64,
     abandoned: u64,
     retries: u64,
+    loads: u64,
 }
 
 fn run(balancer: &str, scheduler: &str, seed: u64, seen: &mut Seen) {
@@ -272,6 +298,8 @@ fn run(balancer: &str, scheduler: &str, seed: u64, seen: &mut Seen) {
         } else {
             world.note(&Input::Wake, &outputs[0]);
         }
+        seen.loads +=
+            twins[0].control.facts().loading.iter().filter(|(_, load)| !load.answered).count() as u64;
         for output in &outputs[0] {
             match output {
                 Output::Dispatch(dispatch) => {
@@ -305,7 +333,7 @@ fn twins_and_one_that_is_restored_decide_alike_whatever_is_configured() {
             run(balancer.name, scheduler, (at * SCHEDULERS.len() + also) as u64, &mut seen);
         }
     }
-    let Seen { dispatched, shadows, notes, acts, abandoned, retries } = seen;
+    let Seen { dispatched, shadows, notes, acts, abandoned, retries, loads } = seen;
     assert!(dispatched > 10_000 && shadows > 10_000 && retries > 1_000, "{seen:?}");
-    assert!(notes > 1_000 && acts > 100 && abandoned > 10, "{seen:?}");
+    assert!(notes > 1_000 && acts > 100 && abandoned > 10 && loads > 10_000, "{seen:?}");
 }

@@ -6,6 +6,7 @@
 //! Left out: `/api/me`, `/api/signout` and the web search of Ollama's cloud, images and sound, all of which belong to
 //! one host or to somebody else's service.
 
+mod demands;
 mod infer;
 mod info;
 mod manage;
@@ -38,6 +39,7 @@ use crate::reply::{self, Body};
 use crate::server::{Room, Unreadable};
 use crate::wire::dialect::Dialect;
 use crate::wire::name;
+use demands::Demanded;
 use manage::Manage;
 use origins::Origins;
 use routes::{Target, Unserved};
@@ -57,6 +59,7 @@ struct Shared {
     bodies: Room,
     requests: Arc<Semaphore>,
     tickets: AtomicU64,
+    demanded: Demanded,
     total_timeout: Duration,
     info_timeout: Duration,
     allow_cloud_models: bool,
@@ -107,6 +110,7 @@ impl GatewayService {
             bodies: Room::new(config.queued_body_bytes_max),
             requests: Arc::new(Semaphore::new(config.requests_max)),
             tickets: AtomicU64::new(0),
+            demanded: Demanded::default(),
             total_timeout: Duration::from_secs(config.total_timeout_seconds),
             info_timeout: Duration::from_millis(config.poll_timeout_millis),
             allow_cloud_models: config.allow_cloud_models,

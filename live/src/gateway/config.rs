@@ -51,6 +51,8 @@ pub struct ServeConfig {
     pub connect_timeout_millis: u64,
     /// Folder of the decision log; `None` keeps none.
     pub log_dir: Option<PathBuf>,
+    /// Whether what answers taught is taken over from that log at the start.
+    pub remember: bool,
     /// Records that wait for the disk at most; beyond them the log has a gap.
     pub log_queue_records: usize,
     /// Records after which a new segment begins.
@@ -247,6 +249,7 @@ impl ServeConfig {
                 1..day,
             )?,
             log_dir: serve.log_dir,
+            remember: serve.remember,
             log_queue_records: count("serve.log_queue_records", &serve.log_queue_records)?,
             log_segment_records: source.within(
                 "serve.log_segment_records",

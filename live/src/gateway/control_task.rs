@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use control::constraints::Demands;
 use control::door::{Change, Declaration, Input, LoadedModel, Observation, Output, Outputs, StoredModel};
 use control::facts::Counters;
 use control::ids::{HostId, ModelId, RequestId, SessionId, TenantId};
 use control::log::Record;
 use control::observe;
-use control::request::{Arrive, Failure, HostOptions, Kind, Reject, Usage};
+use control::request::{Arrive, Failure, HostOptions, Kind, Particulars, Reject, Usage};
 use control::units::{Bytes, Instant, Nanos};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -91,6 +92,7 @@ pub(super) struct Arrival {
     pub(super) prompt_bytes: Bytes,
     pub(super) num_predict: Option<u32>,
     pub(super) options: HostOptions,
+    pub(super) demands: Demands,
     pub(super) prefix: Box<[u64]>,
 }
 
@@ -316,7 +318,7 @@ impl ControlTask {
             deadline: None,
             prompt_bytes: arrival.prompt_bytes,
             num_predict: arrival.num_predict,
-            options: HostOptions::boxed(arrival.options),
+            particulars: Particulars { options: arrival.options, demands: arrival.demands }.boxed(),
             prefix: arrival.prefix,
             hint_output_tokens: None,
         }));
@@ -341,7 +343,7 @@ impl ControlTask {
     }
 
     /// The id of a name, which control is told of where it is new.
-    fn model(&mut self, name: &str) -> Option<ModelId> {
+    pub(super) fn model(&mut self, name: &str) -> Option<ModelId> {
         if let Some(&model) = self.models.get(name) {
             return Some(model);
         }
@@ -357,7 +359,7 @@ impl ControlTask {
     }
 
     /// The id of a tenant, whom control is told of where they are new. Beyond the bound, all are one.
-    fn tenant(&mut self, name: &str) -> TenantId {
+    pub(super) fn tenant(&mut self, name: &str) -> TenantId {
         if let Some(&tenant) = self.tenants.get(name) {
             return tenant;
         }
@@ -405,7 +407,7 @@ impl ControlTask {
     }
 
     /// One step of control, written down and carried out. False where control cannot take this input at all.
-    fn step(&mut self, input: Input) -> bool {
+    pub(super) fn step(&mut self, input: Input) -> bool {
         // Two events may share a nanosecond; none may go back.
         let now = self.clock.now().max(self.last);
         self.last = now;

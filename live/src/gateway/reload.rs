@@ -34,6 +34,7 @@ impl ServeConfig {
             ("serve.poll_timeout_millis", self.poll_timeout_millis != other.poll_timeout_millis),
             ("serve.connect_timeout_millis", self.connect_timeout_millis != other.connect_timeout_millis),
             ("serve.log_dir", self.log_dir != other.log_dir),
+            ("serve.remember", self.remember != other.remember),
             ("serve.log_queue_records", self.log_queue_records != other.log_queue_records),
             ("serve.log_segment_records", self.log_segment_records != other.log_segment_records),
             ("serve.log_fsync_millis", self.log_fsync_millis != other.log_fsync_millis),

@@ -1,6 +1,7 @@
 //! The gateway as its clients and hosts see it, over real sockets.
 
 mod client;
+mod demands;
 mod dialects;
 mod emulated;
 mod failures;
@@ -8,5 +9,6 @@ mod hostile;
 mod manage;
 mod parity;
 mod relay;
+mod remembered;
 mod scripted;
 mod surface;

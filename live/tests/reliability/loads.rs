@@ -24,6 +24,23 @@ async fn slow_loader() -> std::net::SocketAddr {
 }
 
 #[test]
+fn a_timeout_below_the_time_of_a_load_lets_it_end_nevertheless() {
+    run(async {
+        let hosts = [slow_loader().await, slow_loader().await, slow_loader().await];
+        // The next host each time, whatever it has loaded.
+        let control = "balancer = \"round-robin\"\nfirst_byte_timeout_cold_millis = 300";
+        let gateway = operated::start(&operated::config("", "", &hosts, control)).await;
+        let mut late = 0;
+        while gateway.generate_with(MODEL, &[]).await.status == 504 {
+            late += 1;
+            assert!(late < 10, "no load is waited for");
+        }
+        println!("A slow load, the next host each time: {late} × 504, then 200");
+        gateway.stop().await;
+    });
+}
+
+#[test]
 fn a_load_behind_a_first_byte_timeout_starts_no_other() {
     run(async {
         let hosts = [slow_loader().await, slow_loader().await, slow_loader().await];

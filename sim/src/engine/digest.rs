@@ -86,7 +86,8 @@ impl Digest {
             | Input::Policy(_)
             | Input::Operator(_)
             | Input::Verdict(_)
-            | Input::Acted { .. } => {
+            | Input::Acted { .. }
+            | Input::Remembered(_) => {
                 let bytes = postcard::to_allocvec(input).expect("inputs hold sized sequences only");
                 self.bytes(&bytes);
                 (8, 0, 0)

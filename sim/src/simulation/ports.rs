@@ -4,7 +4,7 @@
 use control::door::{Action, ActionOutcome, Deed};
 use control::draw::{Component, Draw};
 use control::ids::{ModelId, RequestId};
-use control::request::{Arrive, Failure, HostOptions, Kind};
+use control::request::{Arrive, Failure, HostOptions, Kind, Particulars};
 use control::units::Bytes;
 use sim_host::api::{HostError, HostEvent, HostRequest};
 use traces::job::Job;
@@ -34,7 +34,7 @@ pub(super) fn arrive(seed: u64, request: RequestId, job: &Job, oracle: bool) -> 
         deadline: job.deadline,
         prompt_bytes: Bytes((u64::from(job.prompt_tokens) * per_token_x64 / 64).max(1)),
         num_predict: job.num_predict,
-        options: HostOptions::boxed(job.options),
+        particulars: Particulars { options: job.options, ..Particulars::default() }.boxed(),
         prefix: prefix.collect(),
         hint_output_tokens: oracle.then(|| job.output_tokens.min(job.num_predict.unwrap_or(u32::MAX))),
     }

@@ -223,6 +223,14 @@ impl Iterator for LogReader {
     }
 }
 
+/// The files of a log in a folder, the oldest first.
+///
+/// # Errors
+/// Where the folder cannot be read, or lacks a segment in between.
+pub fn segment_files(folder: &Path) -> Result<Vec<PathBuf>, LogError> {
+    Ok(segments(folder)?.into_iter().map(|(_, file)| file).collect())
+}
+
 /// The segments of a folder by number. Old ones may have been removed; none may be missing in between.
 pub(super) fn segments(folder: &Path) -> Result<Vec<(u32, PathBuf)>, LogError> {
     let failed = |source| LogError::Io { file: folder.to_owned(), source };

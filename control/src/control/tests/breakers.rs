@@ -124,7 +124,7 @@ fn a_host_that_is_drained_or_silent_is_no_reserve() {
 #[test]
 fn a_model_that_fails_on_a_host_leaves_the_others_there_alone() {
     let mut bench = Bench::new(&breaker(), 2, 9);
-    (0..2).for_each(|host| drop(bench.observe_with(host, &[0, 1], &[])));
+    (0..2).for_each(|host| drop(bench.observe_with(host, &[0, 1], &[0, 1])));
     let model = Some(ModelId(0));
     let opened = Note::Breaker { host: HostId(0), model, state: Open };
     assert_eq!(fail_on(&mut bench, 0, 2, Failure::OutOfMemory), [opened]);

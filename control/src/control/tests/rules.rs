@@ -3,6 +3,7 @@
 use super::*;
 use crate::constraints::{DemandsFile, RuleFile};
 use crate::ids::TenantId;
+use crate::request::Particulars;
 
 fn rules(demands: DemandsFile) -> ControlFile {
     let rule =
@@ -187,4 +188,44 @@ fn a_request_that_no_rule_defers_any_more_starts_at_once() {
     let mut bench = bench(demands, 1, 1);
     bench.arrive_with(bound());
     assert_eq!(sent(&bench.install(&file())), [(0, 0)]);
+}
+
+#[test]
+fn a_request_may_demand_something_by_itself() {
+    let own = |demands: DemandsFile| {
+        let demands = demands.check("demands").unwrap();
+        Arrive { particulars: Particulars { demands, ..Particulars::default() }.boxed(), ..Arrive::default() }
+    };
+    let on = |name: &str| DemandsFile { require_hosts: Some([name.into()].into()), ..DemandsFile::default() };
+    let rules = |rules: Vec<RuleFile>| ControlFile { rules, ..file() };
+    let mut bench = Bench::new(&rules(Vec::new()), 3, 1);
+    assert_eq!(sent(&bench.arrive_with(own(on("h2")))), [(0, 2)]);
+    assert_eq!(sent(&bench.arrive_with(own(on("h2")))), [], "it waits for its host");
+    assert_eq!(sent(&bench.arrive()), [(2, 0)], "others do not");
+    let rejected = Output::Reject { request: RequestId(3), reason: Reject::DemandsUnmet };
+    assert_eq!(bench.arrive_with(own(on("h9"))), [rejected]);
+    let mut restored = bench.restored();
+    for bench in [&mut bench, &mut restored] {
+        assert_eq!(sent(&bench.finish(0, 0)), [(1, 2)]);
+    }
+    let rule = RuleFile { name: "not here".into(), ..RuleFile::default() };
+    let elsewhere = DemandsFile { exclude_hosts: Some(["h1".into()].into()), ..DemandsFile::default() };
+    let mut bench = Bench::new(&rules([RuleFile { demands: elsewhere, ..rule }].into()), 3, 1);
+    let rejected = Output::Reject { request: RequestId(0), reason: Reject::DemandsUnmet };
+    assert_eq!(bench.arrive_with(own(on("h1"))), [rejected], "a rule holds besides");
+}
+
+#[test]
+fn what_a_request_demands_of_hosts_answers_is_known_from_before_it_came() {
+    let mut bench = Bench::new(&file(), 2, 4);
+    for request in 0..2 {
+        bench.arrive();
+        bench.at(50 + 500 * request).first_byte(request, 0);
+    }
+    let quick = DemandsFile { ttft_millis_max: Some(100), ..DemandsFile::default() };
+    let quick = Particulars { demands: quick.check("demands").unwrap(), ..Particulars::default() }.boxed();
+    for request in 2..4 {
+        let arrive = Arrive { particulars: quick.clone(), ..Arrive::default() };
+        assert_eq!(sent(&bench.arrive_with(arrive)), [(request, 0)], "the other took 500 ms");
+    }
 }

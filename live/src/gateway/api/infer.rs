@@ -76,12 +76,17 @@ pub(super) async fn infer(
         Ok(asserted) => asserted,
         Err(message) => return refused(StatusCode::BAD_REQUEST, &message),
     };
+    let demands = match shared.demanded.told(headers, &caller) {
+        Ok(demands) => demands,
+        Err((status, message)) => return refused(status, &message),
+    };
     let arrival = Arrival {
         kind: route.kind(),
         session: facts.session,
         prompt_bytes: facts.prompt_bytes,
         num_predict: facts.num_predict,
         options: facts.options,
+        demands,
         prefix: facts.prefix,
         model,
         tenant,

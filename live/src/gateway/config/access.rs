@@ -85,6 +85,8 @@ pub enum MayAssert {
     Tenant,
     /// How urgent it is.
     Priority,
+    /// What it demands of its host.
+    Demands,
 }
 
 /// `[serve.admin]`, checked.

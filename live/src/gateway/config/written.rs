@@ -37,6 +37,8 @@ pub(super) struct ServeFile {
     pub(super) connect_timeout_millis: Spanned<u64>,
     #[serde(default)]
     pub(super) log_dir: Option<PathBuf>,
+    #[serde(default = "default_remember")]
+    pub(super) remember: bool,
     #[serde(default = "default_log_queue_records")]
     pub(super) log_queue_records: Spanned<u64>,
     #[serde(default = "default_log_segment_records")]
@@ -132,6 +134,9 @@ fn default_poll_timeout_millis() -> Spanned<u64> {
 }
 fn default_connect_timeout_millis() -> Spanned<u64> {
     unwritten(5_000)
+}
+fn default_remember() -> bool {
+    true
 }
 fn default_log_queue_records() -> Spanned<u64> {
     unwritten(65_536)
