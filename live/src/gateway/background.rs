@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
@@ -24,15 +24,15 @@ const LAST_LINES_MAX: Duration = Duration::from_secs(1);
 
 /// All that goes on. It ends when this is dropped.
 pub(super) struct Background {
-    request_log: JoinSet<()>,
+    request_log: oneshot::Receiver<()>,
     _others: JoinSet<()>,
 }
 
 impl Background {
     /// Ends when the last lines are written; nobody may be left to tell of ended requests.
-    pub(super) async fn finish(mut self) {
+    pub(super) async fn finish(self) {
         // Where it takes longer, nobody reads the lines.
-        let _ = tokio::time::timeout(LAST_LINES_MAX, self.request_log.join_next()).await;
+        let _ = tokio::time::timeout(LAST_LINES_MAX, self.request_log).await;
     }
 }
 
@@ -43,8 +43,8 @@ pub(super) fn start(
     folder: Option<&StateFolder>,
     ended: &broadcast::Sender<Arc<DecisionRecord>>,
 ) -> Background {
-    let (mut request_log, mut tasks) = (JoinSet::new(), JoinSet::new());
-    request_log.spawn(request_log::write(ended.subscribe()));
+    let mut tasks = JoinSet::new();
+    let request_log = request_log::start(ended.subscribe());
     if let Some(file) = &config.file {
         tasks.spawn(reload::watch(Arc::clone(operator), file.clone()));
     }

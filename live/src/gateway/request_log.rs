@@ -8,22 +8,38 @@ use tokio::sync::broadcast::{
     self,
     error::{RecvError, TryRecvError},
 };
+use tokio::sync::oneshot;
 
 use super::metrics::{Cause, DecisionRecord, failure_name, reject_name};
 
 /// Lines are written so long after the first that waits: many at once wake the thread that writes them down once.
 const GATHERING: Duration = Duration::from_millis(20);
 
-/// Writes lines until the gateway ends. It is a task of its own, so that writing them holds nobody up; where it falls
-/// behind, what it missed is said.
-pub(super) async fn write(mut ended: broadcast::Receiver<Arc<DecisionRecord>>) {
+/// Starts to write lines, in a thread of its own, so that writing them holds nobody up; where it falls behind, what it missed
+/// is said. What is returned ends with the last line, once nobody is left to tell of ended requests.
+pub(super) fn start(ended: broadcast::Receiver<Arc<DecisionRecord>>) -> oneshot::Receiver<()> {
+    let (done, last) = oneshot::channel();
+    let writing = move || {
+        write(ended);
+        // Where the gateway was dropped nobody waits.
+        let _ = done.send(());
+    };
+    // Without a thread there are no lines, and what is returned ends at once.
+    if let Err(error) = std::thread::Builder::new().name("request-log".into()).spawn(writing) {
+        tracing::error!(%error, "no lines are written of requests");
+    }
+    last
+}
+
+#[expect(clippy::disallowed_methods, reason = "nobody waits for this thread")]
+fn write(mut ended: broadcast::Receiver<Arc<DecisionRecord>>) {
     loop {
-        let first = match ended.recv().await {
+        let first = match ended.blocking_recv() {
             Err(RecvError::Closed) => return,
             first => first,
         };
-        tokio::time::sleep(GATHERING).await;
-        // What is there now; what comes meanwhile waits for the next turn, so that none is too long.
+        std::thread::sleep(GATHERING);
+        // What is there now; what comes meanwhile waits for the next turn.
         let others = (0..ended.len()).map_while(|_| match ended.try_recv() {
             Ok(request) => Some(Ok(request)),
             Err(TryRecvError::Lagged(missed)) => Some(Err(RecvError::Lagged(missed))),

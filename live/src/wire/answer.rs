@@ -226,7 +226,7 @@ impl AnswerReader {
                 usage.output_tokens = self.parts.saturating_sub(2);
             }
             if usage.done == DoneReason::Stop {
-                usage.done = done_reason(&reason.bytes);
+                usage.done = self::usage(&reason.bytes).done;
             }
             Ending::Done(usage)
         };
@@ -249,41 +249,54 @@ impl AnswerReader {
     }
 }
 
-/// The number under a key, at its last place. A text cannot be taken for a key: its quotes are escaped.
-fn number(bytes: &[u8], keys: &[&str]) -> Option<u64> {
-    let bytes = &bytes[bytes.len().saturating_sub(FIGURES_BYTES)..];
-    keys.iter().find_map(|key| {
-        let at = memmem::rfind(bytes, key.as_bytes())?;
-        let rest = bytes[at + key.len()..].trim_ascii_start();
-        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()
-    })
-}
-
+/// Figures as they stand under their keys, each at its last place, in one pass over the keys. A text cannot be taken for a key:
+/// its quotes are escaped.
 fn usage(bytes: &[u8]) -> Usage {
-    let count = |keys: &[&str]| u32::try_from(number(bytes, keys).unwrap_or(0)).unwrap_or(u32::MAX);
-    let nanos = |key: &str| Nanos(number(bytes, &[key]).unwrap_or(0));
-    Usage {
-        prompt_tokens: count(&["\"prompt_eval_count\":", "\"prompt_tokens\":", "\"input_tokens\":"]),
-        output_tokens: count(&["\"eval_count\":", "\"completion_tokens\":", "\"output_tokens\":"]),
-        load: nanos("\"load_duration\":"),
-        prompt_eval: nanos("\"prompt_eval_duration\":"),
-        eval: nanos("\"eval_duration\":"),
-        done: done_reason(bytes),
+    let figures_at = bytes.len().saturating_sub(FIGURES_BYTES);
+    // By dialect: Ollama's, OpenAI's for completions, that of responses and messages.
+    let (mut prompt, mut output) = ([None; 3], [None; 3]);
+    let mut usage = Usage { done: DoneReason::Stop, ..Usage::default() };
+    for end in memmem::find_iter(bytes, b"\":") {
+        let Some(start) = memrchr(b'"', &bytes[..end]) else { continue };
+        let value = bytes[end + 2..].trim_ascii_start();
+        let number = || number(value).filter(|_| start >= figures_at);
+        match &bytes[start + 1..end] {
+            b"prompt_eval_count" => prompt[0] = number().or(prompt[0]),
+            b"prompt_tokens" => prompt[1] = number().or(prompt[1]),
+            b"input_tokens" => prompt[2] = number().or(prompt[2]),
+            b"eval_count" => output[0] = number().or(output[0]),
+            b"completion_tokens" => output[1] = number().or(output[1]),
+            b"output_tokens" => output[2] = number().or(output[2]),
+            b"load_duration" => usage.load = number().map_or(usage.load, Nanos),
+            b"prompt_eval_duration" => usage.prompt_eval = number().map_or(usage.prompt_eval, Nanos),
+            b"eval_duration" => usage.eval = number().map_or(usage.eval, Nanos),
+            key => usage.done = done_reason(key, value).unwrap_or(usage.done),
+        }
     }
+    let count = |figures: [Option<u64>; 3]| {
+        let figure = figures.into_iter().flatten().next().unwrap_or(0);
+        u32::try_from(figure).unwrap_or(u32::MAX)
+    };
+    Usage { prompt_tokens: count(prompt), output_tokens: count(output), ..usage }
 }
 
-fn done_reason(bytes: &[u8]) -> DoneReason {
-    const WORDS: [(&str, DoneReason); 6] = [
-        ("\"done_reason\":\"length\"", DoneReason::Length),
-        ("\"done_reason\":\"load\"", DoneReason::Load),
-        ("\"done_reason\":\"unload\"", DoneReason::Unload),
-        ("\"finish_reason\":\"length\"", DoneReason::Length),
-        ("\"stop_reason\":\"max_tokens\"", DoneReason::Length),
-        ("\"reason\":\"max_output_tokens\"", DoneReason::Length),
+fn number(value: &[u8]) -> Option<u64> {
+    let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(&value[..digits]).ok()?.parse().ok()
+}
+
+/// Why a generation ended, where a key says so; to stop is what is said of the others.
+fn done_reason(key: &[u8], value: &[u8]) -> Option<DoneReason> {
+    const WORDS: [(&[u8], &[u8], DoneReason); 6] = [
+        (b"done_reason", b"\"length\"", DoneReason::Length),
+        (b"done_reason", b"\"load\"", DoneReason::Load),
+        (b"done_reason", b"\"unload\"", DoneReason::Unload),
+        (b"finish_reason", b"\"length\"", DoneReason::Length),
+        (b"stop_reason", b"\"max_tokens\"", DoneReason::Length),
+        (b"reason", b"\"max_output_tokens\"", DoneReason::Length),
     ];
-    let said = WORDS.iter().find(|(text, _)| memmem::find(bytes, text.as_bytes()).is_some());
-    said.map_or(DoneReason::Stop, |&(_, reason)| reason)
+    let said = WORDS.iter().find(|(under, word, _)| key == *under && value.starts_with(word));
+    said.map(|&(_, _, reason)| reason)
 }
 
 /// Ollama's word for why a generation ended.
