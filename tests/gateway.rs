@@ -141,3 +141,23 @@ fn a_changed_log_is_found_out() {
     assert!(text.contains("first difference at step"), "{text}");
     assert!(text.contains("recorded:") && text.contains("replayed:"), "{text}");
 }
+
+#[test]
+fn every_key_of_the_config_is_in_the_docs() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/serving.md")).expect("text");
+    let keys = page.split("## Every key").nth(1).and_then(|page| page.split("\n## ").next()).expect("a part");
+    for (table, more) in [("[serve]", ""), ("[[serve.hosts]]", "[serve]\n")] {
+        let config = format!("{more}{table}\nno_such_key = 1\n");
+        fs::write(folder.path().join("serve.toml"), config).expect("the config is written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_herder"));
+        let refused = command.args(["serve", "--config", "serve.toml"]).current_dir(folder.path()).output();
+        let said = String::from_utf8(refused.expect("it runs").stderr).expect("text");
+        let known = said.split("expected one of ").nth(1).unwrap_or_else(|| panic!("no keys in {said:?}"));
+        let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+        assert!(known.len() > 10, "{known:?}");
+        for key in known {
+            assert!(keys.contains(&format!("`{key}`")), "{table}: {key} is not in docs/serving.md");
+        }
+    }
+}
