@@ -80,6 +80,8 @@ pub struct Arrive {
     pub kind: Kind,
     /// Higher goes first where the scheduler looks at it; 0 is normal.
     pub priority: i8,
+    /// The answer comes in one piece when it is complete: its first byte tells nothing of its first token.
+    pub whole: bool,
     /// When the answer loses its worth.
     pub deadline: Option<Instant>,
     /// Size of the prompt.

@@ -31,12 +31,14 @@ struct Attempt {
 #[derive(Debug, Default)]
 struct Seen {
     models: BTreeMap<RequestId, ModelId>,
+    /// Those whose answers come in one piece.
+    whole: BTreeSet<RequestId>,
     waiting: BTreeSet<RequestId>,
     running: BTreeMap<RequestId, Attempt>,
     tried: BTreeMap<RequestId, BTreeSet<HostId>>,
     /// What each host said last; nothing where it is silent.
     hosts: BTreeMap<HostId, (Observation, bool)>,
-    /// Models that gave a first byte on a host since they were asked for there.
+    /// Models that gave a first byte on a host since they were asked for there, or were listed where only whole answers wait.
     answered: BTreeSet<(HostId, ModelId)>,
 }
 
@@ -63,6 +65,9 @@ impl Seen {
         match input {
             Input::Arrive(arrive) => {
                 self.models.insert(arrive.request, arrive.model);
+                if arrive.whole {
+                    self.whole.insert(arrive.request);
+                }
                 self.waiting.insert(arrive.request);
             }
             Input::FirstByte { request, .. } | Input::Finished { request, .. } => {
@@ -74,6 +79,16 @@ impl Seen {
             }
             Input::Observed { host, observation } => {
                 self.hosts.insert(*host, (observation.clone(), true));
+                for model in self.loads(*host) {
+                    let mut waiting = self.running.iter().filter(|(_, attempt)| {
+                        (attempt.host, attempt.model, attempt.loads) == (*host, model, true)
+                    });
+                    if self.has_loaded(*host, model)
+                        && waiting.all(|(request, _)| self.whole.contains(request))
+                    {
+                        self.answered.insert((*host, model));
+                    }
+                }
             }
             Input::Silent { host } => {
                 if let Some(known) = self.hosts.get_mut(host) {

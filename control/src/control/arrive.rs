@@ -15,7 +15,7 @@ impl Control {
         env: &mut Env<'_>,
     ) {
         let request = arrive.request;
-        let lane = self.lane_of(&arrive);
+        let lane = self.lane_of_arrival(&arrive);
         self.note_demand(now, &arrive);
         if let Some(deadline) = self.deadline(lane, now) {
             arrive.deadline = Some(arrive.deadline.map_or(deadline, |own| own.min(deadline)));

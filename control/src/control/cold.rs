@@ -55,11 +55,12 @@ impl Control {
     }
 
     /// A request was let out. Where its model is not known to be in memory, it is part of a load.
-    pub(super) fn join_load(&mut self, slot: Slot, host: HostId, model: ModelId, cold: bool) {
+    pub(super) fn join_load(&mut self, now: Instant, slot: Slot, host: HostId, model: ModelId, cold: bool) {
         let joins = cold || !self.indexes.models[model.index()].loaded.contains(host);
         self.facts.ledger.attempts_mut(slot).loading = joins;
         if joins {
-            self.facts.loading.join((host, model));
+            let whole = self.facts.ledger.get(slot).arrive.whole;
+            self.facts.loading.join(now, (host, model), whole);
             if self.loads_its_most(host) {
                 self.place_host(host);
             }
@@ -85,7 +86,8 @@ impl Control {
             return;
         }
         let most = self.loads_its_most(host);
-        self.facts.loading.leave((host, model));
+        let whole = self.facts.ledger.get(slot).arrive.whole;
+        self.facts.loading.leave((host, model), whole);
         if most {
             self.place_host(host);
         }
@@ -94,9 +96,19 @@ impl Control {
     /// What a host has in memory changed. Whether that may have opened it to someone.
     pub(super) fn match_held_back(&mut self, host: HostId) -> bool {
         let most = self.loads_its_most(host);
+        let models = &self.indexes.models;
+        self.facts.loading.listed(host, |model| models[model.index()].loaded.contains(host));
         if most {
             self.place_host(host);
         }
         most
+    }
+
+    /// Whether the running request in a slot began the load that it waits for: what it waited is what the load took. Those that
+    /// joined waited for less.
+    pub(super) fn began_load(&self, slot: Slot, host: HostId, model: ModelId) -> bool {
+        let attempts = self.facts.ledger.attempts(slot);
+        let load = self.facts.loading.get((host, model));
+        attempts.cold && load.is_some_and(|load| load.began == attempts.dispatched_at)
     }
 }

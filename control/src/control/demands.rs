@@ -57,6 +57,16 @@ impl Control {
         self.indexes.demanding = Some(Box::new(demanding));
     }
 
+    /// The lane of a request that arrives.
+    pub(super) fn lane_of_arrival(&mut self, arrive: &Arrive) -> LaneId {
+        let model = &self.indexes.models[arrive.model.index()];
+        if model.stored.is_empty() && arrive.demands().is_some() {
+            // It goes nowhere, whatever it demands: no lane is made for it.
+            return model.lanes[0];
+        }
+        self.lane_of(arrive)
+    }
+
     /// The lane of a request, made where it is the first of its kind.
     pub(super) fn lane_of(&mut self, arrive: &Arrive) -> LaneId {
         if let Some(own) = arrive.demands() {
@@ -81,10 +91,6 @@ impl Control {
 
     /// The lane of a request that demands something by itself: found anew for each, since no two need demand the same.
     fn lane_of_own(&mut self, arrive: &Arrive, own: &Demands) -> LaneId {
-        if self.indexes.models[arrive.model.index()].stored.is_empty() {
-            // It goes nowhere, whatever it demands.
-            return self.indexes.models[arrive.model.index()].lanes[0];
-        }
         self.heed(own);
         let demands = self.demands_by_rules(arrive).and(own);
         self.lane_with(arrive.model, demands)

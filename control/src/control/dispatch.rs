@@ -156,7 +156,7 @@ impl Control {
         self.facts.counters.running += 1;
         self.charge((pick.host, model), true, work.total());
         let first_byte_timeout = self.first_byte_timeout(pick.host, model, cold);
-        self.join_load(slot, pick.host, model, cold);
+        self.join_load(now, slot, pick.host, model, cold);
         self.facts.arms[arm.index()].counts.decided += 1;
         self.breakers_sent(pick.host, model);
         self.meet_demand(pick.host, model, out);

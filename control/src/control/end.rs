@@ -27,25 +27,50 @@ impl Control {
         let entry = self.facts.ledger.get_mut(slot);
         assert!(entry.state == State::Sent, "one attempt at most is past its first byte, and once");
         entry.state = State::Streaming;
-        let (model, arm) = (entry.arrive.model, entry.arm);
-        let attempts = self.facts.ledger.attempts_mut(slot);
-        let (cold, ttft) = (attempts.cold, now.since(attempts.dispatched_at));
-        attempts.ttft_micros = u32::try_from(ttft.0 / 1_000).unwrap_or(u32::MAX);
+        let (model, whole) = (entry.arrive.model, entry.arrive.whole);
         let host = self.host_of(slot);
-        self.facts.history[host.index()].on_first_byte(now, model, ttft, cold);
-        if cold {
+        // What a whole answer waited for is known when it has ended.
+        let mut opened = !whole && self.first_token(now, slot, self.since_dispatch(now, slot), out);
+        opened |= self.answer_load(host, model);
+        if opened {
+            self.pump(now, out, env);
+        }
+    }
+
+    /// Takes in how long the first token of a running request took. Whether a host may have more.
+    fn first_token(&mut self, now: Instant, slot: Slot, ttft: Nanos, out: &mut Outputs) -> bool {
+        let entry = self.facts.ledger.get(slot);
+        let (model, arm, host) = (entry.arrive.model, entry.arm, self.host_of(slot));
+        let loaded = self.began_load(slot, host, model);
+        let attempts = self.facts.ledger.attempts_mut(slot);
+        let cold = attempts.cold;
+        attempts.ttft_micros = u32::try_from(ttft.0 / 1_000).unwrap_or(u32::MAX);
+        self.facts.history[host.index()].on_first_byte(now, model, ttft, loaded);
+        if loaded {
             self.facts.models[model.index()].cold_ttft.add_load(ttft);
         }
         let counts = &mut self.facts.arms[arm.index()].counts;
         counts.first_bytes += 1;
         counts.ttft_nanos = counts.ttft_nanos.saturating_add(ttft.0);
         self.guard(arm, Metric::Ttft, Answer { ttft: Some(ttft), failed: false }, out);
-        let mut opened = self.answer_load(host, model);
-        opened |= !cold && self.learn_limit(now, host, ttft);
+        let mut opened = !cold && self.learn_limit(now, host, ttft);
         opened |= self.match_record(host);
-        if opened {
-            self.pump(now, out, env);
-        }
+        opened
+    }
+
+    fn since_dispatch(&self, now: Instant, slot: Slot) -> Nanos {
+        now.since(self.facts.ledger.attempts(slot).dispatched_at)
+    }
+
+    /// What a whole answer waited for its first token: all but what its tokens took, as the host says, else as they usually take there.
+    fn ttft_of_whole(&self, now: Instant, slot: Slot, usage: &Usage) -> Nanos {
+        let (host, model) = (self.host_of(slot), self.facts.ledger.get(slot).arrive.model);
+        let usual = || {
+            let token = self.facts.history[host.index()].pace(model).and_then(|pace| pace.output_token.get());
+            Nanos(u64::from(usage.output_tokens).saturating_mul(token.unwrap_or(0)))
+        };
+        let generating = if usage.eval == Nanos::ZERO { usual() } else { usage.eval };
+        Nanos(self.since_dispatch(now, slot).0.saturating_sub(generating.0))
     }
 
     pub(super) fn on_progress(&mut self, request: RequestId, attempt: u8, tokens: u32) {
@@ -64,6 +89,10 @@ impl Control {
         env: &mut Env<'_>,
     ) {
         let Some(slot) = self.running(request, attempt) else { return };
+        if self.facts.ledger.get(slot).arrive.whole {
+            let ttft = self.ttft_of_whole(now, slot, usage);
+            self.first_token(now, slot, ttft, out);
+        }
         let (entry, attempts) = (self.facts.ledger.get(slot), self.facts.ledger.attempts(slot));
         let (arrive, model) = (&entry.arrive, entry.arrive.model);
         self.facts.arms[entry.arm.index()].counts.finished += 1;

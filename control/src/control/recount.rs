@@ -71,7 +71,7 @@ impl Control {
     }
 
     fn recount_loads(&self) -> Result<(), String> {
-        let mut requests: BTreeMap<Place, u32> = BTreeMap::new();
+        let mut requests: BTreeMap<Place, (u32, u32)> = BTreeMap::new();
         let ledger = &self.facts.ledger;
         for (slot, entry) in ledger.iter().filter(|(slot, _)| ledger.begun(*slot).is_some()) {
             let attempts = ledger.attempts(slot);
@@ -79,13 +79,15 @@ impl Control {
             if attempts.loading {
                 let host = ledger.host(slot).ok_or("a request of a load without a host")?;
                 let place = (host, entry.arrive.model);
-                *requests.entry(place).or_default() += 1;
+                let counted = requests.entry(place).or_default();
+                counted.0 += 1;
+                counted.1 += u32::from(!entry.arrive.whole);
                 let answered = self.facts.loading.get(place).is_some_and(|load| load.answered);
                 let streams = entry.state == State::Streaming;
                 same((place, "answered where one streams"), streams && !answered, false)?;
             }
         }
-        let kept = self.facts.loading.iter().map(|(place, load)| (place, load.requests));
+        let kept = self.facts.loading.iter().map(|(place, load)| (place, (load.requests, load.streamed)));
         same("requests of loads", &kept.collect(), &requests)
     }
 

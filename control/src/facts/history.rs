@@ -111,15 +111,15 @@ pub struct HostHistory {
 }
 
 impl HostHistory {
-    /// A first byte came after `ttft`; `cold`: the model was not loaded when the request was sent.
-    pub fn on_first_byte(&mut self, now: Instant, model: ModelId, ttft: Nanos, cold: bool) {
+    /// A first token came after `ttft`; `loaded`: the model was loaded for it, from the beginning.
+    pub fn on_first_byte(&mut self, now: Instant, model: ModelId, ttft: Nanos, loaded: bool) {
         let weight = self.age.weight(now);
         self.ttft.add(weight, ttft.0);
         self.ttft_peak.add_peak(weight, ttft.0);
         if self.failed.get().is_some() {
             self.failed.add(weight, 0);
         }
-        if cold {
+        if loaded {
             self.pace_mut(model).cold_ttft.add_load(ttft);
         }
     }

@@ -83,6 +83,7 @@ impl World {
             tenant: TenantId(draw.below(3)),
             session: (session > 0).then_some(SessionId(session)),
             priority: draw.below(3) as i8 - 1,
+            whole: draw.below(4) == 0,
             deadline: (draw.below(3) == 0)
                 .then(|| now.saturating_add(Nanos(u64::from(draw.below(2_000_000_000))))),
             prompt_bytes: Bytes(1 + u64::from(draw.below(4_000))),

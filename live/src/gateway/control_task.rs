@@ -87,6 +87,8 @@ pub(super) struct Arrival {
     /// Whose it is.
     pub(super) tenant: String,
     pub(super) priority: i8,
+    /// Whether the answer comes in one piece.
+    pub(super) whole: bool,
     pub(super) kind: Kind,
     pub(super) session: Option<SessionId>,
     pub(super) prompt_bytes: Bytes,
@@ -315,6 +317,7 @@ impl ControlTask {
             session: arrival.session,
             kind: arrival.kind,
             priority: arrival.priority,
+            whole: arrival.whole,
             deadline: None,
             prompt_bytes: arrival.prompt_bytes,
             num_predict: arrival.num_predict,

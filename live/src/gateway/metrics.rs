@@ -81,7 +81,7 @@ pub(super) struct DecisionRecord {
     pub(super) attempts: u32,
     /// Wait until the last attempt.
     pub(super) wait_millis: Option<f64>,
-    /// From its arrival to the first byte of its answer.
+    /// From its arrival to the first byte of its answer, where that is streamed.
     pub(super) ttft_millis: Option<f64>,
     /// From its arrival to its end.
     pub(super) e2e_millis: Option<f64>,
@@ -97,6 +97,8 @@ struct Open {
     arrived: Instant,
     model: ModelId,
     tenant: TenantId,
+    /// Its first byte tells nothing of its first token.
+    whole: bool,
     dispatch: Option<(Dispatch, Instant)>,
     first_byte: Option<Instant>,
 }
@@ -176,12 +178,14 @@ impl Recorder {
         match input {
             Input::Arrive(arrive) => {
                 let (model, tenant) = (arrive.model, arrive.tenant);
-                let open = Open { arrived: now, model, tenant, dispatch: None, first_byte: None };
+                let whole = arrive.whole;
+                let open = Open { arrived: now, model, tenant, whole, dispatch: None, first_byte: None };
                 self.open.insert(arrive.request, open);
             }
             Input::FirstByte { request, attempt } => {
                 if let Some(open) = self.open.get_mut(request)
                     && open.is_at(*attempt)
+                    && !open.whole
                 {
                     open.first_byte = Some(now);
                 }

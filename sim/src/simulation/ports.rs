@@ -31,6 +31,7 @@ pub(super) fn arrive(seed: u64, request: RequestId, job: &Job, oracle: bool) -> 
         session: job.session,
         kind: job.kind,
         priority: job.priority,
+        whole: false,
         deadline: job.deadline,
         prompt_bytes: Bytes((u64::from(job.prompt_tokens) * per_token_x64 / 64).max(1)),
         num_predict: job.num_predict,

@@ -166,3 +166,58 @@ fn a_load_that_was_not_waited_for_is_given_three_times_as_long() {
     stalled.at(300_000).fail(0, 0, Failure::FirstByteTimeout);
     assert_eq!(timeouts(&stalled.arrive_with(of(0))), [Nanos::from_secs(300)], "it may have stood still");
 }
+
+fn whole(model: u32) -> Arrive {
+    Arrive { whole: true, ..of(model) }
+}
+
+fn finish_with(bench: &mut Bench, request: u64, usage: Usage) -> Vec<Output> {
+    bench.feed(Input::Finished { request: RequestId(request), attempt: 0, usage })
+}
+
+#[test]
+fn a_whole_answer_holds_other_models_back_until_the_list_has_its_own_not_until_it_is_there() {
+    let mut bench = hosts(&file(), 1, 4, &[]);
+    bench.arrive_with(whole(0));
+    assert_eq!(to(&mut bench, 1), None);
+    assert_eq!(sent(&bench.observe_with(0, &[0, 1, 2, 3], &[])), []);
+    assert_eq!(sent(&bench.observe_with(0, &[0, 1, 2, 3], &[0])), [(1, 0)]);
+    // One that is streamed waits for the load as well: its first byte will tell better than the list.
+    bench.arrive_with(whole(1));
+    assert_eq!(to(&mut bench, 2), None);
+    assert_eq!(sent(&bench.observe_with(0, &[0, 1, 2, 3], &[0, 1])), []);
+    assert_eq!(sent(&bench.first_byte(1, 0)), [(3, 0)]);
+}
+
+#[test]
+fn the_first_token_of_a_whole_answer_is_what_its_generation_leaves() {
+    let mut bench = hosts(&file(), 1, 4, &[0, 1]);
+    let millis = |millis| Nanos::from_millis(millis);
+    let ttft = |bench: &Bench| bench.control.facts().history[0].ttft.get().map(Nanos);
+    bench.arrive_with(whole(0));
+    bench.at(1_000).first_byte(0, 0);
+    assert_eq!(ttft(&bench), None, "its first byte is its last");
+    finish_with(&mut bench, 0, Usage { output_tokens: 91, eval: millis(900), ..Usage::default() });
+    assert_eq!(ttft(&bench), Some(millis(100)));
+    // This host does not tell how long it generated, but a token takes 10 ms there.
+    bench.at(10_000).arrive_with(whole(0));
+    bench.at(11_000).first_byte(1, 0);
+    finish_with(&mut bench, 1, Usage { output_tokens: 70, ..Usage::default() });
+    let counts = &bench.control.facts().arms[0].counts;
+    assert_eq!((counts.first_bytes, counts.ttft_nanos), (2, millis(400).0));
+}
+
+#[test]
+fn only_the_request_that_began_a_load_tells_how_long_it_took() {
+    let mut bench = hosts(&file(), 1, 4, &[]);
+    assert_eq!(to(&mut bench, 0), Some(0));
+    for (request, joins_at) in [(1, 20_000), (2, 50_000)] {
+        assert_eq!(sent(&bench.at(joins_at).arrive_with(of(0))), [(request, 0)]);
+    }
+    bench.at(60_000);
+    (0..3).for_each(|request| drop(bench.first_byte(request, 0)));
+    let facts = bench.control.facts();
+    let here = facts.history[0].pace(ModelId(0)).and_then(|pace| pace.cold_ttft.get());
+    assert_eq!(here, Some(Nanos::from_secs(60).0));
+    assert_eq!(facts.models[0].cold_ttft.get(), here);
+}

@@ -229,3 +229,22 @@ fn what_a_request_demands_of_hosts_answers_is_known_from_before_it_came() {
         assert_eq!(sent(&bench.arrive_with(arrive)), [(request, 0)], "the other took 500 ms");
     }
 }
+
+#[test]
+fn a_request_that_waits_keeps_its_demands_while_no_host_has_its_model() {
+    let demands = DemandsFile { require_hosts: names(&["h1"]), ..DemandsFile::default() };
+    let own = Particulars { demands: demands.check("demands").unwrap(), ..Particulars::default() };
+    let mut bench = Bench::new(&file(), 2, 1);
+    for request in 0..2 {
+        bench.arrive_with(Arrive { particulars: own.clone().boxed(), ..Arrive::default() });
+        assert_eq!(bench.running_on(1), [0], "{request}");
+    }
+    (0..2).for_each(|host| drop(bench.observe_with(host, &[1], &[])));
+    bench.install(&file());
+    let mut restored = bench.restored();
+    for bench in [&mut bench, &mut restored] {
+        assert_eq!(bench.observe(0), [], "it demanded the other");
+        assert_eq!(bench.observe(1), []);
+        assert_eq!(sent(&bench.finish(0, 0)), [(1, 1)]);
+    }
+}

@@ -82,6 +82,7 @@ pub(super) async fn infer(
     };
     let arrival = Arrival {
         kind: route.kind(),
+        whole: !facts.stream,
         session: facts.session,
         prompt_bytes: facts.prompt_bytes,
         num_predict: facts.num_predict,
