@@ -83,9 +83,10 @@ pub(super) fn take_over(task: &mut ControlTask, facts: &Facts, hosts: &[HostEntr
     for (old, tenant) in (0..).map(TenantId).zip(&facts.tenants) {
         ids.tenants.insert(old, task.tenant(tenant));
     }
-    for (old, known) in (0..).map(HostId).zip(&facts.hosts) {
-        let named = hosts.iter().position(|host| host.declaration.name == known.declaration.name);
-        ids.hosts.extend(named.map(|new| (old, HostId(new as u32))));
+    for (new, host) in (0..).map(HostId).zip(hosts) {
+        // The last of that name: one that was taken out before may have been another machine.
+        let named = facts.hosts.iter().rposition(|known| known.declaration.name == host.declaration.name);
+        ids.hosts.extend(named.map(|old| (HostId(old as u32), new)));
     }
     let learned = Learned::of(facts, &ids);
     if learned.is_empty() {

@@ -152,7 +152,7 @@ impl Upstream {
             let kept = place.kept.take();
             let was_kept = kept.is_some();
             let link = match kept {
-                Some(link) => link,
+                Some((_, link)) => link,
                 None => self.connect(&place.authority).await?,
             };
             match link.send(request).await {
@@ -164,6 +164,7 @@ impl Upstream {
                 Sending::NotBegun(unsent) if was_kept => {
                     request = *unsent;
                     place = self.pool.place(host);
+                    request.headers_mut().insert(HOST, host_header(&place.authority));
                 }
                 Sending::NotBegun(_) => return Err(NotSent::Unreachable("it closed at once".into())),
                 Sending::Failed(error) => return Err(NotSent::Broken(error)),
@@ -187,10 +188,12 @@ impl Upstream {
 /// The head of a request is our own: nothing of the client's goes to a host.
 fn introduce(request: &mut Request<Sent>, authority: &Authority, content_type: &'static str) {
     let headers = request.headers_mut();
-    let host =
-        HeaderValue::from_str(authority.as_str()).expect("an authority has no bytes that a header may not");
-    headers.insert(HOST, host);
+    headers.insert(HOST, host_header(authority));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("herder/", env!("CARGO_PKG_VERSION"))));
+}
+
+fn host_header(authority: &Authority) -> HeaderValue {
+    HeaderValue::from_str(authority.as_str()).expect("an authority has no bytes that a header may not")
 }

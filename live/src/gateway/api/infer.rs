@@ -7,7 +7,7 @@ use bytes::Bytes;
 use control::ids::{HostId, RequestId, SessionId};
 use control::request::{Failure, HostOptions, Reject};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use tokio::time::Instant;
 
@@ -253,10 +253,10 @@ impl Errand<'_> {
                 self.error(StatusCode::NOT_FOUND, &self.route.model_missing(&self.model))
             }
             Reject::QueueTimeout => self.busy("server busy, please try again.  waited too long for a host"),
-            Reject::DemandsUnmet => self.busy("no host meets what is demanded for this request"),
-            Reject::Quarantined => {
-                self.busy("requests like this one ended the model's runners; it is not tried again for now")
-            }
+            Reject::DemandsUnmet => later(self.busy("no host meets what is demanded for this request")),
+            Reject::Quarantined => later(
+                self.busy("requests like this one ended the model's runners; it is not tried again for now"),
+            ),
             Reject::DeadlinePassed => self.error(StatusCode::GATEWAY_TIMEOUT, "the deadline has passed"),
         }
     }
@@ -280,6 +280,12 @@ impl Errand<'_> {
         };
         self.error(status, message)
     }
+}
+
+/// Nothing changes that soon.
+fn later(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
+    response
 }
 
 fn identified(shared: &Shared, mut response: Response<Body>, id: Option<RequestId>) -> Response<Body> {

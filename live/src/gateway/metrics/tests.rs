@@ -91,6 +91,20 @@ fn a_request_is_followed_from_the_queue_to_its_end() {
 }
 
 #[test]
+fn the_first_byte_of_a_whole_answer_is_no_first_token() {
+    let mut watched = Watched::new();
+    let request = RequestId(0);
+    watched.take(Input::Arrive(Arrive { request, whole: true, ..Arrive::default() }));
+    watched.take(Input::FirstByte { request, attempt: 0 });
+    let usage = Usage { prompt_tokens: 7, output_tokens: 3, ..Usage::default() };
+    watched.take(Input::Finished { request, attempt: 0, usage });
+    let record = &watched.records()[0];
+    assert_eq!((record.outcome, record.ttft_millis), (Progress::Finished, None));
+    let times = &watched.recorder.metrics().times[&0];
+    assert_eq!((times.ttft.count(), times.tpot.count(), times.e2e.count()), (0, 0, 1));
+}
+
+#[test]
 fn what_is_said_of_an_attempt_that_is_over_counts_nothing() {
     let mut watched = Watched::new();
     let request = watched.arrive(0);

@@ -9,6 +9,7 @@ use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::task::coop::unconstrained;
 
 use super::Sent;
 
@@ -45,7 +46,8 @@ impl Link {
     /// Sends a request; ends with the head of the answer. Dropped before, it closes the connection.
     pub(super) async fn send(mut self, request: Request<Sent>) -> Sending {
         let answer = {
-            let mut answer = pin!(self.requests.try_send_request(request));
+            // Not held up by the task's budget, which would wake nobody.
+            let mut answer = pin!(unconstrained(self.requests.try_send_request(request)));
             let connection = &mut self.connection;
             std::future::poll_fn(|cx| {
                 drive(connection, cx);
@@ -68,8 +70,14 @@ impl Link {
         body: &mut Incoming,
         cx: &mut Context<'_>,
     ) -> Poll<Option<hyper::Result<Frame<bytes::Bytes>>>> {
-        drive(&mut self.connection, cx);
-        hyper::body::Body::poll_frame(Pin::new(body), &mut by_the_connection())
+        // First for what is there already: taking a piece lets the connection go on, of which it would tell this very task.
+        drive(&mut self.connection, &mut by_the_connection());
+        let mut next = hyper::body::Body::poll_frame(Pin::new(&mut *body), &mut by_the_connection());
+        if next.is_pending() {
+            drive(&mut self.connection, cx);
+            next = hyper::body::Body::poll_frame(Pin::new(body), &mut by_the_connection());
+        }
+        next
     }
 
     /// Whether another request can be sent. Only to be asked where nothing waits for this link.

@@ -13,14 +13,14 @@ use super::link::Link;
 /// How long an unused connection is kept.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// All hosts. What is taken or looked at takes some tens of nanoseconds, so one lock serves all.
+/// All hosts. To take something or to put it back takes some tens of nanoseconds, so one lock serves all.
 #[derive(Default)]
 pub(super) struct Pool(Mutex<Vec<Way>>);
 
 /// The way to a host.
 struct Way {
     authority: Authority,
-    /// Grows where the host moves: older connections go elsewhere.
+    /// Grows where the host moves or is forgotten: older connections are not kept.
     epoch: u32,
     /// Unused connections with the time since when, the oldest first.
     kept: VecDeque<(Instant, Link)>,
@@ -30,8 +30,8 @@ struct Way {
 pub(super) struct Place {
     pub(super) authority: Authority,
     pub(super) epoch: u32,
-    /// A connection that is open, as far as is known.
-    pub(super) kept: Option<Link>,
+    /// A connection that is open, as far as is known, and since when it is unused.
+    pub(super) kept: Option<(Instant, Link)>,
 }
 
 impl Pool {
@@ -49,22 +49,36 @@ impl Pool {
         }
     }
 
-    /// Closes what is kept.
+    /// Closes what is kept, and keeps nothing of what is under way.
     pub(super) fn close_kept(&self, host: HostId) {
-        self.ways()[host.index()].kept.clear();
+        let kept = {
+            let mut ways = self.ways();
+            let way = &mut ways[host.index()];
+            way.epoch += 1;
+            std::mem::take(&mut way.kept)
+        };
+        drop(kept);
     }
 
     /// Where a host is, and the connection that was used last: those that were not used for long are the ones to close.
     pub(super) fn place(&self, host: HostId) -> Place {
+        loop {
+            let mut place = self.last_used(host);
+            // Looked at, and closed, where nobody waits for it.
+            let usable = match &mut place.kept {
+                Some((since, link)) => since.elapsed() < IDLE && link.is_free(),
+                None => true,
+            };
+            if usable {
+                return place;
+            }
+        }
+    }
+
+    fn last_used(&self, host: HostId) -> Place {
         let mut ways = self.ways();
         let way = &mut ways[host.index()];
-        let mut kept = None;
-        while kept.is_none()
-            && let Some((since, mut link)) = way.kept.pop_back()
-        {
-            kept = (since.elapsed() < IDLE && link.is_free()).then_some(link);
-        }
-        Place { authority: way.authority.clone(), epoch: way.epoch, kept }
+        Place { authority: way.authority.clone(), epoch: way.epoch, kept: way.kept.pop_back() }
     }
 
     /// Keeps a connection whose answer has ended, where it can be used again.
@@ -73,14 +87,19 @@ impl Pool {
             return;
         }
         let now = Instant::now();
-        let mut ways = self.ways();
-        let way = &mut ways[host.index()];
-        while way.kept.front().is_some_and(|(since, _)| now.duration_since(*since) >= IDLE) {
-            way.kept.pop_front();
-        }
-        if way.epoch == epoch {
-            way.kept.push_back((now, link));
-        }
+        let old = {
+            let mut ways = self.ways();
+            let way = &mut ways[host.index()];
+            let is_old = |(since, _): &(Instant, Link)| now.duration_since(*since) >= IDLE;
+            let old_len = way.kept.iter().take_while(|kept| is_old(kept)).count();
+            let old: Vec<_> = way.kept.drain(..old_len).collect();
+            if way.epoch == epoch {
+                way.kept.push_back((now, link));
+            }
+            old
+        };
+        // Closing takes longer than the lock may.
+        drop(old);
     }
 }
 

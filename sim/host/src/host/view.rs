@@ -34,11 +34,18 @@ impl Host {
         self.runners.iter().filter(|runner| runner.listed).map(|runner| ListedRunner {
             model: runner.name,
             bytes: runner.placement.total,
-            vram: runner.placement.vram,
+            vram: self.vram_listed(&runner.placement),
             num_ctx: runner.num_ctx,
             keep_alive: runner.keep_alive,
             expires: runner.expires,
         })
+    }
+
+    /// With no layer on the CPU, all of a model counts as being on GPUs, input embeddings and all (`llm/server.go`,
+    /// `MemorySize`, of v0.24).
+    fn vram_listed(&self, placement: &Placement) -> Bytes {
+        let offloaded = placement.layers_cpu == 0 && placement.layers_gpu() > 0;
+        if offloaded && self.spec.version == Version::V0_24 { placement.total } else { placement.vram }
     }
 
     /// `/api/ps` and `/api/tags`.
