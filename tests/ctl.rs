@@ -133,6 +133,7 @@ fn an_operator_watches_and_changes_a_gateway() {
         (&["hosts", "drain", "gpu-2"][..], "did you mean \"gpu-1\"?"),
         (&["strategy", "set", "balancer=randm"], "did you mean \"random\"?"),
         (&["reload"], "this key may operate only, and this needs admin"),
+        (&["log-level", "wran"], "found \"wran\", expected error, warn"),
     ] {
         let (went_well, _, error) = ctl(args);
         assert!(!went_well && error.contains(why), "{args:?}: {error}");
