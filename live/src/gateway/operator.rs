@@ -86,6 +86,8 @@ pub(super) struct Operated {
 /// The one who changes it.
 pub(super) struct Operator {
     operated: Mutex<Operated>,
+    /// The file as it was at the start: keys that are read then only are as here until a restart.
+    started: ServeConfig,
     fleet: Arc<Fleet>,
     events: mpsc::UnboundedSender<Event>,
     folder: Option<StateFolder>,
@@ -115,7 +117,8 @@ impl Operator {
     ) -> Self {
         let admin_keys = operated.file.admin.as_ref().map_or([].into(), |admin| admin.keys.clone().into());
         let admin_keys = RwLock::new(admin_keys);
-        Self { operated: Mutex::new(operated), fleet, events, folder, keys, admin_keys }
+        let started = operated.file.clone();
+        Self { operated: Mutex::new(operated), started, fleet, events, folder, keys, admin_keys }
     }
 
     /// Tells control what held before a restart.
@@ -252,7 +255,7 @@ impl Operator {
     /// Takes over what another reading of the file says, as far as that goes without a restart.
     pub(super) async fn reload(&self, file: ServeConfig) -> Result<Changed, Refused> {
         let mut operated = self.operated.lock().await;
-        let mut changed = Changed { needs_restart: operated.file.needs_restart(&file), ..Changed::default() };
+        let mut changed = Changed { needs_restart: self.started.needs_restart(&file), ..Changed::default() };
         let (mut next, mut inputs) = (operated.clone(), Vec::new());
         if file.control_file != operated.file.control_file {
             if next.control != file.control_file {

@@ -36,8 +36,9 @@ fn another_file_is_taken_over_and_what_needs_a_restart_is_named() {
 
         write(folder.path(), &config("", "", &hosts[1..], "balancer = \"least-tokens\""));
         // What was host-1 is host-0 now, at another address.
-        let changed = gateway.post("/api/v1/reload", json!({})).await.json()["changed"].clone();
-        assert_eq!(changed, json!(["host host-0 is declared anew", "host host-1 is taken out"]));
+        let answer = gateway.post("/api/v1/reload", json!({})).await.json();
+        assert_eq!(answer["changed"], json!(["host host-0 is declared anew", "host host-1 is taken out"]));
+        assert_eq!(answer["needs_restart"], json!([]), "drain_seconds is what the process began with");
         assert_eq!(gateway.host("host-0").await["address"], hosts[1].to_string());
         assert_eq!(gateway.generate().await.status, 200);
         gateway.stop().await;
