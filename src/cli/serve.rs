@@ -39,7 +39,7 @@ A config names the hosts and, in the words of a scenario file, how to decide:
   [control]
   balancer = \"model-affinity\"
 
-The first line on standard output names the address, once it listens. Log lines go to standard error, JSON where that is no
+The first line on standard output names the address, once it serves. Log lines go to standard error, JSON where that is no
 terminal; HERDER_LOG=warn shows fewer. SIGHUP, or a change of the file, reads it again. Ctrl-C or SIGTERM lets running
 answers finish, then ends it. `herder ctl` watches and changes what runs; docs/serving.md tells the rest.")]
 pub(super) struct Args {
