@@ -118,6 +118,7 @@ fn an_operator_watches_and_changes_a_gateway() {
     assert!(hosts.contains("gpu-1") && hosts.contains(&host_at) && hosts.contains("  up "), "{hosts}");
     assert_eq!(good(&["hosts", "drain", "gpu-1"]), "host gpu-1 gets no new requests\n");
     assert!(good(&["hosts"]).contains("  drained "));
+    assert!(good(&["status"]).contains("hosts up     1 of 1, 1 drained\n"));
     good(&["hosts", "undrain", "gpu-1"]);
     good(&["strategy", "set", "balancer.prequal.probes=5", "scheduler=shortest-job"]);
     let control = good(&["strategy", "show"]);
