@@ -226,6 +226,10 @@ impl Operator {
         if operated.find(&name).is_ok() {
             return Err(Refused::Conflict(format!("there is a host {name:?} already")));
         }
+        if let Some(other) = operated.at(&entry.authority) {
+            let (there, address) = (&other.entry.declaration.name, &entry.authority);
+            return Err(Refused::Conflict(format!("there is a host at {address} already: {there:?}")));
+        }
         let mut next = operated.clone();
         next.removed.remove(&name);
         let inputs = vec![next.add(entry.clone(), false)];
@@ -265,6 +269,11 @@ impl Operator {
             changed.changed.push("[control]".into());
         }
         let hosts = next.take_hosts(&file, &mut changed, &mut inputs);
+        if let Some((added, name)) = next.added_again() {
+            let message =
+                format!("host {name:?} of the file is {added:?}, which an operator added: remove that");
+            return Err(Refused::Conflict(message));
+        }
         let keys = file.keys != operated.file.keys;
         let admin_keys = |file: &ServeConfig| file.admin.as_ref().map(|admin| admin.keys.clone());
         let new_admin_keys = admin_keys(&file);
@@ -352,6 +361,22 @@ impl Operated {
             let names: Vec<&str> = hosts.map(|slot| slot.entry.declaration.name.as_str()).collect();
             let near = nearest(name, &names).map(|near| format!(" (did you mean {near:?}?)"));
             Refused::NotFound(format!("there is no host {name:?}{}", near.unwrap_or_default()))
+        })
+    }
+
+    /// The host at this address that was not taken out.
+    fn at(&self, authority: &str) -> Option<&HostSlot> {
+        self.hosts.iter().find(|slot| !slot.removed && slot.entry.is_at(authority))
+    }
+
+    /// A host that an operator added, and the one of the file that has its address.
+    fn added_again(&self) -> Option<(&str, &str)> {
+        let mut added = self.hosts.iter().filter(|slot| !slot.from_file && !slot.removed);
+        added.find_map(|added| {
+            let authority = &added.entry.authority;
+            let in_file = |slot: &&HostSlot| slot.from_file && !slot.removed && slot.entry.is_at(authority);
+            let twin = self.hosts.iter().find(in_file)?;
+            Some((added.entry.declaration.name.as_str(), twin.entry.declaration.name.as_str()))
         })
     }
 

@@ -153,6 +153,9 @@ fn hosts_are_added_and_taken_out_while_requests_run() {
             (&view["up"], &view["slots"], &view["stored"]),
             (&json!(true), &json!(2), &json!([MODEL]))
         );
+        let again = gateway.post("/api/v1/hosts", json!({"name": "the same", "url": url})).await;
+        assert_eq!(again.status, 409, "{}", again.body);
+        assert!(again.error().ends_with("already: \"new one\""), "{}", again.body);
         let hosts = hosts_of(&gateway, 4).await;
         assert_eq!(hosts.iter().filter(|host| *host == "new one").count(), 2);
 
