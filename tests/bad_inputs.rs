@@ -158,6 +158,20 @@ fn a_gateway_that_cannot_serve_does_not_say_that_it_listens() {
 }
 
 #[test]
+fn a_gateway_is_asked_for_with_its_hosts_or_as_a_demonstration() {
+    for (args, why) in [
+        (&["serve"][..], "<--config <FILE>|--demo>"),
+        (&["serve", "--config", "x.toml", "--demo"], "'--config <FILE>' cannot be used with '--demo'"),
+        (&["serve", "--config", "x.toml", "--demo-load", "5"], "cannot be used with"),
+        (&["serve", "--config", "x.toml", "--demo-listen", "127.0.0.1:1"], "cannot be used with"),
+        (&["serve", "--demo-load", "5"], "--demo"),
+    ] {
+        let (code, stderr) = run(&[], args);
+        assert!(code == 2 && stderr.contains(why), "{args:?}: {stderr}");
+    }
+}
+
+#[test]
 fn deeds_of_the_operator_that_cannot_be_say_which() {
     let deed = |name: &str, keys: &str| scenario(name, &format!("{FLEET}\n[[operator]]\n{keys}\n"));
     deed("operator_does_nothing", "at_seconds = 5");
