@@ -142,6 +142,36 @@ fn workloads_that_cannot_be_say_which_key() {
 }
 
 #[test]
+fn a_gateway_that_cannot_serve_does_not_say_that_it_listens() {
+    const CONFIG: &str = "[serve]\nlisten = \"127.0.0.1:0\"\nlog_dir = \"log\"\nstate_dir = \"state\"\n\
+        [[serve.hosts]]\nname = \"a\"\nurl = \"http://127.0.0.1:9\"\n";
+    let flat = CONFIG.replace("\"state\"", "\".\"");
+    for (files, why) in [
+        (&[("gateway.toml", CONFIG), ("log", "a file")][..], "serve.log_dir: log: File exists"),
+        (&[("gateway.toml", CONFIG), ("state", "a file")], "serve.state_dir: state: File exists"),
+        (&[("gateway.toml", &*flat), ("operator.json", "{")], "operator.json: EOF while parsing"),
+        (&[("gateway.toml", &*flat), ("usage.json", "{")], "usage.json: EOF while parsing"),
+    ] {
+        let (code, stderr) = run(files, &["serve", "--config", "gateway.toml"]);
+        assert!(code == 1 && stderr.contains(why), "{why}: {stderr}");
+    }
+}
+
+#[test]
+fn a_gateway_is_asked_for_with_its_hosts_or_as_a_demonstration() {
+    for (args, why) in [
+        (&["serve"][..], "<--config <FILE>|--demo>"),
+        (&["serve", "--config", "x.toml", "--demo"], "'--config <FILE>' cannot be used with '--demo'"),
+        (&["serve", "--config", "x.toml", "--demo-load", "5"], "cannot be used with"),
+        (&["serve", "--config", "x.toml", "--demo-listen", "127.0.0.1:1"], "cannot be used with"),
+        (&["serve", "--demo-load", "5"], "--demo"),
+    ] {
+        let (code, stderr) = run(&[], args);
+        assert!(code == 2 && stderr.contains(why), "{args:?}: {stderr}");
+    }
+}
+
+#[test]
 fn deeds_of_the_operator_that_cannot_be_say_which() {
     let deed = |name: &str, keys: &str| scenario(name, &format!("{FLEET}\n[[operator]]\n{keys}\n"));
     deed("operator_does_nothing", "at_seconds = 5");

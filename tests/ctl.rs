@@ -118,10 +118,12 @@ fn an_operator_watches_and_changes_a_gateway() {
     assert!(hosts.contains("gpu-1") && hosts.contains(&host_at) && hosts.contains("  up "), "{hosts}");
     assert_eq!(good(&["hosts", "drain", "gpu-1"]), "host gpu-1 gets no new requests\n");
     assert!(good(&["hosts"]).contains("  drained "));
+    assert!(good(&["status"]).contains("hosts up     1 of 1, 1 drained\n"));
     good(&["hosts", "undrain", "gpu-1"]);
-    good(&["strategy", "set", "balancer.prequal.probes=5", "scheduler=shortest-job"]);
+    good(&["strategy", "set", "balancer.prequal.probes=5", "queue_requests_max=1_000"]);
     let control = good(&["strategy", "show"]);
-    assert!(control.contains("probes = 5") && control.contains("# differs from the file"), "{control}");
+    assert!(control.contains("probes = 5") && control.contains("queue_requests_max = 1000"), "{control}");
+    assert!(control.contains("# differs from the file"), "{control}");
     good(&["flags", "set", "canary", "balancer=random", "share_permille=50"]);
     assert!(good(&["experiments"]).contains("canary"));
     good(&["log-level", "info,herder::request=off"]);
@@ -131,6 +133,7 @@ fn an_operator_watches_and_changes_a_gateway() {
 
     for (args, why) in [
         (&["hosts", "drain", "gpu-2"][..], "did you mean \"gpu-1\"?"),
+        (&["log-level", "wran"], "found \"wran\", expected error, warn"),
         (&["strategy", "set", "balancer=randm"], "did you mean \"random\"?"),
         (&["reload"], "this key may operate only, and this needs admin"),
     ] {

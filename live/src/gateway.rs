@@ -15,8 +15,10 @@ mod config;
 mod control_task;
 mod decision_log;
 mod fleet;
+mod folder_lock;
 mod guarded;
 mod hosts;
+mod kept;
 pub mod keys;
 mod metrics;
 mod operator;
@@ -31,7 +33,6 @@ mod ticket;
 mod turn;
 mod upstream;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -49,16 +50,16 @@ pub use config::{
 pub use control_task::NAMES_MAX;
 
 pub use admin::SetLogLevel;
+pub use folder_lock::FolderError;
 pub use state::StateError;
 
 use admin::{Admin, AdminService, Phase};
 use control_task::{ControlTask, Event};
-use decision_log::{DecisionLog, Keeping};
+use decision_log::DecisionLog;
 use fleet::Fleet;
-use keys::Keys;
+use kept::Kept;
 use metrics::Recorder;
 use operator::Operator;
-use state::StateFolder;
 
 use crate::clock::Clock;
 use crate::server;
@@ -82,6 +83,9 @@ pub enum ServeError {
     /// The decision log cannot be written. Serving goes on without it; this is told at the end.
     #[error("decision log: {0}")]
     Log(#[from] LogError),
+    /// A folder cannot be had.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// What must outlive a restart cannot be read or written.
     #[error(transparent)]
     State(#[from] StateError),
@@ -124,6 +128,7 @@ pub struct Gateway {
     set_log_level: Option<SetLogLevel>,
     tls: Option<server::Tls>,
     config: ServeConfig,
+    kept: Kept,
     counters: watch::Sender<Counters>,
 }
 
@@ -134,10 +139,10 @@ impl std::fmt::Debug for Gateway {
 }
 
 impl Gateway {
-    /// Listens.
+    /// Listens, and opens the state and the log.
     ///
     /// # Errors
-    /// Where an address is taken.
+    /// Where an address is taken, another gateway has one of the folders, or what is in them cannot be read or gone on with.
     pub async fn bind(config: ServeConfig) -> Result<Self, ServeError> {
         let (listener, address) = listen(config.listen)?;
         let admin = match &config.admin {
@@ -145,8 +150,9 @@ impl Gateway {
             None => None,
         };
         let tls = start_tls(&config)?;
+        let (config, kept) = Kept::open(config)?;
         let counters = watch::Sender::default();
-        Ok(Self { listener, address, admin, set_log_level: None, tls, config, counters })
+        Ok(Self { listener, address, admin, set_log_level: None, tls, config, kept, counters })
     }
 
     /// Lets operators set the level of the program's log lines.
@@ -179,26 +185,9 @@ impl Gateway {
     /// # Errors
     /// Where the log or the state cannot be written, or control panics.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<ServeSummary, ServeError> {
-        let folder = self.config.state_dir.as_deref().map(StateFolder::open).transpose()?;
-        let (config, operated) = operator::at_start(self.config, folder.as_ref())?;
-        let config = Arc::new(config);
-        let usage = match &folder {
-            Some(folder) => folder.read(background::USAGE_FILE)?.unwrap_or_default(),
-            None => BTreeMap::new(),
-        };
-        let keys = Arc::new(Keys::new(&config.keys, &usage));
+        let Kept { folder, operated, keys, learned, log, locks: _locks } = self.kept;
+        let config = Arc::new(self.config);
         let clock = Clock::start(1);
-        let learned = config.log_dir.as_deref().filter(|_| config.remember).and_then(remembered::read);
-        let log = match &config.log_dir {
-            Some(folder) => {
-                let keeping = Keeping {
-                    fsync: Duration::from_millis(config.log_fsync_millis),
-                    bytes_max: config.log_gib_max << 30,
-                };
-                Some(DecisionLog::open(folder, config.log_queue_records, keeping)?)
-            }
-            None => None,
-        };
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| ServeError::System {
             what: "a key for the hashes of prompts",

@@ -127,8 +127,10 @@ enum Strategy {
     #[command(after_help = "\
 Examples:
   herder ctl strategy set balancer=least-tokens
-  herder ctl strategy set balancer.prequal.probes=5 queue_requests_max=500
-  herder ctl strategy set aging_millis=null        back to the default")]
+  herder ctl strategy set balancer.prequal.probes=5 queue_requests_max=1_000
+  herder ctl strategy set aging_millis=null        back to the default
+
+A value is what TOML would make of it, as after --set of herder run, or JSON; everything else is text.")]
     Set {
         /// Keys of [control] with their values, tables as a whole
         #[arg(value_name = "KEY=VALUE", required = true)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use live::{LogFormat, SetLogLevel};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt, reload};
@@ -20,7 +20,8 @@ const VARIABLE: &str = "HERDER_LOG";
 
 /// Starts logging; what is returned sets the filter later, and writes what is left when it is dropped.
 pub(super) fn start(format: LogFormat) -> Result<(SetLogLevel, WorkerGuard)> {
-    let filter = std::env::var(VARIABLE).unwrap_or_else(|_| "info".into());
+    let told = std::env::var(VARIABLE).ok().filter(|told| !told.is_empty());
+    let filter = told.unwrap_or_else(|| "info".into());
     let filter = read(&filter).map_err(anyhow::Error::msg).context(VARIABLE)?;
     // The thread flushes whenever nothing more waits.
     let (writer, guard) = NonBlockingBuilder::default()
@@ -43,9 +44,56 @@ pub(super) fn start(format: LogFormat) -> Result<(SetLogLevel, WorkerGuard)> {
     Ok((set, guard))
 }
 
-/// A level, or levels by target (`info,herder::request=off`).
+/// What lines come under: those of the program, and of the one library that writes some. A target is one of these, or begins with it and `::`.
+const TARGETS: [&str; 3] = ["herder", "live", "hyper_util"];
+
+/// A level, or levels by target (`info,herder::request=off`). A word that is neither would be taken for a target of which
+/// there are no lines, and nothing would be said any more.
 fn read(filter: &str) -> Result<Targets, String> {
-    filter.parse().map_err(|error| {
-        format!("expected error, warn, info, debug, trace or off, or such by target (info,herder::request=off): {error}")
-    })
+    let wrong = |found: &str| {
+        format!(
+            "found {found:?}, expected error, warn, info, debug, trace or off, or such by target \
+             (info,herder::request=off); targets begin with one of {}",
+            TARGETS.join(", ")
+        )
+    };
+    for part in filter.split(',') {
+        let level = match part.split_once('=') {
+            None => part,
+            Some((target, level)) => {
+                let root = target.split("::").next().unwrap_or(target);
+                if !TARGETS.contains(&root) {
+                    return Err(wrong(part));
+                }
+                level
+            }
+        };
+        // Nothing at all would be taken for `error`.
+        if level.is_empty() || level.parse::<LevelFilter>().is_err() {
+            return Err(wrong(part));
+        }
+    }
+    filter.parse().map_err(|_| wrong(filter))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_level_is_refused_and_silences_nothing() {
+        for good in ["warn", "OFF", "info,herder::request=off", "live::gateway::poll=debug,herder=info"] {
+            read(good).expect(good);
+        }
+        for (bad, found) in [
+            ("wran", "wran"),
+            ("", ""),
+            ("info,herder::request", "herder::request"),
+            ("herder=wran", "herder=wran"),
+            ("info,hreder::request=off", "hreder::request=off"),
+        ] {
+            let error = read(bad).expect_err(bad);
+            assert!(error.starts_with(&format!("found {found:?}, expected error, warn")), "{error}");
+        }
+    }
 }

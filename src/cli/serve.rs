@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use clap::ArgGroup;
 use live::{Gateway, ServeConfig, ServeSummary, SetLogLevel};
 
 use tokio::runtime::{Builder, Runtime};
@@ -20,6 +21,7 @@ const DEMO_THREADS: usize = 2;
 
 /// Serve Ollama's API in front of many hosts: the control plane decides, answers are relayed as they stream
 #[derive(clap::Args, Debug)]
+#[command(group(ArgGroup::new("hosts").args(["config", "demo"]).required(true)))]
 #[command(after_help = "\
 Examples:
   herder serve --demo                          three emulated hosts, a gateway and some load: needs no GPU
@@ -39,21 +41,27 @@ A config names the hosts and, in the words of a scenario file, how to decide:
   [control]
   balancer = \"model-affinity\"
 
-The first line on standard output names the address, once it listens. Log lines go to standard error, JSON where that is no
+The first line on standard output names the address, once it serves. Log lines go to standard error, JSON where that is no
 terminal; HERDER_LOG=warn shows fewer. SIGHUP, or a change of the file, reads it again. Ctrl-C or SIGTERM lets running
 answers finish, then ends it. `herder ctl` watches and changes what runs; docs/serving.md tells the rest.")]
 pub(super) struct Args {
     /// The config file
-    #[arg(long, value_name = "FILE", required_unless_present = "demo")]
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Start three emulated hosts and some load, too, and show what happens
-    #[arg(long, conflicts_with = "config")]
+    #[arg(long)]
     demo: bool,
     /// Load of the demonstration in requests per second; 0 for none
-    #[arg(long, value_name = "N", default_value_t = 2.0, requires = "demo")]
+    #[arg(long, value_name = "N", default_value_t = 2.0, requires = "demo", conflicts_with = "config")]
     demo_load: f64,
     /// Where the demonstration's gateway listens; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", requires = "demo")]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:0",
+        requires = "demo",
+        conflicts_with = "config"
+    )]
     demo_listen: SocketAddr,
 }
 

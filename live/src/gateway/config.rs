@@ -4,7 +4,7 @@ mod access;
 pub(crate) mod manage;
 mod written;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -224,9 +224,9 @@ impl ServeConfig {
             return Err(source.wrong(tls.span().start, message));
         }
         let mut hosts = Vec::new();
-        let mut names = BTreeSet::new();
+        let mut known = Known::default();
         for host in serve.hosts {
-            hosts.push(check_host(&source, host, &mut names)?);
+            hosts.push(check_host(&source, host, &mut known)?);
         }
         if hosts.is_empty() {
             let message = "serve.hosts: found none, expected at least one [[serve.hosts]]".into();
@@ -354,13 +354,17 @@ fn check_origins(
     Ok(checked)
 }
 
-fn check_host(
-    source: &Source<'_>,
-    host: HostFile,
-    names: &mut BTreeSet<String>,
-) -> Result<HostEntry, ServeConfigError> {
+/// Hosts that were checked before.
+#[derive(Default)]
+struct Known {
+    names: BTreeSet<String>,
+    /// Whose each address is, in small letters.
+    authorities: BTreeMap<String, String>,
+}
+
+fn check_host(source: &Source<'_>, host: HostFile, known: &mut Known) -> Result<HostEntry, ServeConfigError> {
     let name = host.name.get_ref().clone();
-    if name.is_empty() || !names.insert(name.clone()) {
+    if name.is_empty() || !known.names.insert(name.clone()) {
         let again = if name.is_empty() { "" } else { " again" };
         let message =
             format!("serve.hosts.name: found {name:?}{again}, expected a name of its own for each host");
@@ -373,6 +377,13 @@ fn check_host(
         );
         source.wrong(host.url.span().start, message)
     })?;
+    if let Some(other) = known.authorities.insert(authority.to_ascii_lowercase(), name.clone()) {
+        let message = format!(
+            "serve.hosts.url: found {:?} again, which is host {other:?}; expected each host once",
+            host.url.get_ref()
+        );
+        return Err(source.wrong(host.url.span().start, message));
+    }
     let declaration = Declaration {
         name,
         slots: source.within("serve.hosts.slots", &host.slots, 1..1_000_001)? as u32,
@@ -391,6 +402,11 @@ fn check_host(
 }
 
 impl HostEntry {
+    /// Whether it is at this `host:port`.
+    pub(super) fn is_at(&self, authority: &str) -> bool {
+        self.authority.eq_ignore_ascii_case(authority)
+    }
+
     /// A host as it is written in `[[serve.hosts]]`, but in JSON.
     ///
     /// # Errors
@@ -400,7 +416,7 @@ impl HostEntry {
         let host = toml::from_str(&text).map_err(|error: toml::de::Error| suggest(error.message()))?;
         // The text is ours: places in it mean nothing to whoever wrote the JSON.
         let source = Source { file: Path::new(""), text: &text };
-        check_host(&source, host, &mut BTreeSet::new()).map_err(|error| match error {
+        check_host(&source, host, &mut Known::default()).map_err(|error| match error {
             ServeConfigError::Wrong { message, .. } => message,
             error @ ServeConfigError::Unreadable { .. } => error.to_string(),
         })

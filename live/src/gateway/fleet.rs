@@ -40,7 +40,7 @@ impl Fleet {
 
     /// Begins to ask all hosts of the config; the future ends when each was asked once.
     pub(super) fn start(&self) -> impl Future<Output = ()> + use<> {
-        let asked: Vec<_> = (0..self.config.hosts.len()).map(|_| self.poll_next()).collect();
+        let asked: Vec<_> = self.config.hosts.iter().map(|host| self.poll_next(host)).collect();
         async move {
             for once in asked {
                 // A poller ends only with the gateway.
@@ -49,10 +49,11 @@ impl Fleet {
         }
     }
 
-    fn poll_next(&self) -> oneshot::Receiver<()> {
+    fn poll_next(&self, entry: &HostEntry) -> oneshot::Receiver<()> {
         let mut pollers = self.pollers.lock().unwrap_or_else(PoisonError::into_inner);
         let host = HostId(pollers.len() as u32);
-        let (poller, once) = poll::start(host, &self.config, &self.upstream, &self.hosts, &self.events);
+        let name = &entry.declaration.name;
+        let (poller, once) = poll::start(host, name, &self.config, &self.upstream, &self.hosts, &self.events);
         pollers.push(poller);
         once
     }
@@ -61,7 +62,7 @@ impl Fleet {
     pub(super) async fn add(&self, host: HostId, entry: &HostEntry) {
         self.place(host, entry);
         // A poller ends only with the gateway.
-        drop(self.poll_next().await);
+        drop(self.poll_next(entry).await);
     }
 
     /// Says where a host is.

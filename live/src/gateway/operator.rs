@@ -86,6 +86,8 @@ pub(super) struct Operated {
 /// The one who changes it.
 pub(super) struct Operator {
     operated: Mutex<Operated>,
+    /// The file as it was at the start: keys that are read then only are as here until a restart.
+    started: ServeConfig,
     fleet: Arc<Fleet>,
     events: mpsc::UnboundedSender<Event>,
     folder: Option<StateFolder>,
@@ -115,7 +117,8 @@ impl Operator {
     ) -> Self {
         let admin_keys = operated.file.admin.as_ref().map_or([].into(), |admin| admin.keys.clone().into());
         let admin_keys = RwLock::new(admin_keys);
-        Self { operated: Mutex::new(operated), fleet, events, folder, keys, admin_keys }
+        let started = operated.file.clone();
+        Self { operated: Mutex::new(operated), started, fleet, events, folder, keys, admin_keys }
     }
 
     /// Tells control what held before a restart.
@@ -223,6 +226,10 @@ impl Operator {
         if operated.find(&name).is_ok() {
             return Err(Refused::Conflict(format!("there is a host {name:?} already")));
         }
+        if let Some(other) = operated.at(&entry.authority) {
+            let (there, address) = (&other.entry.declaration.name, &entry.authority);
+            return Err(Refused::Conflict(format!("there is a host at {address} already: {there:?}")));
+        }
         let mut next = operated.clone();
         next.removed.remove(&name);
         let inputs = vec![next.add(entry.clone(), false)];
@@ -252,7 +259,7 @@ impl Operator {
     /// Takes over what another reading of the file says, as far as that goes without a restart.
     pub(super) async fn reload(&self, file: ServeConfig) -> Result<Changed, Refused> {
         let mut operated = self.operated.lock().await;
-        let mut changed = Changed { needs_restart: operated.file.needs_restart(&file), ..Changed::default() };
+        let mut changed = Changed { needs_restart: self.started.needs_restart(&file), ..Changed::default() };
         let (mut next, mut inputs) = (operated.clone(), Vec::new());
         if file.control_file != operated.file.control_file {
             if next.control != file.control_file {
@@ -262,6 +269,11 @@ impl Operator {
             changed.changed.push("[control]".into());
         }
         let hosts = next.take_hosts(&file, &mut changed, &mut inputs);
+        if let Some((added, name)) = next.added_again() {
+            let message =
+                format!("host {name:?} of the file is {added:?}, which an operator added: remove that");
+            return Err(Refused::Conflict(message));
+        }
         let keys = file.keys != operated.file.keys;
         let admin_keys = |file: &ServeConfig| file.admin.as_ref().map(|admin| admin.keys.clone());
         let new_admin_keys = admin_keys(&file);
@@ -349,6 +361,22 @@ impl Operated {
             let names: Vec<&str> = hosts.map(|slot| slot.entry.declaration.name.as_str()).collect();
             let near = nearest(name, &names).map(|near| format!(" (did you mean {near:?}?)"));
             Refused::NotFound(format!("there is no host {name:?}{}", near.unwrap_or_default()))
+        })
+    }
+
+    /// The host at this address that was not taken out.
+    fn at(&self, authority: &str) -> Option<&HostSlot> {
+        self.hosts.iter().find(|slot| !slot.removed && slot.entry.is_at(authority))
+    }
+
+    /// A host that an operator added, and the one of the file that has its address.
+    fn added_again(&self) -> Option<(&str, &str)> {
+        let mut added = self.hosts.iter().filter(|slot| !slot.from_file && !slot.removed);
+        added.find_map(|added| {
+            let authority = &added.entry.authority;
+            let in_file = |slot: &&HostSlot| slot.from_file && !slot.removed && slot.entry.is_at(authority);
+            let twin = self.hosts.iter().find(in_file)?;
+            Some((added.entry.declaration.name.as_str(), twin.entry.declaration.name.as_str()))
         })
     }
 

@@ -24,6 +24,7 @@ const JITTER_PERCENT: u32 = 10;
 /// the queue of events by then.
 pub(super) fn start(
     host: HostId,
+    name: &str,
     config: &ServeConfig,
     upstream: &Upstream,
     hosts: &Arc<Hosts>,
@@ -32,6 +33,7 @@ pub(super) fn start(
     let (done, once) = oneshot::channel();
     let poller = Poller {
         host,
+        name: name.to_owned(),
         upstream: upstream.clone(),
         hosts: Arc::clone(hosts),
         events: events.clone(),
@@ -48,6 +50,8 @@ pub(super) fn start(
 
 struct Poller {
     host: HostId,
+    /// For log lines.
+    name: String,
     upstream: Upstream,
     hosts: Arc<Hosts>,
     events: mpsc::UnboundedSender<Event>,
@@ -69,7 +73,7 @@ impl Poller {
             let answer = self.poll().await;
             match self.liveness.polled(answer.is_ok()) {
                 Some(Turn::Silent) => self.fell_silent(),
-                Some(Turn::Heard) => tracing::info!(host = self.host.0, "a host answers again"),
+                Some(Turn::Heard) => tracing::info!(host = self.name, "a host answers again"),
                 None => {}
             }
             if answer.is_ok() && !self.liveness.is_silent() {
@@ -116,7 +120,7 @@ impl Poller {
     }
 
     fn fell_silent(&self) {
-        tracing::warn!(host = self.host.0, "a host does not answer its polls");
+        tracing::warn!(host = self.name, "a host does not answer its polls");
         self.tell(Event::Silent { host: self.host });
         self.hosts.set(self.host, Said::default());
     }

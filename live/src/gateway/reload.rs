@@ -18,7 +18,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 type Stamp = Option<(SystemTime, u64)>;
 
 impl ServeConfig {
-    /// Keys that differ in another reading of the file and are read at the start only.
+    /// Keys that differ in another reading of the file and are read at the start only. To be asked of the one that the
+    /// process began with.
     pub(super) fn needs_restart(&self, other: &Self) -> Vec<String> {
         let admin =
             |config: &Self| config.admin.as_ref().map(|admin| (admin.listen, admin.allowed_hosts.clone()));

@@ -49,6 +49,8 @@ pub(super) struct Status {
     /// Steps broke so often that all of them decide in their plain form until the gateway starts anew.
     pub(super) safe_mode: bool,
     pub(super) hosts_up: usize,
+    /// Hosts that get no new requests since an operator said so, up or not.
+    pub(super) hosts_drained: usize,
     pub(super) hosts: usize,
     pub(super) counters: Counters,
     pub(super) steps: u64,
@@ -217,6 +219,7 @@ impl Survey {
             fallen_back: facts.fallen_back.clone(),
             safe_mode: around.safe_mode,
             hosts_up: hosts.iter().filter(|host| host.up).count(),
+            hosts_drained: hosts.iter().filter(|host| host.drained).count(),
             hosts: hosts.len(),
             counters: facts.counters,
             steps: around.steps,

@@ -31,6 +31,23 @@ fn a_drained_host_gets_nothing_until_it_is_undrained() {
 }
 
 #[test]
+fn a_gateway_whose_hosts_are_all_drained_is_not_ready() {
+    run(async {
+        let gateway = start(&config("", "", &[host().await, host().await], "")).await;
+        for (name, ready) in [("host-0", 200), ("host-1", 503)] {
+            assert_eq!(gateway.post(&format!("/api/v1/hosts/{name}/drain"), json!({})).await.status, 200);
+            assert_eq!(gateway.get("/readyz").await.status, ready, "with {name} drained");
+        }
+        assert_eq!(gateway.get("/readyz").await.json()["why"], "every host that is up is drained");
+        let status = gateway.get("/api/v1/status").await.json();
+        assert_eq!((&status["hosts_up"], &status["hosts_drained"]), (&json!(2), &json!(2)));
+        assert_eq!(gateway.post("/api/v1/hosts/host-0/undrain", json!({})).await.status, 200);
+        assert_eq!(gateway.get("/readyz").await.status, 200);
+        gateway.stop().await;
+    });
+}
+
+#[test]
 fn a_strategy_is_switched_under_load_and_switched_back() {
     run(async {
         let gateway =
@@ -136,6 +153,9 @@ fn hosts_are_added_and_taken_out_while_requests_run() {
             (&view["up"], &view["slots"], &view["stored"]),
             (&json!(true), &json!(2), &json!([MODEL]))
         );
+        let again = gateway.post("/api/v1/hosts", json!({"name": "the same", "url": url})).await;
+        assert_eq!(again.status, 409, "{}", again.body);
+        assert!(again.error().ends_with("already: \"new one\""), "{}", again.body);
         let hosts = hosts_of(&gateway, 4).await;
         assert_eq!(hosts.iter().filter(|host| *host == "new one").count(), 2);
 

@@ -36,10 +36,19 @@ fn another_file_is_taken_over_and_what_needs_a_restart_is_named() {
 
         write(folder.path(), &config("", "", &hosts[1..], "balancer = \"least-tokens\""));
         // What was host-1 is host-0 now, at another address.
-        let changed = gateway.post("/api/v1/reload", json!({})).await.json()["changed"].clone();
-        assert_eq!(changed, json!(["host host-0 is declared anew", "host host-1 is taken out"]));
+        let answer = gateway.post("/api/v1/reload", json!({})).await.json();
+        assert_eq!(answer["changed"], json!(["host host-0 is declared anew", "host host-1 is taken out"]));
+        assert_eq!(answer["needs_restart"], json!([]), "drain_seconds is what the process began with");
         assert_eq!(gateway.host("host-0").await["address"], hosts[1].to_string());
         assert_eq!(gateway.generate().await.status, 200);
+
+        let added = json!({"name": "added", "url": format!("http://{}", hosts[0])});
+        assert_eq!(gateway.post("/api/v1/hosts", added).await.status, 200);
+        write(folder.path(), &config("", "", &hosts, "balancer = \"random\""));
+        let answer = gateway.post("/api/v1/reload", json!({})).await;
+        let why = "host \"host-0\" of the file is \"added\", which an operator added: remove that";
+        assert_eq!((answer.status, answer.error()), (409, why.into()));
+        assert_eq!(gateway.get("/api/v1/status").await.json()["balancer"], "least-tokens");
         gateway.stop().await;
     });
 }

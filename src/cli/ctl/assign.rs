@@ -1,4 +1,5 @@
-//! `key=value` of the command line as JSON: `a.b=1` is a table in a table; what is no JSON is text.
+//! `key=value` of the command line as JSON: `a.b=1` is a table in a table. A value is what TOML, the language of the config,
+//! would make of it; else what JSON would, which knows `null` and other tables; else text.
 
 use anyhow::{Result, bail};
 use serde_json::{Map, Value};
@@ -9,7 +10,7 @@ pub(super) fn read(assignments: &[String]) -> Result<Map<String, Value>> {
         let Some((path, value)) = assignment.split_once('=') else {
             bail!("{assignment:?}: found no =, expected KEY=VALUE");
         };
-        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+        let value = read_value(value);
         let mut keys = path.split('.').peekable();
         let mut table = &mut object;
         while let Some(key) = keys.next() {
@@ -29,6 +30,12 @@ pub(super) fn read(assignments: &[String]) -> Result<Map<String, Value>> {
     Ok(object)
 }
 
+fn read_value(written: &str) -> Value {
+    let toml = written.parse::<toml::Value>().ok().and_then(|value| serde_json::to_value(value).ok());
+    let value = toml.or_else(|| serde_json::from_str(written).ok());
+    value.unwrap_or_else(|| Value::String(written.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -43,6 +50,19 @@ mod tests {
             json!({"balancer": {"prequal": {"probes": 5, "depth": 2}}, "scheduler": "fifo", "x": null});
         let written = ["balancer.prequal.probes=5", "balancer.prequal.depth=2", "scheduler=fifo", "x=null"];
         assert_eq!(read(&written).expect("good"), wanted);
+        for (written, value) in [
+            ("n=1_000", json!(1_000)),
+            ("n=0.5", json!(0.5)),
+            ("on=true", json!(true)),
+            ("t='random'", json!("random")),
+            ("t={ probes = 5 }", json!({"probes": 5})),
+            ("t={\"probes\": 5}", json!({"probes": 5})),
+            ("t=[\"a\", \"b\"]", json!(["a", "b"])),
+            ("t=x=y", json!("x=y")),
+        ] {
+            let read = read(&[written]).expect("good");
+            assert_eq!(read.as_object().and_then(|read| read.values().next()), Some(&value), "{written}");
+        }
         for (bad, why) in [("x", "no ="), ("=1", "empty key"), ("a..b=1", "empty key")] {
             let error = read(&[bad]).expect_err("bad").to_string();
             assert!(error.contains(why), "{error}");

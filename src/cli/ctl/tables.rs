@@ -32,7 +32,15 @@ pub(super) fn status(answer: &Value) -> String {
         ("scheduler", cell(&answer["scheduler"])),
         ("balancer", cell(&answer["balancer"])),
         ("config", format!("epoch {}", cell(&answer["epoch"]))),
-        ("hosts up", format!("{} of {}", cell(&answer["hosts_up"]), cell(&answer["hosts"]))),
+        (
+            "hosts up",
+            format!(
+                "{} of {}, {} drained",
+                cell(&answer["hosts_up"]),
+                cell(&answer["hosts"]),
+                cell(&answer["hosts_drained"])
+            ),
+        ),
         ("running", cell(&counters["running"])),
         ("queued", cell(&counters["queued"])),
         (

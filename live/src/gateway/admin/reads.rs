@@ -70,8 +70,11 @@ async fn complete(admin: &Admin, survey: &mut Survey) {
     }
     // One that is going is shown until it is gone.
     survey.hosts.retain(|host| !host.removed || host.in_flight > 0);
-    survey.status.hosts = survey.hosts.iter().filter(|host| !host.removed).count();
-    survey.status.hosts_up = survey.hosts.iter().filter(|host| host.up && !host.removed).count();
+    let there = || survey.hosts.iter().filter(|host| !host.removed);
+    let status = &mut survey.status;
+    status.hosts = there().count();
+    status.hosts_up = there().filter(|host| host.up).count();
+    status.hosts_drained = there().filter(|host| host.drained).count();
 }
 
 /// The last requests, the newest first.
@@ -94,7 +97,7 @@ async fn metrics(admin: &Admin) -> Result<Response<Body>, No> {
     Ok(reply::whole(StatusCode::OK, text::CONTENT_TYPE, text::write(&survey, &metrics, &names)))
 }
 
-/// Whether requests can be taken: control answers, a host is up, and the gateway is not stopping.
+/// Whether requests can be taken: control answers, a host is up and not drained, and the gateway is not stopping.
 pub(super) async fn ready(admin: &Admin) -> Response<Body> {
     let phase = *admin.phase.borrow();
     let why = match (phase, survey(admin).await) {
@@ -102,6 +105,9 @@ pub(super) async fn ready(admin: &Admin) -> Response<Body> {
         (Phase::Draining | Phase::Ended, _) => "the gateway is stopping",
         (_, Err(_)) => "the control plane does not answer",
         (_, Ok(survey)) if survey.status.hosts_up == 0 => "no host is up",
+        (_, Ok(survey)) if !survey.hosts.iter().any(|host| host.up && !host.drained) => {
+            "every host that is up is drained"
+        }
         _ => return reply::whole(StatusCode::OK, reply::JSON, "{\"ready\":true}"),
     };
     let body = json!({ "ready": false, "why": why }).to_string();

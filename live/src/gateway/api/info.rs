@@ -69,7 +69,9 @@ pub(super) async fn show(shared: &Shared, headers: &HeaderMap, body: Incoming) -
                 shared.name_host(response.headers_mut(), host);
                 return response;
             }
-            Ok(Ok(_) | Err(_)) | Err(_) => tracing::debug!(host = host.0, "a host did not show a model"),
+            Ok(Ok(_) | Err(_)) | Err(_) => {
+                tracing::debug!(host = ?shared.hosts.header(host), "a host did not show a model");
+            }
         }
     }
     reply::error(StatusCode::BAD_GATEWAY, "no host that has the model answers")

@@ -54,6 +54,12 @@ fn bad_files_are_refused_with_their_place() {
             "gateway.toml:15:7: serve.hosts.url: found \"https://x/y\", expected http://HOST:PORT without path or user",
         ),
         (
+            "http://ollama.local",
+            "http://127.0.0.1:11501/",
+            "gateway.toml:15:7: serve.hosts.url: found \"http://127.0.0.1:11501/\" again, which is host \"a\"; expected \
+             each host once",
+        ),
+        (
             "log_dir = \"decisions\"",
             "cors_origins = [\"*\", \"a.example\"]",
             "gateway.toml:4:22: serve.cors_origins: found \"a.example\", expected \"*\", or SCHEME://HOST[:PORT] with \

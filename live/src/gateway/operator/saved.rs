@@ -69,7 +69,12 @@ impl Saved {
             self.removed.into_iter().filter(|name| names.contains(name.as_str())).collect();
         config.hosts.retain(|entry| !removed.contains(&entry.declaration.name));
         let from_file = config.hosts.len();
-        config.hosts.extend(added);
+        for entry in added {
+            // One that was written to the file since, under another name, is that of the file.
+            if !config.hosts.iter().any(|known| known.is_at(&entry.authority)) {
+                config.hosts.push(entry);
+            }
+        }
         let hosts = config.hosts.iter().enumerate().map(|(at, entry)| HostSlot {
             entry: entry.clone(),
             from_file: at < from_file,
@@ -125,6 +130,12 @@ mod tests {
             .collect();
         assert_eq!(hosts, [("b", true, true), ("c", false, false)]);
         assert!(again.frozen);
+
+        let mut in_file = file("");
+        in_file.hosts[0].declaration.name = "d".into();
+        let (config, _) = saved.clone().laid_over(in_file);
+        let names: Vec<_> = config.hosts.iter().map(|entry| &*entry.declaration.name).collect();
+        assert_eq!(names, ["d", "b"], "c is d by now");
 
         let (config, _) = saved.laid_over(file("balancer = \"random\""));
         assert_eq!(config.control_file.balancer.name, "random");
