@@ -1,23 +1,32 @@
 //! When to stop: the signals by which a program is asked to end.
 
-use std::io;
+use std::future::{Future, pending};
 
-/// Ends with the first SIGINT or SIGTERM (elsewhere than on Unix: Ctrl-C).
+/// From now on SIGINT and SIGTERM (elsewhere than on Unix: Ctrl-C) do not end the program, but what is returned. Where no
+/// handler can be installed they still end the program, which is right as well, and what is returned never ends.
 ///
-/// # Errors
-/// Where no handler can be installed.
-pub async fn signal() -> io::Result<()> {
+/// # Panics
+/// Outside a runtime of tokio.
+pub fn signal() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
+    let signals = {
         use tokio::signal::unix::{SignalKind, signal};
-        let (mut interrupt, mut terminate) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+        signal(SignalKind::interrupt())
+            .and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)))
+    };
+    async move {
+        #[cfg(unix)]
+        if let Ok((mut interrupt, mut terminate)) = signals {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
         }
-        Ok(())
+        #[cfg(not(unix))]
+        if tokio::signal::ctrl_c().await.is_ok() {
+            return;
+        }
+        pending().await
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
 }

@@ -120,12 +120,9 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
     runtime.block_on(async {
+        let stopped = live::stop::signal();
         let host = EmulatedHost::bind(&options).await?;
         print(&format!("{} listens on http://{}\n", options.profile, host.address()))?;
-        let stopped = async {
-            // Without a handler the signal ends the program, which is right as well.
-            let _ = live::stop::signal().await;
-        };
         host.run(stopped).await;
         Ok(Ending::Done)
     })

@@ -89,6 +89,8 @@ fn threads(threads: usize) -> Result<Runtime> {
 }
 
 async fn serve(config: ServeConfig, set_log_level: SetLogLevel) -> Result<ServeSummary> {
+    // Before anybody is told that it runs: from then on it ends in order.
+    let stopped = live::stop::signal();
     let hosts = config.hosts.len();
     let gateway = Gateway::bind(config).await?.with_log_level(set_log_level);
     print(&format!("herder listens on http://{} in front of {hosts} hosts\n", gateway.address()))?;
@@ -97,13 +99,7 @@ async fn serve(config: ServeConfig, set_log_level: SetLogLevel) -> Result<ServeS
             "dashboard: http://{admin}/\noperators: herder ctl --address {admin}, http://{admin}/metrics\n"
         ))?;
     }
-    Ok(gateway.run(stopped()).await?)
-}
-
-/// Ends when the program is asked to end.
-async fn stopped() {
-    // Without a handler the signal ends the program, which is right as well.
-    let _ = live::stop::signal().await;
+    Ok(gateway.run(stopped).await?)
 }
 
 /// What is said at the end.

@@ -11,7 +11,7 @@ use live::ServeSummary;
 use live::demo::{CONTROL, Demo, DemoOptions, Tally};
 use tokio::sync::watch;
 
-use super::{print, stopped};
+use super::print;
 
 /// Seed of the load: the same requests on every run.
 const SEED: u64 = 1;
@@ -22,10 +22,11 @@ const PIPE_PERIOD: Duration = Duration::from_secs(5);
 
 /// Starts everything, tells of it, and runs until it is asked to end.
 pub(super) async fn run(listen: SocketAddr, requests_per_second: f64) -> Result<ServeSummary> {
+    let stopped = live::stop::signal();
     let demo = Demo::bind(DemoOptions { listen, requests_per_second, seed: SEED }).await?;
     print(&opening(&demo, requests_per_second))?;
     let status = status(demo.counters(), demo.tally());
-    let serving = demo.run(stopped());
+    let serving = demo.run(stopped);
     tokio::select! {
         summary = serving => {
             if io::stderr().is_terminal() {
