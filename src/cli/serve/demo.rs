@@ -65,7 +65,7 @@ fn opening(demo: &Demo, requests_per_second: f64) -> String {
     }
     text.push_str(&match requests_per_second {
         none if none <= 0.0 => "\nNobody asks anything. Open:\n".to_owned(),
-        rate => format!("\nThree teams ask them {rate} times a second. Open:\n"),
+        rate => format!("\nThey are asked {rate} times a second. Open:\n"),
     });
     for (what, address) in addresses(demo) {
         text.push_str(&format!("  {what:<24} {address}\n"));
@@ -75,6 +75,9 @@ fn opening(demo: &Demo, requests_per_second: f64) -> String {
         "\nTry:\n  curl http://{}/api/chat -d '{{\"model\": \"{model}\", \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'\n",
         demo.address()
     ));
+    if let Some(admin) = demo.admin_address() {
+        text.push_str(&format!("  herder ctl --address {admin} decisions\n"));
+    }
     text.push_str(&format!(
         "  curl -X PUT http://{}/emulated/faults -d '{{\"faults\": [{{\"fault\": \"error\", \"percent\": 50}}]}}'   # a host that fails\n\
          \nCtrl-C ends it.\n\n",
