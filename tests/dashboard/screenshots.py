@@ -119,7 +119,10 @@ class Load:
             number = 0
             while not self.ended.wait(1 / rate):
                 body = {"model": models[number % 4], "messages": [{"role": "user", "content": f"{number} " + "word " * 200}], "options": {"num_predict": tokens}}
-                pool.submit(send, address, "/api/chat", body)
+                try:
+                    pool.submit(send, address, "/api/chat", body)
+                except RuntimeError:  # the scene has just ended
+                    return
                 number += 1
 
         threading.Thread(target=run, daemon=True).start()
