@@ -21,6 +21,7 @@ mod hosts;
 mod kept;
 pub mod keys;
 mod metrics;
+mod notes;
 mod operator;
 mod poll;
 mod relay;

@@ -22,6 +22,7 @@ use super::guarded::{Broken, Guarded};
 use super::keys::ANYONE;
 use super::metrics::text::LabelNames;
 use super::metrics::{DecisionRecord, Metrics, Recorder};
+use super::notes;
 use super::survey::{Around, Survey};
 use super::ticket::{Decision, Sender, TicketNumber, Told};
 use crate::clock::Clock;
@@ -480,7 +481,7 @@ impl ControlTask {
             Output::Reject { request, reason } => (request, Decision::Reject(reason), true),
             Output::Fail { request, failure } => (request, Decision::Fail(failure), true),
             Output::Note(note) => {
-                tracing::warn!(?note, "control changed something by itself");
+                notes::tell(&note, self.control.facts());
                 return;
             }
             // Shadows act in the log alone. Actions come from prefetch, which this gateway's config refuses.
