@@ -35,9 +35,8 @@ impl Control {
     /// A cold time-out: the load takes longer than that, and the next is given three times as long. Otherwise a time-out below
     /// the time of a load would let none end.
     pub(super) fn learn_of_timeout(&mut self, now: Instant, slot: Slot, host: HostId, model: ModelId) {
-        let attempts = self.facts.ledger.attempts(slot);
-        let waited = now.since(attempts.dispatched_at);
-        if attempts.cold && waited < STALLED {
+        let waited = self.since_dispatch(now, slot);
+        if self.facts.ledger.attempts(slot).cold && waited < STALLED {
             self.facts.history[host.index()].on_cold_timeout(model, waited);
             self.facts.models[model.index()].cold_ttft.load_takes(waited);
         }

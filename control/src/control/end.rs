@@ -58,7 +58,7 @@ impl Control {
         opened
     }
 
-    fn since_dispatch(&self, now: Instant, slot: Slot) -> Nanos {
+    pub(super) fn since_dispatch(&self, now: Instant, slot: Slot) -> Nanos {
         now.since(self.facts.ledger.attempts(slot).dispatched_at)
     }
 
@@ -98,7 +98,7 @@ impl Control {
         self.facts.arms[entry.arm.index()].counts.finished += 1;
         let took = Work { prompt: usage.prompt_tokens, output: usage.output_tokens };
         self.scheduler.settle(arrive, attempts.charged, took);
-        let service = now.since(attempts.dispatched_at);
+        let service = self.since_dispatch(now, slot);
         self.facts.predictions.add(&attempts.prediction, attempts.charged.output, usage, service);
         self.facts.predictor.learn(arrive, usage, service);
         self.facts.models[model.index()].learn(arrive.prompt_bytes, usage);

@@ -49,6 +49,9 @@ const HOST_HEADER: HeaderName = HeaderName::from_static("x-herder-host");
 /// The request's id, in decimal: the one in the decision log.
 const REQUEST_HEADER: HeaderName = HeaderName::from_static("x-herder-request");
 
+/// Seconds until there may be room again.
+const SOON: u16 = 1;
+
 struct Shared {
     upstream: Upstream,
     hosts: Arc<Hosts>,
@@ -198,11 +201,12 @@ async fn reach(
 
 /// 503, to be tried again.
 fn busy(dialect: Dialect, message: &str) -> Response<Body> {
-    try_again(reply::error_in(dialect, StatusCode::SERVICE_UNAVAILABLE, message))
+    try_again(SOON, reply::error_in(dialect, StatusCode::SERVICE_UNAVAILABLE, message))
 }
 
-fn try_again(mut response: Response<Body>) -> Response<Body> {
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+/// Says in how many seconds to come again.
+fn try_again(seconds: u16, mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     response
 }
 
@@ -211,7 +215,7 @@ fn unread(why: Unreadable, dialect: Dialect, bytes_max: usize) -> Response<Body>
     let (status, message) = why.told(bytes_max);
     let mut response = reply::error_in(dialect, status, &message);
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    if status == StatusCode::SERVICE_UNAVAILABLE { try_again(response) } else { response }
+    if status == StatusCode::SERVICE_UNAVAILABLE { try_again(SOON, response) } else { response }
 }
 
 fn cloud_refusal(model: &str) -> String {

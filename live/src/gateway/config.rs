@@ -299,9 +299,7 @@ impl ServeConfig {
             file: None,
         })
     }
-}
 
-impl ServeConfig {
     /// Threads that serve, at least one: where the config does not say, half of the cores. Each hand-over between threads costs
     /// more than what is handed over is worth, and one thread serves more requests than hundreds of hosts answer.
     #[must_use]

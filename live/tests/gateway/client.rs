@@ -12,7 +12,7 @@ use hyper::{HeaderMap, Method, Request, Response};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use live::{Gateway, ServeConfig, ServeError, ServeSummary};
+use live::{EmulatedHost, EmulatedOptions, Gateway, ServeConfig, ServeError, ServeSummary};
 use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -31,6 +31,20 @@ pub(crate) fn run_within(patience: Duration, test: impl Future<Output = ()>) {
     runtime.expect("a runtime").block_on(async {
         tokio::time::timeout(patience, test).await.expect("the test waits for something that never comes");
     });
+}
+
+/// An emulated host that runs as long as the test.
+pub(crate) async fn emulated(options: &EmulatedOptions) -> SocketAddr {
+    let host = EmulatedHost::bind(options).await.expect("a host");
+    let address = host.address();
+    tokio::spawn(host.run(std::future::pending()));
+    address
+}
+
+/// The same with one model, a thousand times as fast as a real one.
+pub(crate) async fn emulated_with(model: &str) -> SocketAddr {
+    let models = vec![model.into()];
+    emulated(&EmulatedOptions { models, speed: 1_000, ..EmulatedOptions::default() }).await
 }
 
 /// An HTTP client with connections of its own.

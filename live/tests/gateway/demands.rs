@@ -1,23 +1,12 @@
 //! What a single request demands of its host.
 
-use std::net::SocketAddr;
-
 use hyper::Method;
 use live::keys::KeyHash;
-use live::{EmulatedHost, EmulatedOptions};
 use serde_json::json;
 
-use crate::client::{Answer, Running, gateway, run};
+use crate::client::{Answer, Running, emulated_with, gateway, run};
 
 const MODEL: &str = "llama3.2:3b";
-
-async fn host() -> SocketAddr {
-    let options = EmulatedOptions { models: vec![MODEL.into()], speed: 1_000, ..EmulatedOptions::default() };
-    let host = EmulatedHost::bind(&options).await.expect("a host");
-    let address = host.address();
-    tokio::spawn(host.run(std::future::pending()));
-    address
-}
 
 /// A gateway in front of three hosts, with a key that may assert demands and one that may not.
 async fn start() -> Running {
@@ -26,7 +15,13 @@ async fn start() -> Running {
         format!("[[serve.keys]]\nname = \"{name}\"\nhash = \"{hash}\"\n{more}\n")
     };
     let keys = key("trusted", "may_assert = [\"demands\"]") + &key("other", "may_assert = [\"tenant\"]");
-    gateway(&[host().await, host().await, host().await], 4, &keys, "").await
+    gateway(
+        &[emulated_with(MODEL).await, emulated_with(MODEL).await, emulated_with(MODEL).await],
+        4,
+        &keys,
+        "",
+    )
+    .await
 }
 
 async fn ask(gateway: &Running, key: &str, demands: &[&str]) -> Answer {

@@ -1,19 +1,16 @@
 //! The emulated host's own face.
 
-use live::{EmulatedHost, EmulatedOptions};
+use live::EmulatedOptions;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::client::{Client, run};
+use crate::client::{Client, emulated, run};
 
 async fn host(change: impl FnOnce(&mut EmulatedOptions)) -> Client {
     let mut options =
         EmulatedOptions { models: vec!["llama3.2:3b".into()], speed: 1_000, ..EmulatedOptions::default() };
     change(&mut options);
-    let host = EmulatedHost::bind(&options).await.expect("a host");
-    let client = Client::new(host.address());
-    tokio::spawn(host.run(std::future::pending()));
-    client
+    Client::new(emulated(&options).await)
 }
 
 #[test]

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::Method;
-use live::{EmulatedHost, EmulatedOptions};
+use live::EmulatedOptions;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::client::{Answer, Client, Running, gateway, run};
+use crate::client::{Answer, Client, Running, emulated, gateway, run};
 use crate::scripted::Host;
 
 /// Management calls are on.
@@ -26,10 +26,7 @@ async fn host(change: impl FnOnce(&mut EmulatedOptions)) -> SocketAddr {
         ..EmulatedOptions::default()
     };
     change(&mut options);
-    let host = EmulatedHost::bind(&options).await.expect("a host");
-    let address = host.address();
-    tokio::spawn(host.run(std::future::pending()));
-    address
+    emulated(&options).await
 }
 
 async fn hosts(number: usize) -> Vec<SocketAddr> {

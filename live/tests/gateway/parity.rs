@@ -10,18 +10,18 @@ use control::door::{Input, Output};
 use control::ids::HostId;
 use control::log::Record;
 use control::replay::{Difference, Progress, Replay};
-use live::{EmulatedHost, EmulatedOptions};
+use live::EmulatedOptions;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use traces::log::{LogReader, LogRecord, LogWriter, Rotation};
 
-use crate::client::{Client, gateway, run_within};
+use crate::client::{Client, emulated, gateway, run_within};
 
 const HOSTS: [&str; 3] = ["rtx-4090", "a100-80gb", "rtx-3090"];
 const CLIENTS: u32 = 64;
 const MODELS: [&str; 2] = ["llama3.2:3b", "gemma3:4b"];
 
-async fn emulated(profile: &str) -> SocketAddr {
+async fn host(profile: &str) -> SocketAddr {
     let options = EmulatedOptions {
         profile: profile.into(),
         models: MODELS.map(String::from).to_vec(),
@@ -29,10 +29,7 @@ async fn emulated(profile: &str) -> SocketAddr {
         speed: 2_000,
         ..EmulatedOptions::default()
     };
-    let host = EmulatedHost::bind(&options).await.expect("a host");
-    let address = host.address();
-    tokio::spawn(host.run(std::future::pending()));
-    address
+    emulated(&options).await
 }
 
 /// The question at `index`: both calls, both models, streamed or not, with and without a cap.
@@ -87,7 +84,7 @@ fn answered_and_replayed(requests: u32, patience: Duration, log: &Path) {
     run_within(patience, async {
         let mut hosts = Vec::new();
         for profile in HOSTS {
-            hosts.push(emulated(profile).await);
+            hosts.push(host(profile).await);
         }
         let more = format!("log_dir = {log:?}\nseed = 7\nlog_segment_records = {}", requests + 500);
         let gateway = gateway(&hosts, 4, &more, "").await;

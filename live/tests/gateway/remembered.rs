@@ -7,21 +7,12 @@ use control::door::Input;
 use control::facts::Facts;
 use control::log::Record;
 use control::replay::Replay;
-use live::{EmulatedHost, EmulatedOptions};
 use serde_json::json;
 use traces::log::LogReader;
 
-use crate::client::{gateway, run};
+use crate::client::{emulated_with, gateway, run};
 
 const MODEL: &str = "llama3.2:3b";
-
-async fn host() -> SocketAddr {
-    let options = EmulatedOptions { models: vec![MODEL.into()], speed: 1_000, ..EmulatedOptions::default() };
-    let host = EmulatedHost::bind(&options).await.expect("a host");
-    let address = host.address();
-    tokio::spawn(host.run(std::future::pending()));
-    address
-}
 
 /// Serves so many requests on a log.
 async fn serve(host: SocketAddr, log: &Path, requests: usize, more: &str) {
@@ -54,7 +45,7 @@ fn answers(facts: &Facts) -> u64 {
 #[test]
 fn a_restarted_gateway_knows_what_answers_taught_and_its_log_replays() {
     run(async {
-        let (folder, host) = (tempfile::tempdir().expect("a folder"), host().await);
+        let (folder, host) = (tempfile::tempdir().expect("a folder"), emulated_with(MODEL).await);
         let log = folder.path().join("decisions");
         serve(host, &log, 5, "").await;
         let (before, _) = replayed(&log);
@@ -78,7 +69,7 @@ fn a_restarted_gateway_knows_what_answers_taught_and_its_log_replays() {
 #[test]
 fn a_log_that_does_not_fit_is_no_obstacle() {
     run(async {
-        let (folder, host) = (tempfile::tempdir().expect("a folder"), host().await);
+        let (folder, host) = (tempfile::tempdir().expect("a folder"), emulated_with(MODEL).await);
         let log = folder.path().join("decisions");
         serve(host, &log, 2, "").await;
         // The first record of the only segment is cut in half.

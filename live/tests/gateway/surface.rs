@@ -1,19 +1,10 @@
 //! The paths of the API, through the gateway, with two emulated hosts behind it.
 
 use hyper::Method;
-use live::{EmulatedHost, EmulatedOptions};
 use serde_json::{Value, json};
 
-use crate::client::{Client, Running, gateway, read, run};
+use crate::client::{Client, Running, emulated_with, gateway, read, run};
 use crate::scripted::Host;
-
-async fn emulated(model: &str) -> std::net::SocketAddr {
-    let options = EmulatedOptions { models: vec![model.into()], speed: 1_000, ..EmulatedOptions::default() };
-    let host = EmulatedHost::bind(&options).await.expect("a host");
-    let address = host.address();
-    tokio::spawn(host.run(std::future::pending()));
-    address
-}
 
 fn names(list: &str) -> Vec<String> {
     let list: Value = serde_json::from_str(list).expect("JSON");
@@ -24,7 +15,7 @@ fn names(list: &str) -> Vec<String> {
 #[test]
 fn lists_of_all_hosts_are_one() {
     run(async {
-        let hosts = [emulated("llama3.2:3b").await, emulated("gemma3:4b").await];
+        let hosts = [emulated_with("llama3.2:3b").await, emulated_with("gemma3:4b").await];
         let gateway = gateway(&hosts, 1, "", "").await;
         assert_eq!(names(&gateway.client.get("/api/tags").await.body), ["gemma3:4b", "llama3.2:3b"]);
         assert_eq!(gateway.client.get("/api/version").await.body, "{\"version\":\"0.24.0\"}");

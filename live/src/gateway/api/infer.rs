@@ -7,11 +7,11 @@ use bytes::Bytes;
 use control::ids::{HostId, RequestId, SessionId};
 use control::request::{Failure, HostOptions, Reject};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use tokio::time::Instant;
 
-use super::{REQUEST_HEADER, Shared, authorization, busy, cloud_refusal, try_again, unread};
+use super::{REQUEST_HEADER, SOON, Shared, authorization, busy, cloud_refusal, try_again, unread};
 use crate::gateway::config::MayAssert;
 use crate::gateway::control_task::Arrival;
 use crate::gateway::keys::Caller;
@@ -30,6 +30,8 @@ use crate::wire::request::{self, BadBody, RequestFacts, Route};
 const TENANT_HEADER: HeaderName = HeaderName::from_static("x-herder-tenant");
 /// How urgent it is, in place of the key's priority.
 const PRIORITY_HEADER: HeaderName = HeaderName::from_static("x-herder-priority");
+/// Seconds until something may have changed that does not change by itself.
+const LATER: u16 = 60;
 /// Longest name of a tenant that a header may tell.
 const TENANT_BYTES_MAX: usize = 64;
 
@@ -253,8 +255,11 @@ impl Errand<'_> {
                 self.error(StatusCode::NOT_FOUND, &self.route.model_missing(&self.model))
             }
             Reject::QueueTimeout => self.busy("server busy, please try again.  waited too long for a host"),
-            Reject::DemandsUnmet => later(self.busy("no host meets what is demanded for this request")),
-            Reject::Quarantined => later(
+            Reject::DemandsUnmet => {
+                try_again(LATER, self.busy("no host meets what is demanded for this request"))
+            }
+            Reject::Quarantined => try_again(
+                LATER,
                 self.busy("requests like this one ended the model's runners; it is not tried again for now"),
             ),
             Reject::DeadlinePassed => self.error(StatusCode::GATEWAY_TIMEOUT, "the deadline has passed"),
@@ -268,7 +273,7 @@ impl Errand<'_> {
             self.shared.name_host(response.headers_mut(), host);
             response.headers_mut().insert(CONTENT_TYPE, refusal.content_type);
             let busy = refusal.status == StatusCode::SERVICE_UNAVAILABLE;
-            return if busy { try_again(response) } else { response };
+            return if busy { try_again(SOON, response) } else { response };
         }
         let (status, message) = match failure {
             Failure::Busy => return self.busy(wire::BUSY),
@@ -280,12 +285,6 @@ impl Errand<'_> {
         };
         self.error(status, message)
     }
-}
-
-/// Nothing changes that soon.
-fn later(mut response: Response<Body>) -> Response<Body> {
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
-    response
 }
 
 fn identified(shared: &Shared, mut response: Response<Body>, id: Option<RequestId>) -> Response<Body> {
