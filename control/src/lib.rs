@@ -10,6 +10,7 @@ pub mod balance;
 pub mod config;
 pub mod constraints;
 mod control;
+pub mod digest;
 pub mod door;
 pub mod draw;
 pub mod facts;
