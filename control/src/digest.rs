@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_digest_reads_what_it_prints() {
-        let digest = Digest(core::array::from_fn(|at| at as u8 * 9));
+        let digest = Digest(core::array::from_fn(|at| (at * 9) as u8));
         for text in [digest.to_string(), format!("sha256:{digest}"), digest.to_string().to_uppercase()] {
             assert_eq!(text.parse(), Ok(digest));
         }
