@@ -22,6 +22,7 @@ use control::units::Instant;
 use reports::events::Event;
 use serde::{Deserialize, Serialize};
 use sim::config::{Fleet, FleetError, FleetFile, FleetSource, NetworkFile};
+use sim::registry::RegistryFile;
 use sim_host::api::Engine;
 use sim_host::profile::Catalogue;
 use workloads::check::{Workload, WorkloadError};
@@ -60,6 +61,9 @@ pub struct ScenarioFile {
     /// What lies between control and the hosts.
     #[serde(default)]
     pub network: NetworkFile,
+    /// What hosts can pull; nothing where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<RegistryFile>,
     /// What is measured.
     #[serde(default)]
     pub report: ReportFile,
@@ -241,7 +245,8 @@ impl Scenario {
     pub fn fleet(&self, known_models: &[String], engine: Engine) -> Result<Fleet, FleetError> {
         let catalogue = &*self.catalogue;
         let (fleet, network) = (&self.file.fleet, &self.file.network);
-        Fleet::check(FleetSource { fleet, network, catalogue, known_models, engine })
+        let registry = self.file.registry.as_ref();
+        Fleet::check(FleetSource { fleet, network, registry, catalogue, known_models, engine })
     }
 
     /// The scenario as a file in which every key is written: what a run keeps beside its results.

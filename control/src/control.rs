@@ -140,6 +140,7 @@ impl Control {
             Input::Policy(config) => self.on_policy(now, *config, out, env),
             Input::Operator(change) => self.on_operator(now, change, out, env),
             Input::Verdict(part) => self.on_verdict(now, part, out, env),
+            Input::Published { model, manifest } => self.facts.sync.publish(model, manifest),
             Input::Acted { action, outcome } => self.on_acted(action, outcome),
             Input::Remembered(learned) => self.on_remembered(now, *learned),
         }

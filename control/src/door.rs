@@ -2,17 +2,24 @@
 //!
 //! Every [`Input`] and [`Output`] is plain data that can be written to a decision log; a run is its inputs.
 
+mod action;
+mod host;
+
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+pub use action::{Action, ActionFailure, ActionOutcome, Deed};
+pub use host::{Declaration, Layer, LoadedModel, Manifest, Observation, StoredModel, Utilisation};
+
 use crate::config::Config;
+use crate::digest::Digest;
 use crate::facts::learned::Learned;
 use crate::ids::{ActionId, ArmId, HostId, ModelId, RequestId, TenantId};
 use crate::request::{Arrive, Failure, Reject, Usage};
-use crate::units::{Bytes, Nanos};
+use crate::units::Nanos;
 
 /// What a driver tells control.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -105,6 +112,13 @@ pub enum Input {
     /// The driver found a part of control at fault (it panicked, or was far too slow): from now on its plain twin decides,
     /// until another config is installed.
     Verdict(Part),
+    /// What a registry holds under a model's name, where that differs from before.
+    Published {
+        /// The name.
+        model: ModelId,
+        /// What it holds; nothing where it was withdrawn.
+        manifest: Option<Manifest>,
+    },
     /// What became of an action.
     Acted {
         /// Which.
@@ -134,6 +148,13 @@ pub enum Change {
     Freeze(bool),
     /// Back to the config before the last.
     Rollback,
+    /// Hosts hold different contents of one name, and this is the one to keep.
+    Resolve {
+        /// The name.
+        model: ModelId,
+        /// The content.
+        digest: Digest,
+    },
 }
 
 /// A part of control that has a plain form to fall back to.
@@ -152,37 +173,6 @@ pub enum Part {
     Scheduler,
     /// A balancer; fewest requests under way takes its place.
     Balancer(ArmId),
-}
-
-/// What an action was to do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Deed {
-    /// Load a model from disk, by a request without a prompt.
-    Load,
-}
-
-/// Something to do on a host besides serving.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Action {
-    /// Its number; they rise without gaps.
-    pub id: ActionId,
-    /// Where.
-    pub host: HostId,
-    /// What.
-    pub deed: Deed,
-    /// With which model.
-    pub model: ModelId,
-}
-
-/// How an action ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ActionOutcome {
-    /// Done.
-    Done,
-    /// It failed, for the reason a request would have failed.
-    Failed(Failure),
 }
 
 /// Something that control changed by itself, or could not.
@@ -218,6 +208,13 @@ pub enum Note {
     NothingToRestore,
     /// The plain form of a part decides from now on.
     FellBack(Part),
+    /// Another placement is aimed at.
+    Planned {
+        /// Replicas that it wants.
+        replicas: u32,
+        /// Of these, replicas that are not in memory yet.
+        missing: u32,
+    },
 }
 
 /// What a circuit breaker does.
@@ -230,79 +227,6 @@ pub enum BreakerState {
     Open,
     /// Lets a few through, to see.
     HalfOpen,
-}
-
-/// What the operator declares of a host, since Ollama's API does not tell it.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Declaration {
-    /// Unique name.
-    pub name: String,
-    /// Requests that one loaded model works on at once (`OLLAMA_NUM_PARALLEL`); at least 1.
-    pub slots: u32,
-    /// Memory for weights and caches over all GPUs; 0 where unknown.
-    pub memory: Bytes,
-    /// The GPU's name, empty where unknown.
-    pub gpu: String,
-    /// Relative share of load; 100 is normal.
-    pub weight: u32,
-    /// Lower tiers are used first.
-    pub tier: u8,
-    /// Where it stands, empty where it does not matter.
-    pub zone: String,
-    /// Memory of the host itself; 0 where unknown.
-    pub ram: Bytes,
-    /// The longest context it serves, in tokens; 0 where unknown.
-    pub context_tokens: u32,
-    /// What an hour of it costs, in hundredths of the operator's currency; 0 where unknown.
-    pub cost_cents_per_hour: u32,
-    /// What else can be asked of it (`vision`, `eu`, `a100-pool`), in any order.
-    pub capabilities: Vec<String>,
-    /// Whether something tells how busy it is ([`Input::Measured`]): Ollama itself does not.
-    pub metrics: bool,
-}
-
-/// How busy a host is, by a source that the operator declared; each in parts of a thousand.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Utilisation {
-    /// Of its processors.
-    pub cpu: u16,
-    /// Of its memory for weights and caches.
-    pub memory: u16,
-    /// Of its GPUs' time.
-    pub gpu: u16,
-    /// Of its network.
-    pub network: u16,
-}
-
-/// A model in a host's memory, from `/api/ps`. Expiry times are left out: they change with every request.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-pub struct LoadedModel {
-    /// Which model.
-    pub model: ModelId,
-    /// Memory it takes in all.
-    pub bytes: Bytes,
-    /// The part of it on GPUs.
-    pub vram: Bytes,
-}
-
-/// A model on a host's disk, from `/api/tags`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-pub struct StoredModel {
-    /// Which model.
-    pub model: ModelId,
-    /// Size on disk.
-    pub bytes: Bytes,
-}
-
-/// What a host said of itself, each list sorted by model.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Observation {
-    /// Its version, empty where not known.
-    pub version: String,
-    /// Models in memory.
-    pub loaded: Vec<LoadedModel>,
-    /// Models on disk.
-    pub stored: Vec<StoredModel>,
 }
 
 /// What control tells a driver to do.
@@ -337,6 +261,8 @@ pub enum Output {
     Shadow(Shadow),
     /// Do something on a host besides serving.
     Act(Action),
+    /// What control would do on a host besides serving, if it were allowed to. Nothing is done.
+    Proposed(Action),
     /// Give up an action: whoever asks for the host goes first.
     Abandon(Action),
     /// Nothing to do: something changed, and an operator wants to know.

@@ -2,6 +2,7 @@
 
 pub mod arms;
 pub mod breakers;
+pub mod errands;
 pub mod history;
 pub mod hosts;
 pub mod learned;
@@ -11,6 +12,7 @@ pub mod models;
 pub mod predict;
 pub mod recent;
 pub mod retry;
+pub mod sync;
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -20,12 +22,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::door::Part;
+use crate::ids::ActionId;
 use crate::policy::limit::Limit;
 use crate::policy::prefetch::PrefetchFacts;
 use crate::policy::quarantine::Quarantine;
 use crate::schedule::{Key, SchedulerKind};
 use arms::ArmFacts;
 use breakers::Breakers;
+use errands::Errands;
 use history::HostHistory;
 use hosts::{HostFacts, HostLoad};
 use ledger::Ledger;
@@ -35,6 +39,7 @@ use predict::Predictor;
 use predict::score::PredictionScores;
 use recent::Recent;
 use retry::RetryBudget;
+use sync::SyncFacts;
 
 /// Everything that control knows.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -81,6 +86,12 @@ pub struct Facts {
     pub quarantine: Option<Quarantine>,
     /// Loads ahead of demand.
     pub prefetch: PrefetchFacts,
+    /// Number of the next action on a host.
+    pub next_action: ActionId,
+    /// Actions on hosts that placement and sync asked for.
+    pub errands: Errands,
+    /// Contents of names.
+    pub sync: SyncFacts,
     /// Whether a request has demanded by itself something that depends on what hosts are doing: that is followed from then on.
     pub demands_dynamic: bool,
     /// Whether the operator has stopped all that changes by itself.
@@ -108,6 +119,15 @@ pub struct Counters {
     pub retries: u64,
     /// Messages about attempts that had already ended.
     pub late: u64,
+}
+
+impl Facts {
+    /// A number for another action on a host.
+    pub(crate) fn new_action(&mut self) -> ActionId {
+        let id = self.next_action;
+        self.next_action = ActionId(id.0 + 1);
+        id
+    }
 }
 
 impl Counters {

@@ -48,6 +48,10 @@ impl Event {
             ),
             Note::Restored => ("restored", "the config before the last is in force again".to_owned()),
             Note::NothingToRestore => ("nothing_to_restore", "there is no config to go back to".to_owned()),
+            Note::Planned { replicas, missing } => (
+                "planned",
+                format!("another placement: {replicas} replicas, {missing} of them not in memory yet"),
+            ),
             Note::FellBack(part) => ("fell_back", format!("{} from now on", PlainForm(part, spec))),
         };
         Self { at, kind, text }

@@ -1,17 +1,23 @@
-//! The `[fleet]` and `[network]` sections of a scenario.
+//! The `[fleet]`, `[network]` and `[registry]` sections of a scenario.
 
+mod host;
+mod network;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use control::door::Declaration;
 use control::ids::ModelId;
-use control::request::KeepAlive;
-use control::units::{Bytes, Nanos};
+use control::units::{Instant, Nanos};
 use serde::{Deserialize, Serialize};
 use sim_host::api::Engine;
 use sim_host::fit::KvCache;
-use sim_host::host::{HostModel, HostSpec, Serving};
-use sim_host::profile::{self, Catalogue, ProfileError};
-use sim_host::spec::{Profile, Version};
+use sim_host::host::HostSpec;
+use sim_host::profile::{Catalogue, ProfileError};
+use sim_host::spec::Version;
+
+pub use self::network::{NetworkConfig, NetworkFile};
+use crate::registry::{Content, Registry, RegistryFile, Release};
 
 /// Most hosts of a fleet.
 pub const HOSTS_MAX: u32 = 1_000_000;
@@ -54,6 +60,8 @@ pub struct GroupFile {
     pub page_cache_gib: Option<u64>,
     /// Models on disk: names from `herder profiles list`.
     pub models: Vec<String>,
+    /// Room for models on disk; no limit where absent.
+    pub disk_gib: Option<u64>,
     /// `OLLAMA_NUM_PARALLEL`; the version's default where absent.
     pub num_parallel: Option<u32>,
     /// `OLLAMA_MAX_QUEUE`.
@@ -129,20 +137,6 @@ fn weight() -> u32 {
     100
 }
 
-/// `[network]` as written.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct NetworkFile {
-    /// One way between control and a host.
-    pub latency_micros: u64,
-}
-
-impl Default for NetworkFile {
-    fn default() -> Self {
-        Self { latency_micros: 200 }
-    }
-}
-
 /// A key of `[fleet]` or `[network]` that cannot be taken.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{key}: found {found}, expected {expected}")]
@@ -164,8 +158,10 @@ pub struct Fleet {
     pub models: Vec<String>,
     /// How often control polls each host.
     pub poll_period: Nanos,
-    /// One way between control and a host.
-    pub latency: Nanos,
+    /// What lies between control, hosts and the registry.
+    pub network: NetworkConfig,
+    /// What can be pulled; nothing where absent.
+    pub registry: Option<Registry>,
 }
 
 /// One host: what it is, and what its operator declares.
@@ -184,6 +180,8 @@ pub struct FleetSource<'a> {
     pub fleet: &'a FleetFile,
     /// `[network]`.
     pub network: &'a NetworkFile,
+    /// `[registry]`.
+    pub registry: Option<&'a RegistryFile>,
     /// Where GPUs and models are looked up.
     pub catalogue: &'a Catalogue,
     /// Models that have their ids already (those of the workload, by index).
@@ -199,9 +197,10 @@ impl Fleet {
     /// The first key that cannot be taken.
     pub fn check(source: FleetSource<'_>) -> Result<Self, FleetError> {
         let file = source.fleet;
-        let mut models = source.known_models.to_vec();
+        let models = names(source);
         let poll_period = within("fleet.poll_period_millis", file.poll_period_millis, 1, 3_600_000)?;
-        let latency = within("network.latency_micros", source.network.latency_micros, 0, 60_000_000)?;
+        let network = source.network.check()?;
+        let mut contents = BTreeMap::new();
         let mut kinds = Vec::new();
         let mut round = Vec::new();
         for (index, group) in file.group.iter().enumerate() {
@@ -210,7 +209,7 @@ impl Fleet {
                 return Err(error(format!("{key}.name"), format!("{:?} again", group.name), "unique names"));
             }
             let share = within(&format!("{key}.share"), group.share.into(), 0, 1_000)?;
-            let spec = group_spec(&key, group, source, &mut models)?;
+            let spec = host::spec(&key, group, source, (&models, &mut contents))?;
             round.extend(std::iter::repeat_n(kinds.len(), share as usize));
             kinds.push(spec);
         }
@@ -225,117 +224,71 @@ impl Fleet {
         let hosts = round.iter().cycle().take(hosts_len).map(|&kind| {
             let (group, spec) = (&file.group[kind], &kinds[kind]);
             numbers[kind] += 1;
-            FleetHost { spec: Arc::clone(spec), declaration: declaration(group, spec, numbers[kind]) }
+            FleetHost { spec: Arc::clone(spec), declaration: host::declaration(group, spec, numbers[kind]) }
         });
-        let hosts = hosts.collect();
+        let hosts: Vec<FleetHost> = hosts.collect();
+        let registry = source.registry.map(|file| registry(file, contents, &models, &hosts));
         Ok(Self {
+            registry: registry.transpose()?,
             hosts,
             models,
             poll_period: Nanos::from_millis(poll_period),
-            latency: Nanos::from_micros(latency),
+            network,
         })
     }
 }
 
-fn declaration(group: &GroupFile, spec: &HostSpec, number: u32) -> Declaration {
-    Declaration {
-        name: format!("{}-{number}", group.name),
-        slots: declared_slots(spec),
-        memory: spec.gpus.iter().map(|gpu| Bytes(gpu.memory_bytes)).sum(),
-        gpu: group.gpu.clone(),
-        weight: group.weight,
-        tier: group.tier,
-        zone: group.zone.clone(),
-        ram: spec.ram,
-        context_tokens: spec.num_ctx_default.unwrap_or(0),
-        cost_cents_per_hour: group.cost_cents_per_hour,
-        capabilities: group.capabilities.clone(),
-        metrics: group.metrics,
-    }
-}
-
-/// What an operator would declare: the slots of a model that has as many as its host allows.
-fn declared_slots(spec: &HostSpec) -> u32 {
-    match (spec.serving, spec.num_parallel, spec.version) {
-        (Serving::Paged { slots, .. }, _, _) => slots,
-        (Serving::Ollama, Some(parallel), _) => parallel,
-        (Serving::Ollama, None, Version::V0_24) => 1,
-        (Serving::Ollama, None, Version::V0_10) => {
-            if spec.gpus.is_empty() {
-                2
-            } else {
-                4
-            }
-        }
-    }
-}
-
-fn group_spec(
-    key: &str,
-    group: &GroupFile,
-    source: FleetSource<'_>,
-    names: &mut Vec<String>,
-) -> Result<Arc<HostSpec>, FleetError> {
-    let gpus = within(&format!("{key}.gpus"), group.gpus.into(), 1, 64)? as usize;
-    let ram_gib = within(&format!("{key}.ram_gib"), group.ram_gib, 1, 1 << 20)?;
-    let page_cache_gib = group.page_cache_gib.unwrap_or(ram_gib / 2);
-    within(&format!("{key}.page_cache_gib"), page_cache_gib, 0, ram_gib)?;
-    if let Some(parallel) = group.num_parallel {
-        within(&format!("{key}.num_parallel"), parallel.into(), 1, 4_096)?;
-    }
-    if let Some(tokens) = group.context_length_tokens {
-        within(&format!("{key}.context_length_tokens"), tokens.into(), 16, 1 << 24)?;
-    }
-    if let Some(paged) = group.paged {
-        within(&format!("{key}.paged.slots"), paged.slots.into(), 1, 4_096)?;
-        within(&format!("{key}.paged.batch_tokens"), paged.batch_tokens.into(), 1, 1 << 20)?;
-    }
-    if group.models.is_empty() {
-        return Err(error(format!("{key}.models"), "none".into(), "at least one"));
-    }
-    let gpu =
-        source.catalogue.gpu(&group.gpu).map_err(|e| not_found(format!("{key}.gpu"), &group.gpu, &e))?;
-    let mut models: Vec<HostModel> = Vec::new();
-    for (index, name) in group.models.iter().enumerate() {
-        let model_key = format!("{key}.models[{index}]");
-        let profile: Arc<Profile> =
-            source.catalogue.find(&group.gpu, name).map_err(|e| not_found(model_key.clone(), name, &e))?;
-        let id = names.iter().position(|known| known == name).unwrap_or_else(|| {
+/// The names of all models, in the order of their ids: those that are known, those on disks, those in the registry.
+fn names(source: FleetSource<'_>) -> Vec<String> {
+    let mut names = source.known_models.to_vec();
+    let on_disks = source.fleet.group.iter().flat_map(|group| &group.models);
+    for name in on_disks.chain(source.registry.iter().flat_map(|registry| &registry.models)) {
+        if !names.contains(name) {
             names.push(name.clone());
-            names.len() - 1
-        });
-        let model = ModelId(id as u32);
-        if models.iter().any(|other| other.model == model) {
-            return Err(error(model_key, format!("{name:?} again"), "each model once"));
         }
-        let profile = profile::for_version(&profile, group.ollama_version);
-        models.push(HostModel { model, profile });
     }
-    Ok(Arc::new(HostSpec {
-        name: group.name.clone(),
-        version: group.ollama_version,
-        gpus: if gpu.cpu { Vec::new() } else { vec![Arc::clone(gpu); gpus] },
-        ram: Bytes::from_gib(ram_gib),
-        num_parallel: group.num_parallel,
-        max_queue: group.max_queue,
-        max_loaded: group.max_loaded_models,
-        keep_alive: match u64::try_from(group.keep_alive_seconds) {
-            Ok(seconds) => KeepAlive::For(Nanos::from_secs(seconds.min(1 << 32))),
-            Err(_) => KeepAlive::Forever,
-        },
-        num_ctx_default: group.context_length_tokens,
-        gpu_overhead: Bytes::from_mib(group.gpu_overhead_mib),
-        sched_spread: group.sched_spread,
-        kv_cache: group.kv_cache,
-        multiuser_cache: group.multiuser_cache,
-        page_cache: Bytes::from_gib(page_cache_gib),
-        engine: source.engine,
-        serving: group.paged.map_or(Serving::Ollama, |paged| Serving::Paged {
-            slots: paged.slots,
-            batch_tokens: paged.batch_tokens,
-        }),
-        models,
-    }))
+    names
+}
+
+fn registry(
+    file: &RegistryFile,
+    contents: BTreeMap<ModelId, Content>,
+    models: &[String],
+    hosts: &[FleetHost],
+) -> Result<Registry, FleetError> {
+    let poll = within("registry.poll_period_millis", file.poll_period_millis, 1, 86_400_000)?;
+    let find = |name: &String| models.iter().position(|known| known == name).map(|id| ModelId(id as u32));
+    for (index, name) in file.models.iter().enumerate() {
+        if find(name).is_none_or(|model| !contents.contains_key(&model)) {
+            let key = format!("registry.models[{index}]");
+            return Err(error(key, format!("{name:?}"), "a model with a profile for a GPU of the fleet"));
+        }
+    }
+    let mut releases = Vec::new();
+    for (index, release) in file.release.iter().enumerate() {
+        let key = |key: &str| format!("registry.release[{index}].{key}");
+        let model = find(&release.model).filter(|model| contents.contains_key(model));
+        let model = model.ok_or_else(|| {
+            error(key("model"), format!("{:?}", release.model), "a model of the fleet or the registry")
+        })?;
+        let at = within(&key("at_seconds"), release.at_seconds, 0, 1 << 30)?;
+        let host = match &release.host {
+            None => None,
+            Some(name) => {
+                let found = hosts.iter().position(|host| host.declaration.name == *name);
+                let expected = "the name of a host (group, dash, number)";
+                Some(found.ok_or_else(|| error(key("host"), format!("{name:?}"), expected))? as u32)
+            }
+        };
+        releases.push(Release { at: Instant::ZERO + Nanos::from_secs(at), model, part: release.part, host });
+    }
+    releases.sort_by_key(|release| release.at);
+    Ok(Registry {
+        egress: network::mbit("registry.egress_mbit_per_second", file.egress_mbit_per_second)?,
+        poll_period: Nanos::from_millis(poll),
+        contents,
+        releases,
+    })
 }
 
 fn not_found(key: String, name: &str, error: &ProfileError) -> FleetError {

@@ -64,7 +64,7 @@ fn busy_run(engine: Engine, kept: &mut Kept, requests: u64) -> String {
         ["rtx-4090", "gb10", "m2-ultra"].map(|gpu| Catalogue::builtin().find(gpu, "llama3.1:8b").unwrap());
     let hosts = profiles.map(|profile| host(profile, Serving::Ollama, engine, 2)).to_vec();
     let mut fleet = fleet(hosts);
-    fleet.latency = Nanos::from_micros(200);
+    fleet.network.latency = Nanos::from_micros(200);
     let mut source = Arrivals::new(5, requests, 0.3e9);
     source.prompt_tokens = 700;
     source.output_tokens = 150;

@@ -53,7 +53,7 @@ impl Plane {
             plane.step(Input::TenantNamed { tenant: TenantId(tenant), name: format!("tenant-{tenant}") });
         }
         let stored: Vec<StoredModel> =
-            (0..fleet.models).map(|model| StoredModel { model: ModelId(model), bytes: Bytes(1) }).collect();
+            (0..fleet.models).map(|model| StoredModel::of_size(ModelId(model), Bytes(1))).collect();
         for host in 0..fleet.hosts {
             let declaration = Declaration { slots: fleet.slots, ..Declaration::default() };
             plane.step(Input::HostDeclared { host: HostId(host), declaration });

@@ -226,6 +226,7 @@ impl World {
             | Input::Progress { .. }
             | Input::Measured { .. }
             | Input::Verdict(_)
+            | Input::Published { .. }
             | Input::Acted { .. }
             | Input::Remembered(_)
             | Input::Wake => {}
@@ -303,7 +304,11 @@ impl World {
                 let left = matches!(input, Input::Gone { request: it } if it == request);
                 left.then_some(()).ok_or(format!("request {} is cancelled, but nobody left", request.0))
             }
-            Output::Shadow(_) | Output::Act(_) | Output::Abandon(_) | Output::Note(_) => Ok(()),
+            Output::Shadow(_)
+            | Output::Act(_)
+            | Output::Proposed(_)
+            | Output::Abandon(_)
+            | Output::Note(_) => Ok(()),
         }
     }
 

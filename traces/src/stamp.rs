@@ -37,6 +37,12 @@ pub fn unix_seconds(text: &str) -> Option<i64> {
     i64::try_from(nanos.div_euclid(1_000_000_000)).ok()
 }
 
+/// Nanoseconds since 1970-01-01 UTC of a calendar stamp from then to 2554; `None` where it is none.
+#[must_use]
+pub fn unix_nanos(text: &str) -> Option<u64> {
+    u64::try_from(parse(text.as_bytes())?.0).ok()
+}
+
 /// Nanoseconds since 1970-01-01 UTC, a stamp without offset taken as UTC.
 pub(crate) fn parse(text: &[u8]) -> Option<(i128, Shape)> {
     if text.get(4) != Some(&b'-') {

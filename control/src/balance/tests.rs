@@ -377,7 +377,7 @@ fn the_least_capable_host_is_taken_until_it_is_much_busier() {
 fn hosts_that_do_not_suffice_come_last() {
     let mut hosts = sizes([0; 3]);
     for host in &mut hosts.hosts {
-        host.observation.stored = vec![StoredModel { model: ModelId(0), bytes: Bytes::from_gib(20) }];
+        host.observation.stored = vec![StoredModel::of_size(ModelId(0), Bytes::from_gib(20))];
     }
     assert_eq!(pick(BalancerKind::Capability, &hosts, &[], 1), [1]);
     assert_eq!(pick(BalancerKind::Capability, &hosts, &[HostId(1), HostId(2)], 1), [0]);

@@ -39,8 +39,9 @@ impl Control {
             if !prefetch.budget.take(now, &config.budget) {
                 return;
             }
-            let action = Action { id: prefetch.next, host, deed: Deed::Load, model: prediction.model };
-            prefetch.next = ActionId(prefetch.next.0 + 1);
+            let id = self.facts.new_action();
+            let action = Action { id, host, deed: Deed::Load(None), model: prediction.model };
+            let prefetch = &mut self.facts.prefetch;
             prefetch.under_way.push(action);
             prefetch.counts.asked += 1;
             out.push(Output::Act(action));

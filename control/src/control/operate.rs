@@ -69,6 +69,9 @@ impl Control {
                 self.place_host(host);
             }
             Change::Freeze(frozen) => self.facts.frozen = frozen,
+            Change::Resolve { model, digest } => {
+                self.facts.sync.decided.insert(model, digest);
+            }
             Change::Rollback => match self.facts.previous.take() {
                 None => out.push(Output::Note(Note::NothingToRestore)),
                 Some(config) => {

@@ -60,7 +60,7 @@ impl Bench {
     /// A host says which models it has on disk, each of ten bytes, and which in memory.
     fn observe_with(&mut self, host: u32, stored: &[u32], loaded: &[u32]) -> Vec<Output> {
         let bytes = Bytes(10);
-        let stored = stored.iter().map(|model| StoredModel { model: ModelId(*model), bytes }).collect();
+        let stored = stored.iter().map(|model| StoredModel::of_size(ModelId(*model), bytes)).collect();
         let loaded = loaded.iter().map(|model| LoadedModel { model: ModelId(*model), bytes, vram: bytes });
         let observation = Observation { stored, loaded: loaded.collect(), ..Observation::default() };
         self.feed(Input::Observed { host: HostId(host), observation })

@@ -111,8 +111,6 @@ pub struct PrefetchFacts {
     pub predictor: Predictor,
     /// What is left of the budget.
     pub budget: Budget,
-    /// Number of the next action.
-    pub next: ActionId,
     /// Loads under way, in order of id.
     pub under_way: Vec<Action>,
     /// Those of them that a request for their model waits for.

@@ -42,7 +42,7 @@ impl Line {
         }
         let declaration = Declaration { slots: 1, ..Declaration::default() };
         line.feed(Input::HostDeclared { host: HostId(0), declaration });
-        let stored = [0, 1].map(|model| StoredModel { model: ModelId(model), bytes: Bytes(1) }).to_vec();
+        let stored = [0, 1].map(|model| StoredModel::of_size(ModelId(model), Bytes(1))).to_vec();
         line.feed(Input::Observed {
             host: HostId(0),
             observation: Observation { stored, ..Observation::default() },
@@ -127,7 +127,7 @@ fn loaded_models_go_first_until_another_starves() {
     let parameters = [("starvation_millis".into(), 3)].into();
     let mut line = Line::new(StrategyFile { name: "model-batching".into(), parameters });
     let observation = Observation {
-        stored: [0, 1].map(|model| StoredModel { model: ModelId(model), bytes: Bytes(1) }).to_vec(),
+        stored: [0, 1].map(|model| StoredModel::of_size(ModelId(model), Bytes(1))).to_vec(),
         loaded: vec![crate::door::LoadedModel { model: ModelId(1), bytes: Bytes(1), vram: Bytes(1) }],
         ..Observation::default()
     };

@@ -5,7 +5,9 @@ use control::Control;
 use control::balance;
 use control::config::{Config, ControlFile, DispatchLimit, Implementations};
 use control::constraints::{DemandsFile, RuleFile};
-use control::door::{ActionOutcome, Change, Declaration, Env, Input, NoMeter, Output, Outputs, Part};
+use control::door::{
+    ActionFailure, ActionOutcome, Change, Declaration, Env, Input, NoMeter, Output, Outputs, Part,
+};
 use control::draw::{Component, Draw};
 use control::ids::{ActionId, ArmId, HostId, ModelId, TenantId};
 use control::index::Implementation;
@@ -195,7 +197,7 @@ fn next(
         }
         12..18 if !actions.is_empty() => {
             let action = actions.remove(draw.below(actions.len() as u32) as usize);
-            let failed = ActionOutcome::Failed(Failure::OutOfMemory);
+            let failed = ActionOutcome::Failed(ActionFailure::Host(Failure::OutOfMemory));
             Input::Acted { action, outcome: if draw.below(3) == 0 { failed } else { ActionOutcome::Done } }
         }
         18..28 if !world.sent.is_empty() => {
@@ -307,6 +309,7 @@ fn run(balancer: &str, scheduler: &str, seed: u64, seen: &mut Seen) {
                     seen.retries += u64::from(dispatch.attempt > 0);
                 }
                 Output::Shadow(_) => seen.shadows += 1,
+                Output::Proposed(_) => {}
                 Output::Note(_) => seen.notes += 1,
                 Output::Act(action) => {
                     seen.acts += 1;

@@ -12,7 +12,7 @@ pub(crate) const MODELS: u32 = 3;
 /// What a host says of itself.
 pub(crate) fn observation(draw: &mut Draw) -> Observation {
     let stored = (0..MODELS).filter(|_| draw.below(4) > 0).map(|model| (ModelId(model), Bytes(1)));
-    let stored: Vec<StoredModel> = stored.map(|(model, bytes)| StoredModel { model, bytes }).collect();
+    let stored: Vec<StoredModel> = stored.map(|(model, bytes)| StoredModel::of_size(model, bytes)).collect();
     let loaded = stored.iter().filter(|_| draw.below(2) == 0);
     let loaded =
         loaded.map(|model| LoadedModel { model: model.model, bytes: Bytes(1), vram: Bytes(1) }).collect();
@@ -110,6 +110,7 @@ impl World {
                 Output::Cancel { .. }
                 | Output::Shadow(_)
                 | Output::Act(_)
+                | Output::Proposed(_)
                 | Output::Abandon(_)
                 | Output::Note(_) => {}
             }

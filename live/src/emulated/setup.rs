@@ -156,7 +156,7 @@ impl EmulatedOptions {
                 let (found, expected) = (format!("{written:?} again"), "each model once".into());
                 return Err(HostSetupError::Value { option: "model", found, expected });
             }
-            models.push(HostModel { model: ModelId(models.len() as u32), profile });
+            models.push(HostModel::stored(ModelId(models.len() as u32), profile));
         }
         if models.is_empty() {
             let (found, expected) = ("none".into(), "at least one model".into());
@@ -172,7 +172,7 @@ impl EmulatedOptions {
             let index = known.unwrap_or(models.len());
             registry.insert(profile.model.name.clone(), index);
             if known.is_none() {
-                models.push(HostModel { model: ModelId(index as u32), profile });
+                models.push(HostModel::stored(ModelId(index as u32), profile));
             }
         }
         let pull_bytes_per_second = (self.pull_mib_per_second << 20).saturating_mul(self.speed.into());

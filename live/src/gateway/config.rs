@@ -386,6 +386,8 @@ fn check_host(source: &Source<'_>, host: HostFile, known: &mut Known) -> Result<
         name,
         slots: source.within("serve.hosts.slots", &host.slots, 1..1_000_001)? as u32,
         memory: Bytes::from_gib(source.within("serve.hosts.memory_gib", &host.memory_gib, 0..1 << 20)?),
+        disk: Bytes::from_gib(source.within("serve.hosts.disk_gib", &host.disk_gib, 0..1 << 20)?),
+        loaded_max: source.within("serve.hosts.loaded_models_max", &host.loaded_models_max, 0..1_001)? as u32,
         gpu: host.gpu,
         weight: source.within("serve.hosts.weight", &host.weight, 1..1_000_001)? as u32,
         tier: host.tier,

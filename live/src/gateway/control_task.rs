@@ -387,7 +387,9 @@ impl ControlTask {
         }
         for entry in &holds.stored {
             if let Some(model) = name::normalise(&entry.name).and_then(|name| self.model(&name)) {
-                observation.stored.push(StoredModel { model, bytes: Bytes(entry.size) });
+                let (bytes, digest) = (Bytes(entry.size), entry.digest());
+                let modified_nanos = entry.modified_nanos();
+                observation.stored.push(StoredModel { model, bytes, digest, modified_nanos });
             }
         }
         observation.loaded.sort_unstable();
@@ -485,7 +487,7 @@ impl ControlTask {
                 return;
             }
             // Shadows act in the log alone. Actions come from prefetch, which this gateway's config refuses.
-            Output::Shadow(_) | Output::Act(_) | Output::Abandon(_) => return,
+            Output::Shadow(_) | Output::Act(_) | Output::Proposed(_) | Output::Abandon(_) => return,
         };
         if let Some(flight) = self.tickets.get(&request).and_then(|ticket| self.flights.get(ticket)) {
             // A client that left reads nothing; its goodbye is on its way here.

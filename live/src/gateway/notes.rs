@@ -29,6 +29,9 @@ fn words(note: &Note, facts: &Facts) -> String {
         }
         Note::Restored => "the [control] before the last is in force again".to_owned(),
         Note::NothingToRestore => "there is no [control] to go back to".to_owned(),
+        Note::Planned { replicas, missing } => {
+            format!("another placement is aimed at: {replicas} replicas, {missing} of them not in memory yet")
+        }
         Note::FellBack(part) => format!("the plain form decides from now on: {part:?}"),
     }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use control::digest::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use traces::stamp;
 
 /// Most models that are read out of one list.
 pub const MODELS_MAX: usize = 10_000;
@@ -26,6 +28,24 @@ pub struct Entry {
     pub size: u64,
     /// The part of it on GPUs, in bytes (`/api/ps`).
     pub size_vram: u64,
+    /// Of its manifest, as 64 hexadecimal digits.
+    pub digest: String,
+    /// When it was written, as RFC 3339 (`/api/tags`).
+    pub modified_at: String,
+}
+
+impl Entry {
+    /// Its digest, unknown where it is none.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest.parse().unwrap_or(Digest::UNKNOWN)
+    }
+
+    /// When it was written, in nanoseconds since 1970; 0 where that is not told.
+    #[must_use]
+    pub fn modified_nanos(&self) -> u64 {
+        stamp::unix_nanos(&self.modified_at).unwrap_or(0)
+    }
 }
 
 /// What clients of other dialects, and rules about models, want to know of an entry of `/api/tags`.
@@ -110,7 +130,7 @@ mod tests {
         let (kept, entries) =
             list(r#"{"models":[{"name":"a","size":5},{"size":1},{"name":"b","size":-1},7]}"#).read();
         assert_eq!((kept.models.len(), entries.len()), (1, 1));
-        assert_eq!(entries[0], Entry { name: "a".into(), size: 5, size_vram: 0 });
+        assert_eq!(entries[0], Entry { name: "a".into(), size: 5, ..Entry::default() });
         assert!(list("{}").read().1.is_empty());
     }
 }

@@ -8,6 +8,8 @@ use control::request::{Block, HostOptions, Kind, Usage};
 use control::units::Instant;
 use serde::{Deserialize, Serialize};
 
+use crate::host::DiskChange;
+
 /// A request's handle on a host, unique among those under way there; the driver gives it out.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RequestKey(pub u64);
@@ -73,6 +75,8 @@ pub enum Message {
     /// Every step takes this share of its normal time from the next step on, in thousandths: 1,000 is normal,
     /// 10,000 ten times slower. At least 1.
     Slowdown(u32),
+    /// A name on the host's disk changes.
+    Disk(ModelId, DiskChange),
 }
 
 /// What a host lets its clients see.

@@ -8,6 +8,7 @@
 
 mod arrive;
 mod check;
+mod disk;
 mod flight;
 mod load;
 mod mixture;
@@ -24,6 +25,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
+use control::digest::Digest;
 use control::ids::ModelId;
 use control::request::KeepAlive;
 use control::units::{Bytes, Instant};
@@ -34,6 +36,8 @@ use crate::batch::LoopEvent;
 use crate::fit::KvCache;
 use crate::spec::{GpuSpec, Profile, Version};
 use crate::tiers::Tiers;
+use disk::Disk;
+pub use disk::{DiskChange, StoredCopy};
 use flight::{Flights, Slot};
 use runner::{Runner, RunnerId};
 pub use view::ListedRunner;
@@ -73,17 +77,33 @@ pub struct HostSpec {
     pub engine: Engine,
     /// Ollama, or what it is compared with.
     pub serving: Serving,
-    /// Models on its disk, each id once.
+    /// Models that are, or may come, on its disk, each id once.
     pub models: Vec<HostModel>,
 }
 
-/// A model on a host's disk.
+/// A model that a host can serve when it is on its disk.
 #[derive(Clone, PartialEq, Debug)]
 pub struct HostModel {
     /// Its name's id.
     pub model: ModelId,
     /// Its profile for the host's first GPU, or its CPU.
     pub profile: Arc<Profile>,
+    /// What is on the disk under its name from the start.
+    pub copy: Option<StoredCopy>,
+}
+
+impl HostModel {
+    /// A model that is on the disk from the start, of no digest.
+    #[must_use]
+    pub fn stored(model: ModelId, profile: Arc<Profile>) -> Self {
+        let copy = StoredCopy {
+            digest: Digest::UNKNOWN,
+            weights: Digest::UNKNOWN,
+            bytes: profile.model.weights(),
+            modified_nanos: 0,
+        };
+        Self { model, profile, copy: Some(copy) }
+    }
 }
 
 /// How models are served.
@@ -152,10 +172,7 @@ enum Wait {
 #[derive(Debug)]
 pub struct Host {
     spec: Arc<HostSpec>,
-    /// Index into the spec's models by model id; `u16::MAX` where it is not on disk.
-    on_disk: SmallVec<[u16; 8]>,
-    /// By model on disk: the number of its weights, in the order of blob paths.
-    blobs: SmallVec<[u16; 8]>,
+    disk: Disk,
     num_ctx_default: u32,
     loaded_max: usize,
     flights: Flights,
@@ -191,22 +208,8 @@ impl Host {
     /// An idle host: nothing loaded, page cache empty (paged serving: its model loaded).
     #[must_use]
     pub fn new(spec: Arc<HostSpec>) -> Self {
-        let ids = spec.models.iter().map(|model| model.model.index() + 1).max().unwrap_or(0);
-        let mut on_disk = SmallVec::from_elem(u16::MAX, ids);
-        let mut paths: Vec<&str> = Vec::new();
-        for (index, entry) in spec.models.iter().enumerate() {
-            on_disk[entry.model.index()] = index as u16;
-            paths.push(&entry.profile.model.blob);
-        }
-        paths.sort_unstable();
-        paths.dedup();
-        let number = |entry: &HostModel| {
-            paths.partition_point(|path| *path < entry.profile.model.blob.as_str()) as u16
-        };
-        let blobs = spec.models.iter().map(number).collect();
         let mut host = Self {
-            on_disk,
-            blobs,
+            disk: Disk::new(&spec),
             num_ctx_default: rules::num_ctx_default(&spec),
             loaded_max: rules::loaded_max(&spec),
             flights: Flights::default(),
@@ -289,6 +292,10 @@ impl Host {
             Message::Slowdown(permille) => {
                 self.slowdown = permille.max(1);
                 self.share(now);
+            }
+            Message::Disk(model, change) => {
+                self.disk.change(model, change);
+                self.revision += 1;
             }
         }
         self.announce();

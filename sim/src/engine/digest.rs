@@ -86,6 +86,7 @@ impl Digest {
             | Input::Policy(_)
             | Input::Operator(_)
             | Input::Verdict(_)
+            | Input::Published { .. }
             | Input::Acted { .. }
             | Input::Remembered(_) => {
                 let bytes = postcard::to_allocvec(input).expect("inputs hold sized sequences only");
@@ -117,7 +118,7 @@ impl Digest {
                 [36 << 56 | shadow.request.0, u64::from(shadow.host.0) << 16 | u64::from(shadow.arm.0), 0]
             }
             // These are rare, so their whole content goes in.
-            Output::Act(_) | Output::Abandon(_) | Output::Note(_) => {
+            Output::Act(_) | Output::Proposed(_) | Output::Abandon(_) | Output::Note(_) => {
                 let bytes = postcard::to_allocvec(output).expect("outputs hold sized sequences only");
                 self.bytes(&bytes);
                 [37 << 56, 0, 0]

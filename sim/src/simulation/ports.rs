@@ -1,11 +1,11 @@
 //! What stands between the simulator's truth and control's view: a request without its hidden parts, host errors as a
 //! client sees them.
 
-use control::door::{Action, ActionOutcome, Deed};
+use control::door::{Action, ActionFailure, ActionOutcome, Deed};
 use control::draw::{Component, Draw};
 use control::ids::{ModelId, RequestId};
-use control::request::{Arrive, Failure, HostOptions, Kind, Particulars};
-use control::units::Bytes;
+use control::request::{Arrive, Failure, HostOptions, KeepAlive, Kind, Particulars};
+use control::units::{Bytes, Nanos};
 use sim_host::api::{HostError, HostEvent, HostRequest};
 use traces::job::Job;
 
@@ -58,9 +58,13 @@ pub(super) fn host_request(request: RequestId, attempt: u8, job: &Job) -> HostRe
     }
 }
 
-/// An action as a host gets it: a request without a prompt loads the model and answers when it is loaded.
+/// A load or unload as a host gets it: a request without a prompt loads the model and answers when it is loaded, or lets it go.
 pub(super) fn action_request(action: &Action) -> HostRequest {
-    let Deed::Load = action.deed;
+    let keep_alive = match action.deed {
+        Deed::Unload => Some(KeepAlive::For(Nanos::ZERO)),
+        Deed::Load(keep_alive) => keep_alive,
+        _ => None,
+    };
     HostRequest {
         key: flights::action_key(action.id),
         model: action.model,
@@ -70,7 +74,7 @@ pub(super) fn action_request(action: &Action) -> HostRequest {
         answer_block: 0,
         output_tokens: 0,
         num_predict: None,
-        options: HostOptions::default(),
+        options: HostOptions { keep_alive, ..HostOptions::default() },
         truncate: true,
         shift: true,
     }
@@ -81,7 +85,7 @@ pub(super) fn action_outcome(event: &HostEvent) -> Option<ActionOutcome> {
     match event {
         HostEvent::FirstToken { .. } => None,
         HostEvent::Finished { .. } => Some(ActionOutcome::Done),
-        HostEvent::Error { error, .. } => Some(ActionOutcome::Failed(failure(*error))),
+        HostEvent::Error { error, .. } => Some(ActionOutcome::Failed(ActionFailure::Host(failure(*error)))),
     }
 }
 

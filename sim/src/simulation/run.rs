@@ -1,6 +1,7 @@
 //! The main loop: the next event of all that can happen, carried out, again.
 
 pub(super) mod ahead;
+mod messages;
 mod step;
 
 use std::collections::VecDeque;
@@ -12,11 +13,11 @@ use control::index::argmin::Executor;
 use control::request::{Failure, Outcome, Usage};
 use control::strategy::Requires;
 use control::units::Instant;
-use sim_host::api::{HostEvent, Message};
+use sim_host::api::HostEvent;
 use traces::record::Sample;
 use workloads::source::Source;
 
-use super::flights::{self, Flight, Flights, Handle};
+use super::flights::{Flight, Flights};
 use super::hosts::{Hosts, pack, unpack};
 use super::{Progress, RunEnd, RunError, Setup, Sink, ports};
 use crate::check::Checker;
@@ -128,8 +129,8 @@ impl<'a, S: Sink> Simulation<'a, S> {
             ahead: Ahead::new(setup.fleet.hosts.len()),
             hosts: Hosts::new(&setup.fleet, setup.seed),
             flights: Flights::default(),
-            to_host: Lane::new(setup.fleet.latency),
-            to_control: Lane::new(setup.fleet.latency),
+            to_host: Lane::new(setup.fleet.network.latency),
+            to_control: Lane::new(setup.fleet.network.latency),
             timers: EventQueue::default(),
             sample_at: setup.sample_every.map(|_| Instant::ZERO),
             changes: setup.changes.iter().cloned().collect(),
@@ -284,154 +285,6 @@ impl<'a, S: Sink> Simulation<'a, S> {
             patience,
         });
         self.step(Input::Arrive(arrive))
-    }
-
-    /// A message reaches a host.
-    fn deliver(&mut self) -> Result<(), RunError> {
-        let (_, (host, message)) = self.to_host.pop().expect("its key was the least");
-        let message = match message {
-            ToHost::Cancel(request, attempt) => Message::Cancel(flights::key(request, attempt)),
-            ToHost::Act(action) => Message::Request(ports::action_request(&action)),
-            ToHost::Abandon(action) => Message::Cancel(flights::action_key(action)),
-            ToHost::Request(request, attempt) => {
-                // Its client may have left while it was on its way; then the cancel follows right behind.
-                let Some((_, flight)) = self.flights.find(request) else { return Ok(()) };
-                Message::Request(ports::host_request(request, attempt, &flight.job))
-            }
-        };
-        self.hosts.deliver(self.now, host, message, &mut self.host_events);
-        self.after_host(host)
-    }
-
-    fn after_host(&mut self, host: HostId) -> Result<(), RunError> {
-        self.send_host_events();
-        let poll = self.hosts.poll_wanted(self.now, host);
-        if poll.is_some() || self.checker.always() {
-            self.hosts.check(host).map_err(|what| self.broken(what))?;
-        }
-        if let Some(at) = poll {
-            self.poll_at(at, host);
-        }
-        Ok(())
-    }
-
-    fn poll_at(&mut self, at: Instant, host: HostId) {
-        let order = Order { at, kind: 2, entity: host.0.into(), count: 0 };
-        self.timers.push(order, Timer::Poll(host));
-    }
-
-    /// What hosts let their clients see goes back to control.
-    fn send_host_events(&mut self) {
-        for event in self.host_events.drain(..) {
-            let (HostEvent::FirstToken { key }
-            | HostEvent::Finished { key, .. }
-            | HostEvent::Error { key, .. }) = event;
-            let (request, attempt) = match flights::handle_of(key) {
-                Handle::Attempt(request, attempt) => (request, attempt),
-                Handle::Action(action) => {
-                    if let Some(outcome) = ports::action_outcome(&event) {
-                        self.to_control.send(self.now, ToControl::Acted(action, outcome));
-                    }
-                    continue;
-                }
-            };
-            let message = match event {
-                HostEvent::FirstToken { .. } => ToControl::FirstByte(request, attempt),
-                HostEvent::Finished { usage, cached_tokens, truncated, .. } => {
-                    if let Some((_, flight)) = self.flights.find(request)
-                        && flight.hears(attempt)
-                    {
-                        flight.cached_tokens = cached_tokens;
-                        flight.truncated = truncated;
-                    }
-                    ToControl::Finished(request, attempt, usage)
-                }
-                HostEvent::Error { error, .. } => ToControl::Failed(request, attempt, ports::failure(error)),
-            };
-            self.to_control.send(self.now, message);
-        }
-    }
-
-    /// A message of a host reaches the gateway. The client sees it at the same time.
-    fn hear(&mut self, message: ToControl) -> Result<(), RunError> {
-        match message {
-            ToControl::FirstByte(request, attempt) => {
-                let Some((_, flight)) = self.flights.find(request) else { return Ok(()) };
-                if !flight.hears(attempt) {
-                    return Ok(());
-                }
-                if flight.first_token.replace(self.now).is_some() {
-                    return Err(self.broken(format!("request {} has two first tokens", request.0)));
-                }
-                let tokens = [flight.timeout.take(), flight.patience.take()];
-                for token in tokens.into_iter().flatten() {
-                    self.timers.cancel(token);
-                }
-                self.step(Input::FirstByte { request, attempt })
-            }
-            ToControl::Finished(request, attempt, usage) => {
-                let Some((place, flight)) = self.flights.find(request) else { return Ok(()) };
-                if !flight.hears(attempt) {
-                    return Ok(());
-                }
-                flight.usage = usage;
-                self.step(Input::Finished { request, attempt, usage })?;
-                self.land(place, Outcome::Finished);
-                Ok(())
-            }
-            ToControl::Failed(request, attempt, failure) => self.fail(request, attempt, failure),
-            ToControl::Acted(action, outcome) => self.step(Input::Acted { action, outcome }),
-            ToControl::Observed(host, observation) => {
-                self.step(Input::Observed { host, observation: *observation })
-            }
-            ToControl::Measured(host, utilisation) => self.step(Input::Measured { host, utilisation }),
-        }
-    }
-
-    fn fail(&mut self, request: RequestId, attempt: u8, failure: Failure) -> Result<(), RunError> {
-        let Some((_, flight)) = self.flights.find(request) else { return Ok(()) };
-        if !flight.hears(attempt) {
-            return Ok(());
-        }
-        if let Some(token) = flight.timeout.take() {
-            self.timers.cancel(token);
-        }
-        self.step(Input::Failed { request, attempt, failure })
-    }
-
-    fn fire(&mut self) -> Result<(), RunError> {
-        let (_, timer) = self.timers.pop().expect("its key was the least");
-        match timer {
-            Timer::FirstByte(request, attempt) => {
-                let (_, flight) = self.flights.find(request).expect("a time-out ends with its flight");
-                flight.timeout = None;
-                flight.closed = true;
-                let host = flight.host.expect("a time-out belongs to an attempt");
-                // The driver closes the connection, then tells control.
-                self.to_host.send(self.now, (host, ToHost::Cancel(request, attempt)));
-                self.step(Input::Failed { request, attempt, failure: Failure::FirstByteTimeout })
-            }
-            Timer::Patience(request) => {
-                let (place, flight) = self.flights.find(request).expect("patience ends with its flight");
-                flight.patience = None;
-                self.step(Input::Gone { request })?;
-                self.land(place, Outcome::Cancelled);
-                Ok(())
-            }
-            Timer::Poll(host) => {
-                let polled = self.hosts.poll(self.now, host);
-                if let Some(observation) = polled.observation {
-                    self.to_control.send(self.now, ToControl::Observed(host, Box::new(observation)));
-                }
-                if let Some(utilisation) = polled.utilisation {
-                    self.to_control.send(self.now, ToControl::Measured(host, utilisation));
-                }
-                if let Some(at) = polled.again {
-                    self.poll_at(at, host);
-                }
-                Ok(())
-            }
-        }
     }
 
     fn sample(&mut self) {

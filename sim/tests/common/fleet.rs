@@ -9,7 +9,7 @@ use control::ids::ModelId;
 use control::request::{KeepAlive, Outcome};
 use control::units::{Bytes, Instant, Nanos};
 use sim::check::Checks;
-use sim::config::{Fleet, FleetHost};
+use sim::config::{Fleet, FleetHost, NetworkFile};
 use sim::simulation::{Progress, RunEnd, Setup, Simulation, Sink};
 use sim_host::api::Engine;
 use sim_host::costs::Costs;
@@ -59,7 +59,7 @@ pub(crate) fn host(profile: Arc<Profile>, serving: Serving, engine: Engine, slot
         page_cache: Bytes::from_gib(32),
         engine,
         serving,
-        models: vec![HostModel { model: ModelId(0), profile }],
+        models: vec![HostModel::stored(ModelId(0), profile)],
     };
     FleetHost {
         spec: Arc::new(spec),
@@ -69,7 +69,14 @@ pub(crate) fn host(profile: Arc<Profile>, serving: Serving, engine: Engine, slot
 
 /// A fleet without latency.
 pub(crate) fn fleet(hosts: Vec<FleetHost>) -> Fleet {
-    Fleet { hosts, models: vec!["m:latest".into()], poll_period: Nanos::from_secs(1), latency: Nanos::ZERO }
+    let network = NetworkFile { latency_micros: 0, ..NetworkFile::default() }.check().unwrap();
+    Fleet {
+        hosts,
+        models: vec!["m:latest".into()],
+        poll_period: Nanos::from_secs(1),
+        network,
+        registry: None,
+    }
 }
 
 /// Poisson arrivals; answers constant, or exponential with this mean.

@@ -1,7 +1,7 @@
 //! Loads ahead of demand.
 
 use super::*;
-use crate::door::{Action, ActionOutcome, Deed};
+use crate::door::{Action, ActionFailure, ActionOutcome, Deed};
 use crate::ids::ActionId;
 use crate::policy::breaker::BreakerFile;
 use crate::policy::markov::BudgetFile;
@@ -39,7 +39,7 @@ fn asked(file: &ControlFile) -> Bench {
     let mut bench = taught(file, 2);
     let outputs = bench.arrive_with(of(0));
     assert_eq!(sent(&outputs), [(20, 0)]);
-    let action = Action { id: ActionId(0), host: HostId(1), deed: Deed::Load, model: ModelId(1) };
+    let action = Action { id: ActionId(0), host: HostId(1), deed: Deed::Load(None), model: ModelId(1) };
     assert_eq!(acts(&outputs), [action]);
     bench
 }
@@ -106,7 +106,7 @@ fn a_load_gives_way_to_a_request_for_another_model() {
     bench.feed(Input::Silent { host: HostId(0) });
     let outputs = bench.arrive_with(of(0));
     assert_eq!(sent(&outputs), [(21, 1)]);
-    let action = Action { id: ActionId(0), host: HostId(1), deed: Deed::Load, model: ModelId(1) };
+    let action = Action { id: ActionId(0), host: HostId(1), deed: Deed::Load(None), model: ModelId(1) };
     assert!(outputs.contains(&Output::Abandon(action)));
     let expected = PrefetchCounts { asked: 1, abandoned: 1, ..PrefetchCounts::default() };
     assert_eq!(counts(&bench), expected);
@@ -127,7 +127,7 @@ fn a_load_stays_for_a_request_for_its_model_and_was_of_use() {
 #[test]
 fn a_load_that_fails_counts_as_failed_and_may_be_asked_for_again() {
     let mut bench = asked(&prefetching());
-    let outcome = ActionOutcome::Failed(Failure::OutOfMemory);
+    let outcome = ActionOutcome::Failed(ActionFailure::Host(Failure::OutOfMemory));
     bench.feed(Input::Acted { action: ActionId(0), outcome });
     assert_eq!(counts(&bench), PrefetchCounts { asked: 1, failed: 1, ..PrefetchCounts::default() });
     bench.finish(20, 0);

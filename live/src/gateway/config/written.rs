@@ -102,6 +102,10 @@ pub(super) struct HostFile {
     pub(super) slots: Spanned<u64>,
     #[serde(default = "unknown")]
     pub(super) memory_gib: Spanned<u64>,
+    #[serde(default = "unknown")]
+    pub(super) disk_gib: Spanned<u64>,
+    #[serde(default = "unknown")]
+    pub(super) loaded_models_max: Spanned<u64>,
     #[serde(default)]
     pub(super) gpu: String,
     #[serde(default = "default_weight")]

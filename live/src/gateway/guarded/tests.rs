@@ -35,7 +35,7 @@ fn file() -> Config {
 }
 
 fn setting() -> Vec<Input> {
-    let stored = vec![StoredModel { model: ModelId(0), bytes: Bytes(1) }];
+    let stored = vec![StoredModel::of_size(ModelId(0), Bytes(1))];
     let mut inputs = vec![
         Input::TenantNamed { tenant: TenantId(0), name: "everyone".into() },
         Input::ModelNamed { model: ModelId(0), name: "m:latest".into() },

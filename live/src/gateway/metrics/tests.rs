@@ -29,7 +29,7 @@ impl Watched {
         let observation = Observation {
             version: "0.24.0".into(),
             loaded: vec![LoadedModel { model, bytes, vram: bytes }],
-            stored: vec![StoredModel { model, bytes }],
+            stored: vec![StoredModel::of_size(model, bytes)],
         };
         watched.take(Input::Observed { host: HostId(0), observation });
         watched

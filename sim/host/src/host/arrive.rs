@@ -12,12 +12,12 @@ use crate::api::{HostError, HostEvent, HostRequest, Phase, RequestKey};
 impl Host {
     pub(super) fn arrive(&mut self, now: Instant, request: HostRequest, out: &mut Vec<HostEvent>) {
         let key = request.key;
-        let model = self.on_disk.get(request.model.index()).copied().unwrap_or(u16::MAX);
         let resident_only = matches!(self.spec.serving, Serving::Paged { .. });
-        if model == u16::MAX || (resident_only && model != 0) {
+        let found = self.disk.find(request.model).filter(|model| !resident_only || *model == 0);
+        let Some(model) = found else {
             out.push(HostEvent::Error { key, error: HostError::ModelMissing });
             return;
-        }
+        };
         let profile = &self.spec.models[model as usize].profile;
         if request.kind == Kind::Completion && profile.model.embedding_only {
             out.push(HostEvent::Error { key, error: HostError::Unsupported });
@@ -27,6 +27,7 @@ impl Host {
         let slot = self.flights.add(Flight {
             request,
             model,
+            blob: self.disk.blob(model),
             arrived: now,
             stage: Stage::Preparing,
             cancelled: false,

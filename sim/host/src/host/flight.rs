@@ -32,6 +32,8 @@ pub(super) struct Flight {
     pub(super) request: HostRequest,
     /// Index of its model among those on the disk.
     pub(super) model: u16,
+    /// The number of the weights that its name stood for when it came.
+    pub(super) blob: u16,
     pub(super) arrived: Instant,
     pub(super) stage: Stage,
     /// Its client left: nothing of it is reported any more.

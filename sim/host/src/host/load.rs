@@ -100,7 +100,7 @@ impl Host {
             },
             engine: self.spec.engine,
         };
-        let blob = self.blobs[index as usize];
+        let blob = self.flights.get(slot).blob;
         let read = read_time(&profile, self.tiers.read(blob));
         // A timer is later than the message that set it.
         let fixed = Nanos(profile.load_fixed_nanos.max(1));

@@ -36,7 +36,7 @@ impl Host {
         let flight = self.flights.get(slot);
         let unload = unloads(&flight.request);
         let wanted = RunnerOptions::of(&flight.request.options, self.num_ctx_default);
-        let loaded = self.listed(self.blobs[flight.model as usize]);
+        let loaded = self.listed(flight.blob);
         match loaded {
             Some(at) if self.spec.version == Version::V0_24 || unload => {
                 let runner = &mut self.runners[at];
@@ -126,7 +126,7 @@ impl Host {
     fn schedule(&mut self, now: Instant, slot: Slot, out: &mut Vec<HostEvent>) -> Option<Wait> {
         let flight = self.flights.get(slot);
         let wanted = RunnerOptions::of(&flight.request.options, self.num_ctx_default);
-        if let Some(at) = self.listed(self.blobs[flight.model as usize]) {
+        if let Some(at) = self.listed(flight.blob) {
             let runner = &self.runners[at];
             return match runner.state {
                 State::Ready if !runner.options.needs_reload(&wanted) => {

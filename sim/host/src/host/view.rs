@@ -56,9 +56,7 @@ impl Host {
             .map(|runner| LoadedModel { model: runner.model, bytes: runner.bytes, vram: runner.vram })
             .collect();
         loaded.sort_unstable();
-        let mut stored: Vec<StoredModel> = (self.spec.models.iter())
-            .map(|entry| StoredModel { model: entry.model, bytes: entry.profile.model.weights() })
-            .collect();
+        let mut stored: Vec<StoredModel> = self.disk.listing(&self.spec).collect();
         stored.sort_unstable();
         let version = match self.spec.version {
             Version::V0_10 => "0.10.1",
@@ -131,7 +129,7 @@ impl Host {
         let id = self.new_id();
         self.runners.push(Runner {
             id,
-            blob: self.blobs[0],
+            blob: self.disk.blob(0),
             model: 0,
             name,
             options: RunnerOptions::of(&Default::default(), num_ctx),

@@ -125,7 +125,7 @@ pub(super) fn spec(models: Vec<ModelSpec>) -> HostSpec {
 
 pub(super) fn numbered(profiles: Vec<Arc<Profile>>) -> Vec<HostModel> {
     let numbered = profiles.into_iter().enumerate();
-    numbered.map(|(id, profile)| HostModel { model: ModelId(id as u32), profile }).collect()
+    numbered.map(|(id, profile)| HostModel::stored(ModelId(id as u32), profile)).collect()
 }
 
 /// A request for model `model` of 10 prompt and `output` answer tokens: with nothing before it, `output` ms on a GPU.

@@ -81,7 +81,7 @@ impl<S: Sink> Simulation<'_, S> {
             }
             Output::Note(note) => self.sink.note(self.now, note),
             // Its arm counts it.
-            Output::Shadow(_) => {}
+            Output::Shadow(_) | Output::Proposed(_) => {}
         }
     }
 

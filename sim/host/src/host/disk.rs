@@ -1,0 +1,115 @@
+//! Which models are on a host's disk, and with what content. How contents get there is the driver's matter; here they only come and go.
+
+use control::digest::Digest;
+use control::door::StoredModel;
+use control::ids::ModelId;
+use control::units::Bytes;
+use smallvec::SmallVec;
+
+use super::HostSpec;
+
+/// What a name stands for on a disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StoredCopy {
+    /// Of the manifest.
+    pub digest: Digest,
+    /// Of the weights: contents with the same share a runner.
+    pub weights: Digest,
+    /// Size of all that the name needs.
+    pub bytes: Bytes,
+    /// When it came there, by the host's own clock, in nanoseconds since 1970.
+    pub modified_nanos: u64,
+}
+
+/// A change of a host's disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DiskChange {
+    /// A name stands for this from now on; the host knows how fast the model is.
+    Put(StoredCopy),
+    /// A name is gone. A runner that has its weights goes on.
+    Remove,
+}
+
+/// A name on the disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Held {
+    copy: StoredCopy,
+    /// The number of its weights.
+    blob: u16,
+}
+
+/// The disk. Weights have numbers, in the order of their paths for those that were known from the start, then in order of appearance.
+#[derive(Debug)]
+pub(super) struct Disk {
+    /// Index into the spec's models by model id; `u16::MAX` where the host does not know it.
+    known: SmallVec<[u16; 8]>,
+    /// What each of the spec's models stands for.
+    held: SmallVec<[Option<Held>; 2]>,
+    /// Weights that came later, by number.
+    later: Vec<(Digest, u16)>,
+    next_blob: u16,
+}
+
+impl Disk {
+    pub(super) fn new(spec: &HostSpec) -> Self {
+        let ids = spec.models.iter().map(|model| model.model.index() + 1).max().unwrap_or(0);
+        let mut known = SmallVec::from_elem(u16::MAX, ids);
+        let mut paths: Vec<&str> = Vec::new();
+        for (index, entry) in spec.models.iter().enumerate() {
+            known[entry.model.index()] = index as u16;
+            paths.push(&entry.profile.model.blob);
+        }
+        paths.sort_unstable();
+        paths.dedup();
+        let mut later = Vec::new();
+        let held = spec.models.iter().map(|entry| {
+            let copy = entry.copy?;
+            let blob = paths.partition_point(|path| *path < entry.profile.model.blob.as_str()) as u16;
+            if copy.weights.is_known() {
+                later.push((copy.weights, blob));
+            }
+            Some(Held { copy, blob })
+        });
+        Self { held: held.collect(), known, later, next_blob: paths.len() as u16 }
+    }
+
+    /// The index of a model that is on the disk.
+    #[inline]
+    pub(super) fn find(&self, model: ModelId) -> Option<u16> {
+        let index = self.known.get(model.index()).copied().unwrap_or(u16::MAX);
+        self.held.get(index as usize)?.as_ref().map(|_| index)
+    }
+
+    /// The number of the weights that a model on the disk has; `u16::MAX` where it is gone.
+    #[inline]
+    pub(super) fn blob(&self, index: u16) -> u16 {
+        self.held[index as usize].as_ref().map_or(u16::MAX, |held| held.blob)
+    }
+
+    pub(super) fn change(&mut self, model: ModelId, change: DiskChange) {
+        let index = self.known.get(model.index()).copied().unwrap_or(u16::MAX);
+        assert!(index != u16::MAX, "a driver puts models on a disk that the host's spec has");
+        self.held[index as usize] = match change {
+            DiskChange::Remove => None,
+            DiskChange::Put(copy) => Some(Held { blob: self.number(copy.weights), copy }),
+        };
+    }
+
+    fn number(&mut self, weights: Digest) -> u16 {
+        if let Some((_, number)) = self.later.iter().find(|(known, _)| *known == weights) {
+            return *number;
+        }
+        let number = self.next_blob;
+        self.next_blob += 1;
+        self.later.push((weights, number));
+        number
+    }
+
+    /// `/api/tags`, in order of the spec.
+    pub(super) fn listing<'a>(&'a self, spec: &'a HostSpec) -> impl Iterator<Item = StoredModel> + 'a {
+        spec.models.iter().zip(&self.held).filter_map(|(entry, held)| {
+            let StoredCopy { digest, bytes, modified_nanos, .. } = held.as_ref()?.copy;
+            Some(StoredModel { model: entry.model, bytes, digest, modified_nanos })
+        })
+    }
+}
