@@ -220,7 +220,7 @@ impl World {
                     self.config = config;
                 }
             }
-            Input::Operator(Change::Freeze(_))
+            Input::Operator(Change::Freeze(_) | Change::Resolve { .. })
             | Input::ModelNamed { .. }
             | Input::TenantNamed { .. }
             | Input::Progress { .. }

@@ -8,7 +8,7 @@ use control::request::{Block, HostOptions, Kind, Usage};
 use control::units::Instant;
 use serde::{Deserialize, Serialize};
 
-use crate::host::DiskChange;
+use crate::host::{DiskChange, Fault};
 
 /// A request's handle on a host, unique among those under way there; the driver gives it out.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -77,6 +77,8 @@ pub enum Message {
     Slowdown(u32),
     /// A name on the host's disk changes.
     Disk(ModelId, DiskChange),
+    /// Something breaks.
+    Fault(Fault),
 }
 
 /// What a host lets its clients see.
@@ -116,6 +118,10 @@ pub enum HostError {
     ModelMissing,
     /// 500: the model requires more system memory than is available.
     OutOfMemory,
+    /// 500: the runner ended under the request.
+    RunnerGone,
+    /// 500: the weights on disk are damaged, so that they cannot be loaded.
+    Damaged,
     /// 400: the prompt is longer than the context and may not be cut.
     PromptTooLong,
     /// 501 or 400: the model cannot do what was asked (an embedding from a model without, and so on).

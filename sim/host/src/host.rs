@@ -9,6 +9,7 @@
 mod arrive;
 mod check;
 mod disk;
+mod fault;
 mod flight;
 mod load;
 mod mixture;
@@ -38,6 +39,7 @@ use crate::spec::{GpuSpec, Profile, Version};
 use crate::tiers::Tiers;
 use disk::Disk;
 pub use disk::{DiskChange, StoredCopy};
+pub use fault::Fault;
 use flight::{Flights, Slot};
 use runner::{Runner, RunnerId};
 pub use view::ListedRunner;
@@ -191,6 +193,8 @@ pub struct Host {
     locked: bool,
     gate: Vec<Slot>,
     tiers: Tiers,
+    /// Loads find too little memory.
+    no_memory: bool,
     /// What the driver said of the time that steps take, in thousandths.
     slowdown: u32,
     /// When runners must be told how they share devices.
@@ -224,6 +228,7 @@ impl Host {
             locked: false,
             gate: Vec::new(),
             tiers: Tiers::new(spec.page_cache),
+            no_memory: false,
             slowdown: 1_000,
             share_at: None,
             active: 0,
@@ -293,8 +298,11 @@ impl Host {
                 self.slowdown = permille.max(1);
                 self.share(now);
             }
+            Message::Fault(fault) => self.suffer(now, fault, out),
             Message::Disk(model, change) => {
-                self.disk.change(model, change);
+                if let Some((blob, bytes)) = self.disk.change(model, change) {
+                    self.tiers.fetched(blob, bytes);
+                }
                 self.revision += 1;
             }
         }

@@ -35,6 +35,17 @@ impl Tiers {
         Self { room, ..Self::default() }
     }
 
+    /// The page cache is empty again, as after a start of the machine.
+    pub(crate) fn forget(&mut self) {
+        *self = Self { room: self.room, hits: self.hits, ..Self::default() };
+    }
+
+    /// Weights came from a registry or another host, through the page cache.
+    pub(crate) fn fetched(&mut self, file: u16, bytes: Bytes) {
+        self.hits[Tier::Registry as usize] += 1;
+        self.keep(file, bytes);
+    }
+
     /// A request found its model loaded.
     #[inline]
     pub(crate) fn hit_vram(&mut self) {

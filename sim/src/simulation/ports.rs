@@ -95,6 +95,8 @@ pub(super) fn failure(error: HostError) -> Failure {
         HostError::Busy => Failure::Busy,
         HostError::ModelMissing => Failure::ModelMissing,
         HostError::OutOfMemory => Failure::OutOfMemory,
+        HostError::RunnerGone => Failure::RunnerGone,
+        HostError::Damaged => Failure::ServerError,
         HostError::PromptTooLong | HostError::Unsupported => Failure::BadRequest,
     }
 }

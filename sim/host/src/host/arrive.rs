@@ -7,7 +7,7 @@ use control::units::{Instant, Nanos};
 
 use super::flight::{Flight, Slot, Stage};
 use super::{Host, Serving};
-use crate::api::{HostError, HostEvent, HostRequest, Phase, RequestKey};
+use crate::api::{HostError, HostEvent, HostRequest, RequestKey};
 
 impl Host {
     pub(super) fn arrive(&mut self, now: Instant, request: HostRequest, out: &mut Vec<HostEvent>) {
@@ -55,14 +55,7 @@ impl Host {
             Stage::Preparing | Stage::Locked | Stage::Pending => {}
             Stage::Gone(_) => unreachable!("what is gone is not found"),
             Stage::Loading(id) => self.abort_load(now, id),
-            Stage::Running(id) => {
-                let Some(at) = self.runner_index(id) else { return };
-                let mut events = std::mem::take(&mut self.loop_events);
-                self.runners[at].batch.cancel(now, RequestKey(slot.into()), &mut events);
-                self.loop_changed(now, at, Phase::Delivery);
-                self.handle(now, at, &mut events, out);
-                self.loop_events = events;
-            }
+            Stage::Running(id) => self.cancel_in_loop(now, id, slot, out),
         }
     }
 

@@ -36,6 +36,7 @@ struct Held {
     copy: StoredCopy,
     /// The number of its weights.
     blob: u16,
+    damaged: bool,
 }
 
 /// The disk. Weights have numbers, in the order of their paths for those that were known from the start, then in order of appearance.
@@ -45,8 +46,8 @@ pub(super) struct Disk {
     known: SmallVec<[u16; 8]>,
     /// What each of the spec's models stands for.
     held: SmallVec<[Option<Held>; 2]>,
-    /// Weights that came later, by number.
-    later: Vec<(Digest, u16)>,
+    /// Weights with a digest, by number.
+    weights: Vec<(Digest, u16)>,
     next_blob: u16,
 }
 
@@ -61,16 +62,16 @@ impl Disk {
         }
         paths.sort_unstable();
         paths.dedup();
-        let mut later = Vec::new();
+        let mut weights = Vec::new();
         let held = spec.models.iter().map(|entry| {
             let copy = entry.copy?;
             let blob = paths.partition_point(|path| *path < entry.profile.model.blob.as_str()) as u16;
             if copy.weights.is_known() {
-                later.push((copy.weights, blob));
+                weights.push((copy.weights, blob));
             }
-            Some(Held { copy, blob })
+            Some(Held { copy, blob, damaged: false })
         });
-        Self { held: held.collect(), known, later, next_blob: paths.len() as u16 }
+        Self { held: held.collect(), known, weights, next_blob: paths.len() as u16 }
     }
 
     /// The index of a model that is on the disk.
@@ -86,23 +87,38 @@ impl Disk {
         self.held[index as usize].as_ref().map_or(u16::MAX, |held| held.blob)
     }
 
-    pub(super) fn change(&mut self, model: ModelId, change: DiskChange) {
-        let index = self.known.get(model.index()).copied().unwrap_or(u16::MAX);
-        assert!(index != u16::MAX, "a driver puts models on a disk that the host's spec has");
-        self.held[index as usize] = match change {
-            DiskChange::Remove => None,
-            DiskChange::Put(copy) => Some(Held { blob: self.number(copy.weights), copy }),
-        };
+    /// Whether a model on the disk cannot be loaded.
+    pub(super) fn is_damaged(&self, index: u16) -> bool {
+        self.held[index as usize].as_ref().is_some_and(|held| held.damaged)
     }
 
-    fn number(&mut self, weights: Digest) -> u16 {
-        if let Some((_, number)) = self.later.iter().find(|(known, _)| *known == weights) {
-            return *number;
+    /// The weights of a model are damaged, where it is on the disk.
+    pub(super) fn damage(&mut self, model: ModelId) {
+        if let Some(index) = self.find(model)
+            && let Some(held) = &mut self.held[index as usize]
+        {
+            held.damaged = true;
         }
-        let number = self.next_blob;
+    }
+
+    /// Changes what a name stands for. The weights that came with it, where the host had never seen them.
+    pub(super) fn change(&mut self, model: ModelId, change: DiskChange) -> Option<(u16, Bytes)> {
+        let index = self.known.get(model.index()).copied().unwrap_or(u16::MAX);
+        assert!(index != u16::MAX, "a driver puts models on a disk that the host's spec has");
+        let held = &mut self.held[index as usize];
+        let DiskChange::Put(copy) = change else {
+            *held = None;
+            return None;
+        };
+        let known = self.weights.iter().find(|(known, _)| *known == copy.weights).map(|(_, number)| *number);
+        let blob = known.unwrap_or(self.next_blob);
+        *held = Some(Held { copy, blob, damaged: false });
+        if known.is_some() {
+            return None;
+        }
         self.next_blob += 1;
-        self.later.push((weights, number));
-        number
+        self.weights.push((copy.weights, blob));
+        Some((blob, copy.bytes))
     }
 
     /// `/api/tags`, in order of the spec.

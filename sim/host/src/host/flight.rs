@@ -137,6 +137,11 @@ impl Flights {
         self.len as usize
     }
 
+    /// All of them, with their places.
+    pub(super) fn places(&self) -> impl Iterator<Item = (Slot, &Flight)> {
+        (0..).zip(&self.places).filter(|(_, flight)| flight.is_here())
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Flight> {
         self.places.iter().filter(|flight| flight.is_here())
     }

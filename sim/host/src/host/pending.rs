@@ -151,6 +151,14 @@ impl Host {
             if self.runners.iter().any(|runner| runner.state == State::Recovering) {
                 return Some(Wait::Unload);
             }
+            if self.disk.is_damaged(self.flights.get(slot).model) {
+                self.refuse(slot, HostError::Damaged, out);
+                return None;
+            }
+            if self.no_memory {
+                self.refuse(slot, HostError::OutOfMemory, out);
+                return None;
+            }
             match self.fit(slot, loaded == 0) {
                 Ok((placement, slots)) => return self.begin_load(now, slot, placement, slots),
                 Err(NoFit::OutOfMemory) => {
