@@ -3,4 +3,5 @@
 pub mod check;
 pub mod config;
 pub mod engine;
+pub mod network;
 pub mod simulation;
