@@ -3,5 +3,6 @@
 pub mod check;
 pub mod config;
 pub mod engine;
+pub mod network;
 pub mod registry;
 pub mod simulation;

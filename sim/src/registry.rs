@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use sim_host::host::StoredCopy;
 use sim_host::spec::ModelSpec;
 
+use crate::network::Rate;
+
 /// `[registry]` as written. Where it is absent nothing can be pulled.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -81,8 +83,8 @@ pub struct Release {
 /// A checked registry.
 #[derive(Clone, Debug)]
 pub struct Registry {
-    /// What it sends in all, in bytes per second.
-    pub egress: u64,
+    /// What it sends in all.
+    pub egress: Rate,
     /// How often control asks it.
     pub poll_period: Nanos,
     /// What it holds at the start.

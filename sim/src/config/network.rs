@@ -4,6 +4,7 @@ use control::units::Nanos;
 use serde::{Deserialize, Serialize};
 
 use super::{FleetError, within};
+use crate::network::Rate;
 
 /// `[network]` as written.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -38,10 +39,10 @@ impl Default for NetworkFile {
 pub struct NetworkConfig {
     /// One way between control and a host.
     pub latency: Nanos,
-    /// What a host receives, in bytes per second.
-    pub host: u64,
-    /// What a zone receives, in bytes per second.
-    pub zone: Option<u64>,
+    /// What a host receives, and what it sends.
+    pub host: Rate,
+    /// What a zone receives.
+    pub zone: Option<Rate>,
     /// Pulls that a host works on at once; at least 1.
     pub pulls_at_once: u32,
     /// Whether hosts can fetch models from one another.
@@ -51,9 +52,9 @@ pub struct NetworkConfig {
 /// Most that a link carries.
 const MBIT_MAX: u64 = 100_000_000;
 
-/// Megabits per second as bytes per second.
-pub(super) fn mbit(key: &str, mbit: u64) -> Result<u64, FleetError> {
-    Ok(within(key, mbit, 1, MBIT_MAX)? * 125_000)
+/// Megabits per second as a rate.
+pub(super) fn mbit(key: &str, mbit: u64) -> Result<Rate, FleetError> {
+    Ok(Rate(within(key, mbit, 1, MBIT_MAX)? * 125_000))
 }
 
 impl NetworkFile {

@@ -1,0 +1,332 @@
+//! What hosts have on their disks and how it gets there: the registry, transfers over shared links, room on disks.
+//!
+//! A pull moves the layers that the host lacks, as one flow over the registry's link, the zone's and the host's. What it brings
+//! counts as on the disk when all of it is there and its digests hold; until then its room is taken. Left out: layers that go on
+//! where an earlier pull broke off, and a layer that two pulls of one host wait for (each moves it).
+
+use std::collections::{BTreeMap, VecDeque};
+
+use control::door::{Action, ActionFailure, ActionOutcome, Deed, Manifest};
+use control::ids::{ActionId, HostId, ModelId};
+use control::index::Implementation;
+use control::sync::blobs::Blobs;
+use control::units::{Bytes, Instant};
+use sim_host::host::{DiskChange, StoredCopy};
+
+use crate::config::Fleet;
+use crate::network::{Flow, FlowId, LinkId, Network, Rate, Route};
+use crate::registry::{Content, Registry, Release};
+
+/// Nanoseconds from 1970 to a run's beginning, for the time at which a content came to a host: 2026-01-01.
+pub(super) const EPOCH_NANOS: u64 = 1_767_225_600_000_000_000;
+
+/// A change of a host's disk that follows from an event here.
+pub(super) type Change = (HostId, ModelId, DiskChange);
+
+/// What was moved in a run, and what became of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SupplyCounts {
+    /// Pulls begun, from the registry or another host.
+    pub pulls: u64,
+    /// Pulls that brought what they were to bring.
+    pub pulled: u64,
+    /// Bytes that pulls would have moved if hosts had nothing.
+    pub wanted_bytes: u64,
+    /// Bytes that hosts had already, as layers of other models or of the content before.
+    pub spared_bytes: u64,
+    /// Bytes that left the registry.
+    pub registry_bytes: u64,
+    /// Bytes that hosts sent to one another.
+    pub peer_bytes: u64,
+    /// Bytes that hosts sent to the registry.
+    pub pushed_bytes: u64,
+    /// Names removed from disks.
+    pub deleted: u64,
+    /// Actions that failed.
+    pub failed: u64,
+}
+
+/// A host's disk.
+#[derive(Debug, Default)]
+struct Disk {
+    contents: BTreeMap<ModelId, Content>,
+    blobs: Blobs,
+    /// Room in all; `None` where there is no limit.
+    room: Option<Bytes>,
+    /// Room that transfers under way will take.
+    reserved: Bytes,
+    /// Transfers under way.
+    pulling: u32,
+    waiting: VecDeque<Action>,
+}
+
+impl Disk {
+    fn has_room(&self, more: Bytes) -> bool {
+        self.room.is_none_or(|room| self.blobs.bytes() + self.reserved + more <= room)
+    }
+}
+
+/// A transfer under way.
+#[derive(Debug)]
+struct Transfer {
+    action: Action,
+    content: Content,
+    bytes: Bytes,
+}
+
+/// The registry, the links, the disks.
+#[derive(Debug)]
+pub(super) struct Supply {
+    network: Network,
+    /// Out of the registry, and into it.
+    egress: LinkId,
+    ingress: LinkId,
+    /// Into each host, by index, and out of it.
+    hosts: Vec<(LinkId, LinkId)>,
+    /// Into the zone of each host, where zones have a limit.
+    zones: Vec<Option<LinkId>>,
+    disks: Vec<Disk>,
+    contents: BTreeMap<ModelId, Content>,
+    releases: VecDeque<Release>,
+    /// Names whose content in the registry control has not heard of.
+    unheard: Vec<ModelId>,
+    transfers: BTreeMap<FlowId, Transfer>,
+    flows: BTreeMap<ActionId, FlowId>,
+    pulls_at_once: u32,
+    peers: bool,
+    counts: SupplyCounts,
+}
+
+impl Supply {
+    pub(super) fn new(fleet: &Fleet, registry: &Registry) -> Self {
+        let mut network = Network::new(Implementation::Optimised);
+        let config = fleet.network;
+        let (egress, ingress) = (network.add_link(registry.egress), network.add_link(registry.egress));
+        let mut by_zone: BTreeMap<&str, LinkId> = BTreeMap::new();
+        let zones = fleet.hosts.iter().map(|host| {
+            let zone = host.declaration.zone.as_str();
+            config.zone.map(|rate| *by_zone.entry(zone).or_insert_with(|| network.add_link(rate)))
+        });
+        let zones = zones.collect();
+        let hosts = fleet.hosts.iter().map(|_| (network.add_link(config.host), network.add_link(config.host)));
+        let hosts = hosts.collect();
+        let disks = fleet.hosts.iter().map(|host| {
+            let room = Some(host.declaration.disk).filter(|room| *room > Bytes::default());
+            let mut disk = Disk { room, ..Disk::default() };
+            for entry in host.spec.models.iter().filter(|entry| entry.copy.is_some()) {
+                let content = registry.contents[&entry.model].clone();
+                disk.blobs.add(entry.model, content.manifest());
+                disk.contents.insert(entry.model, content);
+            }
+            disk
+        });
+        Self {
+            egress,
+            ingress,
+            hosts,
+            zones,
+            disks: disks.collect(),
+            network,
+            contents: registry.contents.clone(),
+            releases: registry.releases.iter().copied().collect(),
+            unheard: registry.contents.keys().copied().collect(),
+            transfers: BTreeMap::new(),
+            flows: BTreeMap::new(),
+            pulls_at_once: config.pulls_at_once,
+            peers: config.peers,
+            counts: SupplyCounts::default(),
+        }
+    }
+
+    /// When the next transfer ends.
+    #[inline]
+    pub(super) fn next_transfer(&self) -> Option<Instant> {
+        self.network.next()
+    }
+
+    /// When the next content is made.
+    #[inline]
+    pub(super) fn next_release(&self) -> Option<Instant> {
+        self.releases.front().map(|release| release.at)
+    }
+
+    /// An action that concerns a disk reaches its host. How it ended, where it has at once.
+    pub(super) fn begin(&mut self, now: Instant, action: Action) -> Option<(ActionOutcome, Option<Change>)> {
+        let host = action.host.index();
+        match action.deed {
+            Deed::Delete => Some(self.delete(action)),
+            Deed::Pull | Deed::Fetch(_) | Deed::Push if self.disks[host].pulling >= self.pulls_at_once => {
+                self.disks[host].waiting.push_back(action);
+                None
+            }
+            Deed::Pull | Deed::Fetch(_) | Deed::Push => self.start(now, action).map(|failure| {
+                self.counts.failed += 1;
+                (ActionOutcome::Failed(failure), None)
+            }),
+            Deed::Load(_) | Deed::Unload | Deed::Branch | Deed::Start | Deed::Stop => {
+                self.counts.failed += 1;
+                Some((ActionOutcome::Failed(ActionFailure::Refused), None))
+            }
+        }
+    }
+
+    fn delete(&mut self, action: Action) -> (ActionOutcome, Option<Change>) {
+        let disk = &mut self.disks[action.host.index()];
+        if disk.contents.remove(&action.model).is_none() {
+            self.counts.failed += 1;
+            let missing = ActionFailure::Host(control::request::Failure::ModelMissing);
+            return (ActionOutcome::Failed(missing), None);
+        }
+        disk.blobs.remove(action.model);
+        self.counts.deleted += 1;
+        (ActionOutcome::Done, Some((action.host, action.model, DiskChange::Remove)))
+    }
+
+    /// Begins a transfer; why it cannot, where it cannot.
+    fn start(&mut self, now: Instant, action: Action) -> Option<ActionFailure> {
+        let host = action.host.index();
+        let source = match action.deed {
+            Deed::Fetch(_) if !self.peers => return Some(ActionFailure::Refused),
+            Deed::Fetch(from) => self.disks[from.index()].contents.get(&action.model),
+            Deed::Push => self.disks[host].contents.get(&action.model),
+            _ => self.contents.get(&action.model),
+        };
+        let Some(content) = source.cloned() else { return Some(ActionFailure::NotInRegistry) };
+        let manifest = content.manifest();
+        let bytes = match action.deed {
+            Deed::Push => missing(&self.contents, &manifest),
+            _ => self.disks[host].blobs.missing(&manifest),
+        };
+        let pushes = action.deed == Deed::Push;
+        if !pushes && !self.disks[host].has_room(bytes) {
+            return Some(ActionFailure::DiskFull);
+        }
+        let (into, out_of) = self.hosts[host];
+        let zone = self.zones[host];
+        let links: Vec<LinkId> = match action.deed {
+            Deed::Push => vec![out_of, self.ingress],
+            Deed::Fetch(from) => [Some(self.hosts[from.index()].1), zone, Some(into)].into_iter().flatten().collect(),
+            _ => [Some(self.egress), zone, Some(into)].into_iter().flatten().collect(),
+        };
+        let flow = self.network.start(now, Flow { size: bytes, route: Route::new(&links), cap: None });
+        let disk = &mut self.disks[host];
+        disk.pulling += 1;
+        if !pushes {
+            disk.reserved += bytes;
+            self.counts.pulls += 1;
+            self.counts.wanted_bytes += manifest.bytes().0;
+            self.counts.spared_bytes += manifest.bytes().0 - bytes.0;
+        }
+        self.flows.insert(action.id, flow);
+        self.transfers.insert(flow, Transfer { action, content, bytes });
+        None
+    }
+
+    /// Transfers that have ended by now, in order of their beginnings.
+    pub(super) fn ended(&mut self, now: Instant, into: &mut Vec<FlowId>) {
+        self.network.finish(now, into);
+    }
+
+    /// A transfer has ended: whose action that was, and what follows.
+    pub(super) fn end_transfer(&mut self, now: Instant, flow: FlowId) -> (Action, Option<Change>) {
+        let Transfer { action, content, bytes } =
+            self.transfers.remove(&flow).expect("each flow is a transfer");
+        self.flows.remove(&action.id);
+        let disk = &mut self.disks[action.host.index()];
+        disk.pulling -= 1;
+        let change = match action.deed {
+            Deed::Push => {
+                self.counts.pushed_bytes += bytes.0;
+                self.publish(action.model, content);
+                None
+            }
+            deed => {
+                let moved = if matches!(deed, Deed::Fetch(_)) {
+                    &mut self.counts.peer_bytes
+                } else {
+                    &mut self.counts.registry_bytes
+                };
+                *moved += bytes.0;
+                self.counts.pulled += 1;
+                disk.reserved -= bytes;
+                Some(Self::put(disk, now, action.host, action.model, content))
+            }
+        };
+        (action, change)
+    }
+
+    fn put(disk: &mut Disk, now: Instant, host: HostId, model: ModelId, content: Content) -> Change {
+        let copy: StoredCopy = content.copy(EPOCH_NANOS + now.0);
+        disk.blobs.add(model, content.manifest());
+        disk.contents.insert(model, content);
+        (host, model, DiskChange::Put(copy))
+    }
+
+    /// The next action that waited on a host for its turn.
+    pub(super) fn next_waiting(&mut self, host: HostId) -> Option<Action> {
+        let disk = &mut self.disks[host.index()];
+        if disk.pulling < self.pulls_at_once { disk.waiting.pop_front() } else { None }
+    }
+
+    /// A content is made: in the registry, or on a host.
+    pub(super) fn release(&mut self, now: Instant) -> Option<Change> {
+        let Release { model, part, host, .. } = self.releases.pop_front().expect("its time was the least");
+        match host {
+            None => {
+                let content = self.contents[&model].anew(part, 0);
+                self.publish(model, content);
+                None
+            }
+            Some(host) => {
+                let disk = &mut self.disks[host as usize];
+                let content = disk.contents.get(&model)?.anew(part, host + 1);
+                Some(Self::put(disk, now, HostId(host), model, content))
+            }
+        }
+    }
+
+    fn publish(&mut self, model: ModelId, content: Content) {
+        self.contents.insert(model, content);
+        if !self.unheard.contains(&model) {
+            self.unheard.push(model);
+        }
+    }
+
+    /// Whether the registry holds something that control has not heard of.
+    pub(super) fn has_news(&self) -> bool {
+        !self.unheard.is_empty()
+    }
+
+    /// What the registry holds that control has not heard of, in order of id.
+    pub(super) fn news(&mut self) -> Vec<(ModelId, Option<Manifest>)> {
+        let mut models = std::mem::take(&mut self.unheard);
+        models.sort_unstable();
+        models.into_iter().map(|model| (model, self.contents.get(&model).map(Content::manifest))).collect()
+    }
+
+    pub(super) fn counts(&self) -> SupplyCounts {
+        self.counts
+    }
+
+    /// What must hold of a host's disk: what is on it has room, and is what its names need.
+    pub(super) fn check(&self, host: HostId) -> Result<(), String> {
+        let disk = &self.disks[host.index()];
+        let used = disk.blobs.bytes() + disk.reserved;
+        if let Some(room) = disk.room
+            && used > room
+        {
+            return Err(format!("host {}: {} of {} bytes of disk used", host.0, used.0, room.0));
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of the layers that none of these contents has.
+fn missing(contents: &BTreeMap<ModelId, Content>, manifest: &Manifest) -> Bytes {
+    let mut lacking = manifest.layers.clone();
+    for content in contents.values() {
+        let held = content.manifest().layers;
+        lacking.retain(|layer| !held.contains(layer));
+    }
+    lacking.iter().map(|layer| layer.bytes).sum()
+}
