@@ -7,10 +7,14 @@ mod flights;
 mod hosts;
 mod ports;
 mod run;
+mod supply;
+
+use std::collections::BTreeMap;
 
 use control::config::Config;
 use control::door::{Input, Meter, Note};
 use control::facts::arms::ArmFacts;
+use control::facts::errands::{ErrandCounts, Kind};
 use control::facts::predict::score::PredictionScores;
 use control::policy::prefetch::PrefetchCounts;
 use control::policy::select::SelectCounters;
@@ -18,6 +22,7 @@ use control::units::{Instant, Nanos};
 use traces::record::{Record, Sample};
 
 pub use run::Simulation;
+pub use supply::SupplyCounts;
 
 use crate::check::Checks;
 use crate::config::Fleet;
@@ -102,6 +107,10 @@ pub struct RunEnd {
     pub selection: Option<SelectCounters>,
     /// How good control's predictions were.
     pub predictions: PredictionScores,
+    /// What became of actions of placement and sync, by kind.
+    pub errands: BTreeMap<Kind, ErrandCounts>,
+    /// What was moved, where there is a registry.
+    pub supply: Option<SupplyCounts>,
 }
 
 /// A run that cannot go on.

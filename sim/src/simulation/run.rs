@@ -3,11 +3,12 @@
 pub(super) mod ahead;
 mod messages;
 mod step;
+mod supplies;
 
 use std::collections::VecDeque;
 
 use control::Control;
-use control::door::{Action, ActionOutcome, Input, Observation, Outputs, Utilisation};
+use control::door::{Action, ActionOutcome, Input, Manifest, Observation, Outputs, Utilisation};
 use control::ids::{ActionId, ArmId, HostId, ModelId, RequestId, TenantId};
 use control::index::argmin::Executor;
 use control::request::{Failure, Outcome, Usage};
@@ -19,9 +20,11 @@ use workloads::source::Source;
 
 use super::flights::{Flight, Flights};
 use super::hosts::{Hosts, pack, unpack};
+use super::supply::Supply;
 use super::{Progress, RunEnd, RunError, Setup, Sink, ports};
 use crate::check::Checker;
 use crate::engine::{Digest, EventQueue, Lane, Order};
+use crate::network::FlowId;
 use ahead::Ahead;
 
 /// Kinds of events, in their order at one time.
@@ -36,6 +39,8 @@ pub(super) mod kind {
     pub(crate) const WAKE: u8 = 6;
     pub(crate) const SAMPLE: u8 = 7;
     pub(crate) const HOST_START: u8 = 9;
+    pub(crate) const TRANSFER: u8 = 10;
+    pub(crate) const RELEASE: u8 = 11;
 }
 
 /// A pending timer of the driver.
@@ -47,6 +52,8 @@ enum Timer {
     Patience(RequestId),
     /// A host is polled.
     Poll(HostId),
+    /// The registry is asked what it holds.
+    AskRegistry,
 }
 
 /// Events between two signs of life.
@@ -66,6 +73,8 @@ pub struct Simulation<'a, S: Sink> {
     logging: bool,
     steps_logged: u64,
     hosts: Hosts,
+    /// Registry, disks and transfers; absent where nothing can be pulled.
+    supply: Option<Box<Supply>>,
     ahead: Ahead,
     flights: Flights,
     to_host: Lane<(HostId, ToHost)>,
@@ -81,6 +90,10 @@ pub struct Simulation<'a, S: Sink> {
     events: u64,
     outputs: Outputs,
     host_events: Vec<HostEvent>,
+    /// Scratch: transfers that have ended.
+    flows_ended: Vec<FlowId>,
+    /// Whether the registry is to be asked on its next beat.
+    registry_asked: bool,
 }
 
 /// A message on its way to a host. The request itself is built on arrival there, from its flight.
@@ -101,6 +114,7 @@ enum ToControl {
     Observed(HostId, Box<Observation>),
     Acted(ActionId, ActionOutcome),
     Measured(HostId, Utilisation),
+    Published(Box<(ModelId, Option<Manifest>)>),
 }
 
 /// Whether a config of the run, the first or one that the operator installs, decides by the true lengths of answers.
@@ -128,6 +142,11 @@ impl<'a, S: Sink> Simulation<'a, S> {
             sink,
             ahead: Ahead::new(setup.fleet.hosts.len()),
             hosts: Hosts::new(&setup.fleet, setup.seed),
+            supply: setup
+                .fleet
+                .registry
+                .as_ref()
+                .map(|registry| Box::new(Supply::new(&setup.fleet, registry))),
             flights: Flights::default(),
             to_host: Lane::new(setup.fleet.network.latency),
             to_control: Lane::new(setup.fleet.network.latency),
@@ -142,6 +161,8 @@ impl<'a, S: Sink> Simulation<'a, S> {
             events: 0,
             outputs: Outputs::new(),
             host_events: Vec::new(),
+            flows_ended: Vec::new(),
+            registry_asked: false,
         }
     }
 
@@ -201,6 +222,8 @@ impl<'a, S: Sink> Simulation<'a, S> {
                         arrival = self.source.next_arrival()?;
                     }
                 }
+                kind::TRANSFER => self.transfers_end()?,
+                kind::RELEASE => self.release()?,
                 kind::SAMPLE => self.sample(),
                 kind::OPERATOR => {
                     let (_, input) = self.changes.pop_front().expect("its key was the least");
@@ -230,6 +253,8 @@ impl<'a, S: Sink> Simulation<'a, S> {
             .min(key(arrival, kind::ARRIVE))
             .min(key(timer, kind::TIMER))
             .min(key(self.control.next_wake(), kind::WAKE))
+            .min(key(self.supply.as_ref().and_then(|supply| supply.next_transfer()), kind::TRANSFER))
+            .min(key(self.supply.as_ref().and_then(|supply| supply.next_release()), kind::RELEASE))
             .min(key(self.sample_at, kind::SAMPLE))
             .min(key(self.changes.front().map(|change| change.0), kind::OPERATOR))
     }
@@ -244,6 +269,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
         for (index, name) in tenants.into_iter().enumerate() {
             self.step(Input::TenantNamed { tenant: TenantId(index as u32), name })?;
         }
+        self.declare_contents()?;
         for index in 0..self.hosts.len() {
             let host = HostId(index as u32);
             let declaration = self.setup.fleet.hosts[index].declaration.clone();
@@ -333,6 +359,8 @@ impl<'a, S: Sink> Simulation<'a, S> {
             prefetch: self.control.facts().prefetch.counts,
             selection: self.control.facts().recent.as_ref().map(|recent| *recent.selector.counters()),
             arms: self.control.facts().arms.clone(),
+            errands: self.control.facts().errands.counts.clone(),
+            supply: self.supply.as_ref().map(|supply| supply.counts()),
             predictions: self.control.facts().predictions,
         })
     }

@@ -6,15 +6,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use control::digest::Digest;
 use control::door::{Action, ActionFailure, ActionOutcome, Deed, Manifest};
 use control::ids::{ActionId, HostId, ModelId};
 use control::index::Implementation;
-use control::sync::blobs::Blobs;
 use control::units::{Bytes, Instant};
 use sim_host::host::{DiskChange, StoredCopy};
 
 use crate::config::Fleet;
-use crate::network::{Flow, FlowId, LinkId, Network, Rate, Route};
+use crate::network::{Flow, FlowId, LinkId, Network, Route};
 use crate::registry::{Content, Registry, Release};
 
 /// Nanoseconds from 1970 to a run's beginning, for the time at which a content came to a host: 2026-01-01.
@@ -44,6 +44,48 @@ pub struct SupplyCounts {
     pub deleted: u64,
     /// Actions that failed.
     pub failed: u64,
+}
+
+/// The blobs of a disk, by how many names need each.
+#[derive(Debug, Default)]
+struct Blobs {
+    manifests: BTreeMap<ModelId, Manifest>,
+    held: BTreeMap<Digest, (u32, Bytes)>,
+    bytes: Bytes,
+}
+
+impl Blobs {
+    fn bytes(&self) -> Bytes {
+        self.bytes
+    }
+
+    fn missing(&self, manifest: &Manifest) -> Bytes {
+        let lacking = manifest.layers.iter().filter(|layer| !self.held.contains_key(&layer.digest));
+        lacking.map(|layer| layer.bytes).sum()
+    }
+
+    fn add(&mut self, model: ModelId, manifest: Manifest) {
+        for layer in &manifest.layers {
+            let held = self.held.entry(layer.digest).or_insert((0, layer.bytes));
+            if held.0 == 0 {
+                self.bytes += layer.bytes;
+            }
+            held.0 += 1;
+        }
+        self.remove(model);
+        self.manifests.insert(model, manifest);
+    }
+
+    fn remove(&mut self, model: ModelId) {
+        for layer in self.manifests.remove(&model).into_iter().flat_map(|manifest| manifest.layers) {
+            let held = self.held.get_mut(&layer.digest).expect("a manifest's layers are held");
+            held.0 -= 1;
+            if held.0 == 0 {
+                self.bytes -= layer.bytes;
+                self.held.remove(&layer.digest);
+            }
+        }
+    }
 }
 
 /// A host's disk.
@@ -108,7 +150,8 @@ impl Supply {
             config.zone.map(|rate| *by_zone.entry(zone).or_insert_with(|| network.add_link(rate)))
         });
         let zones = zones.collect();
-        let hosts = fleet.hosts.iter().map(|_| (network.add_link(config.host), network.add_link(config.host)));
+        let hosts =
+            fleet.hosts.iter().map(|_| (network.add_link(config.host), network.add_link(config.host)));
         let hosts = hosts.collect();
         let disks = fleet.hosts.iter().map(|host| {
             let room = Some(host.declaration.disk).filter(|room| *room > Bytes::default());
@@ -205,7 +248,9 @@ impl Supply {
         let zone = self.zones[host];
         let links: Vec<LinkId> = match action.deed {
             Deed::Push => vec![out_of, self.ingress],
-            Deed::Fetch(from) => [Some(self.hosts[from.index()].1), zone, Some(into)].into_iter().flatten().collect(),
+            Deed::Fetch(from) => {
+                [Some(self.hosts[from.index()].1), zone, Some(into)].into_iter().flatten().collect()
+            }
             _ => [Some(self.egress), zone, Some(into)].into_iter().flatten().collect(),
         };
         let flow = self.network.start(now, Flow { size: bytes, route: Route::new(&links), cap: None });

@@ -1,6 +1,6 @@
 //! Messages between control and hosts as they arrive, and the driver's timers.
 
-use control::door::Input;
+use control::door::{Deed, Input};
 use control::ids::{HostId, RequestId};
 use control::request::{Failure, Outcome};
 use control::units::Instant;
@@ -17,6 +17,9 @@ impl<S: Sink> Simulation<'_, S> {
         let (_, (host, message)) = self.to_host.pop().expect("its key was the least");
         let message = match message {
             ToHost::Cancel(request, attempt) => Message::Cancel(flights::key(request, attempt)),
+            ToHost::Act(action) if !matches!(action.deed, Deed::Load(_) | Deed::Unload) => {
+                return self.begin_supply(action);
+            }
             ToHost::Act(action) => Message::Request(ports::action_request(&action)),
             ToHost::Abandon(action) => Message::Cancel(flights::action_key(action)),
             ToHost::Request(request, attempt) => {
@@ -110,6 +113,10 @@ impl<S: Sink> Simulation<'_, S> {
             ToControl::Observed(host, observation) => {
                 self.step(Input::Observed { host, observation: *observation })
             }
+            ToControl::Published(news) => {
+                let (model, manifest) = *news;
+                self.step(Input::Published { model, manifest })
+            }
             ToControl::Measured(host, utilisation) => self.step(Input::Measured { host, utilisation }),
         }
     }
@@ -142,6 +149,10 @@ impl<S: Sink> Simulation<'_, S> {
                 flight.patience = None;
                 self.step(Input::Gone { request })?;
                 self.land(place, Outcome::Cancelled);
+                Ok(())
+            }
+            Timer::AskRegistry => {
+                self.ask_registry();
                 Ok(())
             }
             Timer::Poll(host) => {
