@@ -15,6 +15,8 @@ pub enum Component {
     PromptBytes = 3,
     /// Phases of polls.
     Poll = 4,
+    /// What breaks, and when.
+    Faults = 5,
 }
 
 /// A stream of numbers for one purpose.

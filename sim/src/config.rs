@@ -305,11 +305,11 @@ fn not_found(key: String, name: &str, error: &ProfileError) -> FleetError {
     FleetError { key, found: format!("{name:?}"), expected }
 }
 
-fn error(key: String, found: String, expected: &str) -> FleetError {
+pub(crate) fn error(key: String, found: String, expected: &str) -> FleetError {
     FleetError { key, found, expected: expected.into() }
 }
 
-fn within(key: &str, value: u64, least: u64, most: u64) -> Result<u64, FleetError> {
+pub(crate) fn within(key: &str, value: u64, least: u64, most: u64) -> Result<u64, FleetError> {
     if (least..=most).contains(&value) {
         Ok(value)
     } else {

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod config;
 pub mod engine;
+pub mod faults;
 pub mod network;
 pub mod registry;
 pub mod simulation;
