@@ -4,5 +4,6 @@
 //! Nothing here transfers, polls or waits. Structures that have a twin are held equal to it by a property test; what merges
 //! is a join, so that the order in which replicas hear of each other decides nothing.
 
+pub mod detect;
 pub mod store;
 pub mod version;
