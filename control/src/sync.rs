@@ -4,6 +4,9 @@
 //! Nothing here transfers, polls or waits. Structures that have a twin are held equal to it by a property test; what merges
 //! is a join, so that the order in which replicas hear of each other decides nothing.
 
+pub mod artifact;
+pub mod conflict;
 pub mod detect;
+pub mod register;
 pub mod store;
 pub mod version;

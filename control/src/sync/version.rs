@@ -108,20 +108,15 @@ impl Shape {
             return plain(Kind::Digest);
         }
         let start = tag.len() - tag.strip_prefix('v').unwrap_or(tag).len();
-        Self::sequential(tag, start)
-            .filter(|_| date_and_micro(&tag[start..]).is_none())
-            .or_else(|| Self::calendar(tag, start))
+        Self::calendar(tag, start)
+            .or_else(|| Self::sequential(tag, start))
             .or_else(|| Self::semantic(tag, start))
-            .unwrap_or_else(|| plain(Kind::Opaque))
+            .unwrap_or(plain(Kind::Opaque))
     }
 
     fn sequential(tag: &str, start: usize) -> Option<Self> {
-        is_number(&tag[start..]).then(|| Self {
-            kind: Kind::Sequential,
-            date: 0,
-            numbers: start..tag.len(),
-            prerelease: 0..0,
-        })
+        let shape = Self { kind: Kind::Sequential, date: 0, numbers: start..tag.len(), prerelease: 0..0 };
+        is_number(&tag[start..]).then_some(shape)
     }
 
     fn calendar(tag: &str, start: usize) -> Option<Self> {
