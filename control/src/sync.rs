@@ -8,5 +8,6 @@ pub mod artifact;
 pub mod conflict;
 pub mod detect;
 pub mod register;
+pub mod resolve;
 pub mod store;
 pub mod version;
