@@ -5,6 +5,7 @@
 //! is a join, so that the order in which replicas hear of each other decides nothing.
 
 pub mod artifact;
+pub mod blobs;
 pub mod conflict;
 pub mod detect;
 pub mod register;
