@@ -12,7 +12,7 @@ pub mod queue;
 pub mod ring;
 pub mod stage_times;
 pub mod table;
-mod twin;
+pub(crate) mod twin;
 pub mod vocabulary;
 pub mod weights;
 

@@ -23,6 +23,7 @@ pub mod replay;
 pub mod request;
 pub mod schedule;
 pub mod strategy;
+pub mod sync;
 pub mod units;
 
 pub use control::{Control, Snapshot};

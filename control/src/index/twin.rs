@@ -1,7 +1,7 @@
 //! What a wrapper returns where its twins iterate in different ways.
 
 /// An iterator of one of two twins.
-pub(super) enum Twin<O, B> {
+pub(crate) enum Twin<O, B> {
     Optimised(O),
     Baseline(B),
 }
