@@ -125,6 +125,12 @@ impl Content {
         }
     }
 
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The same with a part made anew by a place (0 is the registry).
     #[must_use]
     pub fn anew(&self, part: Part, by: u32) -> Self {

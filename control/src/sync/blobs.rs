@@ -11,20 +11,11 @@ use core::fmt;
 
 pub use fast::Counted;
 pub use naive::Listed;
-use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+pub use crate::door::Layer;
 use crate::index::Implementation;
 use crate::units::Bytes;
-
-/// A blob that a manifest needs.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-pub struct Layer {
-    /// Of its content.
-    pub digest: Digest,
-    /// Its size.
-    pub bytes: Bytes,
-}
 
 /// Blobs, to be fetched or to be freed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

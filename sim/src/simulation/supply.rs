@@ -6,10 +6,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use control::digest::Digest;
 use control::door::{Action, ActionFailure, ActionOutcome, Deed, Manifest};
 use control::ids::{ActionId, HostId, ModelId};
 use control::index::Implementation;
+use control::request::Failure;
+use control::sync::blobs::BlobStore;
 use control::units::{Bytes, Instant};
 use sim_host::host::{DiskChange, StoredCopy};
 
@@ -46,53 +47,11 @@ pub struct SupplyCounts {
     pub failed: u64,
 }
 
-/// The blobs of a disk, by how many names need each.
-#[derive(Debug, Default)]
-struct Blobs {
-    manifests: BTreeMap<ModelId, Manifest>,
-    held: BTreeMap<Digest, (u32, Bytes)>,
-    bytes: Bytes,
-}
-
-impl Blobs {
-    fn bytes(&self) -> Bytes {
-        self.bytes
-    }
-
-    fn missing(&self, manifest: &Manifest) -> Bytes {
-        let lacking = manifest.layers.iter().filter(|layer| !self.held.contains_key(&layer.digest));
-        lacking.map(|layer| layer.bytes).sum()
-    }
-
-    fn add(&mut self, model: ModelId, manifest: Manifest) {
-        for layer in &manifest.layers {
-            let held = self.held.entry(layer.digest).or_insert((0, layer.bytes));
-            if held.0 == 0 {
-                self.bytes += layer.bytes;
-            }
-            held.0 += 1;
-        }
-        self.remove(model);
-        self.manifests.insert(model, manifest);
-    }
-
-    fn remove(&mut self, model: ModelId) {
-        for layer in self.manifests.remove(&model).into_iter().flat_map(|manifest| manifest.layers) {
-            let held = self.held.get_mut(&layer.digest).expect("a manifest's layers are held");
-            held.0 -= 1;
-            if held.0 == 0 {
-                self.bytes -= layer.bytes;
-                self.held.remove(&layer.digest);
-            }
-        }
-    }
-}
-
 /// A host's disk.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Disk {
     contents: BTreeMap<ModelId, Content>,
-    blobs: Blobs,
+    blobs: BlobStore,
     /// Room in all; `None` where there is no limit.
     room: Option<Bytes>,
     /// Room that transfers under way will take.
@@ -103,6 +62,24 @@ struct Disk {
 }
 
 impl Disk {
+    fn new(room: Option<Bytes>) -> Self {
+        Self {
+            contents: BTreeMap::new(),
+            blobs: BlobStore::new(Implementation::Optimised),
+            room,
+            reserved: Bytes::ZERO,
+            pulling: 0,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// A name stands for a content from now on; layers that only the one before needed are gone.
+    fn put(&mut self, model: ModelId, content: Content) {
+        let layers = content.manifest().layers;
+        self.blobs.insert(content.name(), &layers).expect("a layer's digest tells its size");
+        self.contents.insert(model, content);
+    }
+
     fn has_room(&self, more: Bytes) -> bool {
         self.room.is_none_or(|room| self.blobs.bytes() + self.reserved + more <= room)
     }
@@ -155,11 +132,9 @@ impl Supply {
         let hosts = hosts.collect();
         let disks = fleet.hosts.iter().map(|host| {
             let room = Some(host.declaration.disk).filter(|room| *room > Bytes::default());
-            let mut disk = Disk { room, ..Disk::default() };
+            let mut disk = Disk::new(room);
             for entry in host.spec.models.iter().filter(|entry| entry.copy.is_some()) {
-                let content = registry.contents[&entry.model].clone();
-                disk.blobs.add(entry.model, content.manifest());
-                disk.contents.insert(entry.model, content);
+                disk.put(entry.model, registry.contents[&entry.model].clone());
             }
             disk
         });
@@ -215,12 +190,12 @@ impl Supply {
 
     fn delete(&mut self, action: Action) -> (ActionOutcome, Option<Change>) {
         let disk = &mut self.disks[action.host.index()];
-        if disk.contents.remove(&action.model).is_none() {
+        let Some(content) = disk.contents.remove(&action.model) else {
             self.counts.failed += 1;
-            let missing = ActionFailure::Host(control::request::Failure::ModelMissing);
+            let missing = ActionFailure::Host(Failure::ModelMissing);
             return (ActionOutcome::Failed(missing), None);
-        }
-        disk.blobs.remove(action.model);
+        };
+        disk.blobs.remove(content.name());
         self.counts.deleted += 1;
         (ActionOutcome::Done, Some((action.host, action.model, DiskChange::Remove)))
     }
@@ -238,7 +213,7 @@ impl Supply {
         let manifest = content.manifest();
         let bytes = match action.deed {
             Deed::Push => missing(&self.contents, &manifest),
-            _ => self.disks[host].blobs.missing(&manifest),
+            _ => self.disks[host].blobs.missing(&manifest.layers).bytes,
         };
         let pushes = action.deed == Deed::Push;
         if !pushes && !self.disks[host].has_room(bytes) {
@@ -302,8 +277,7 @@ impl Supply {
 
     fn put(disk: &mut Disk, now: Instant, host: HostId, model: ModelId, content: Content) -> Change {
         let copy: StoredCopy = content.copy(EPOCH_NANOS + now.0);
-        disk.blobs.add(model, content.manifest());
-        disk.contents.insert(model, content);
+        disk.put(model, content);
         (host, model, DiskChange::Put(copy))
     }
 
