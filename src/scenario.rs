@@ -22,6 +22,7 @@ use control::units::Instant;
 use reports::events::Event;
 use serde::{Deserialize, Serialize};
 use sim::config::{Fleet, FleetError, FleetFile, FleetSource, NetworkFile};
+use sim::faults::FaultsFile;
 use sim::registry::RegistryFile;
 use sim_host::api::Engine;
 use sim_host::profile::Catalogue;
@@ -64,6 +65,9 @@ pub struct ScenarioFile {
     /// What hosts can pull; nothing where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registry: Option<RegistryFile>,
+    /// What breaks; nothing where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub faults: Option<FaultsFile>,
     /// What is measured.
     #[serde(default)]
     pub report: ReportFile,
@@ -245,8 +249,10 @@ impl Scenario {
     pub fn fleet(&self, known_models: &[String], engine: Engine) -> Result<Fleet, FleetError> {
         let catalogue = &*self.catalogue;
         let (fleet, network) = (&self.file.fleet, &self.file.network);
-        let registry = self.file.registry.as_ref();
-        Fleet::check(FleetSource { fleet, network, registry, catalogue, known_models, engine })
+        let (registry, faults) = (self.file.registry.as_ref(), self.file.faults.as_ref());
+        let seed = self.file.seed;
+        let source = FleetSource { fleet, network, registry, faults, seed, catalogue, known_models, engine };
+        Fleet::check(source)
     }
 
     /// The scenario as a file in which every key is written: what a run keeps beside its results.

@@ -17,6 +17,7 @@ use sim_host::profile::{Catalogue, ProfileError};
 use sim_host::spec::Version;
 
 pub use self::network::{NetworkConfig, NetworkFile};
+use crate::faults::{Fault, FaultsFile};
 use crate::registry::{Content, Registry, RegistryFile, Release};
 
 /// Most hosts of a fleet.
@@ -162,6 +163,8 @@ pub struct Fleet {
     pub network: NetworkConfig,
     /// What can be pulled; nothing where absent.
     pub registry: Option<Registry>,
+    /// What breaks, in order of time.
+    pub faults: Vec<Fault>,
 }
 
 /// One host: what it is, and what its operator declares.
@@ -182,6 +185,10 @@ pub struct FleetSource<'a> {
     pub network: &'a NetworkFile,
     /// `[registry]`.
     pub registry: Option<&'a RegistryFile>,
+    /// `[faults]`.
+    pub faults: Option<&'a FaultsFile>,
+    /// Keys what is drawn.
+    pub seed: u64,
     /// Where GPUs and models are looked up.
     pub catalogue: &'a Catalogue,
     /// Models that have their ids already (those of the workload, by index).
@@ -228,7 +235,9 @@ impl Fleet {
         });
         let hosts: Vec<FleetHost> = hosts.collect();
         let registry = source.registry.map(|file| registry(file, contents, &models, &hosts));
+        let faults = source.faults.map(|file| file.check(&hosts, source.seed));
         Ok(Self {
+            faults: faults.transpose()?.unwrap_or_default(),
             registry: registry.transpose()?,
             hosts,
             models,

@@ -3,6 +3,7 @@
 //! The simulator knows what control may not (true lengths), and gives control what a gateway would see, at the time it
 //! would see it. Faults, several controls and transfers between hosts are left out here.
 
+mod faults;
 mod flights;
 mod hosts;
 mod ports;
@@ -21,6 +22,7 @@ use control::policy::select::SelectCounters;
 use control::units::{Instant, Nanos};
 use traces::record::{Record, Sample};
 
+pub use faults::FaultCounts;
 pub use run::Simulation;
 pub use supply::SupplyCounts;
 
@@ -109,6 +111,8 @@ pub struct RunEnd {
     pub predictions: PredictionScores,
     /// What became of actions of placement and sync, by kind.
     pub errands: BTreeMap<Kind, ErrandCounts>,
+    /// How often what broke, where anything was to.
+    pub faults: Option<FaultCounts>,
     /// What was moved, where there is a registry.
     pub supply: Option<SupplyCounts>,
 }

@@ -300,6 +300,8 @@ pub(super) fn said(version: Version, error: HostError, name: &str) -> (StatusCod
         HostError::OutOfMemory => {
             (StatusCode::INTERNAL_SERVER_ERROR, "model requires more system memory than is available".into())
         }
+        HostError::RunnerGone => (StatusCode::INTERNAL_SERVER_ERROR, CRASHED.into()),
+        HostError::Damaged => (StatusCode::INTERNAL_SERVER_ERROR, "unable to load model".into()),
         HostError::PromptTooLong => {
             (StatusCode::BAD_REQUEST, "the input length exceeds the context length".into())
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use control::ids::{ActionId, ArmId, HostId, ModelId, RequestId};
 use control::request::{Outcome, Usage};
-use control::units::Instant;
+use control::units::{Instant, Nanos};
 use sim_host::api::RequestKey;
 use traces::job::Job;
 use traces::record::Record;
@@ -27,6 +27,12 @@ pub(super) struct Flight {
     pub(super) attempts: u8,
     /// Whether the driver has closed the last attempt's connection: what its host still says is not heard.
     pub(super) closed: bool,
+    /// How long its stream may stand still.
+    pub(super) idle_timeout: Nanos,
+    /// Nothing that its host sends arrives before, since something sent earlier is late.
+    pub(super) held_until: Instant,
+    /// Something of the last attempt's stream was lost: nothing more of it comes.
+    pub(super) silent: bool,
     pub(super) cached_tokens: u32,
     pub(super) truncated: bool,
     pub(super) usage: Usage,

@@ -3,7 +3,7 @@
 mod meter;
 
 use control::door::{Observation, Utilisation};
-use control::ids::HostId;
+use control::ids::{HostId, ModelId};
 use control::units::{Instant, Nanos};
 use control::{draw, observe};
 use sim_host::api::{Due, HostEvent, Message, Phase, RequestKey};
@@ -183,6 +183,27 @@ impl Hosts {
             }
         }
         polled
+    }
+
+    /// The next time from `from` on that falls on a host's beat.
+    pub(super) fn next_beat(&self, from: Instant, host: HostId) -> Instant {
+        self.hosts[host.index()].beat(from.0, self.poll_period)
+    }
+
+    /// The poll that was pending is not made.
+    pub(super) fn pass_poll(&mut self, host: HostId) {
+        self.hosts[host.index()].poll_pending = false;
+    }
+
+    /// What a host says next is news, whatever it is.
+    pub(super) fn tell_anew(&mut self, host: HostId) {
+        self.hosts[host.index()].told = None;
+    }
+
+    /// Models on a host's disk.
+    pub(super) fn stored(&self, host: HostId) -> Vec<ModelId> {
+        let stored = self.hosts[host.index()].host.observe().stored;
+        stored.into_iter().map(|stored| stored.model).collect()
     }
 
     /// Checks what must hold of a host at any time.

@@ -1,6 +1,7 @@
 //! The main loop: the next event of all that can happen, carried out, again.
 
 pub(super) mod ahead;
+mod faults;
 mod messages;
 mod step;
 mod supplies;
@@ -13,11 +14,12 @@ use control::ids::{ActionId, ArmId, HostId, ModelId, RequestId, TenantId};
 use control::index::argmin::Executor;
 use control::request::{Failure, Outcome, Usage};
 use control::strategy::Requires;
-use control::units::Instant;
+use control::units::{Instant, Nanos};
 use sim_host::api::HostEvent;
 use traces::record::Sample;
 use workloads::source::Source;
 
+use super::faults::Faults;
 use super::flights::{Flight, Flights};
 use super::hosts::{Hosts, pack, unpack};
 use super::supply::Supply;
@@ -26,6 +28,7 @@ use crate::check::Checker;
 use crate::engine::{Digest, EventQueue, Lane, Order};
 use crate::network::FlowId;
 use ahead::Ahead;
+use faults::FaultTimer;
 
 /// Kinds of events, in their order at one time.
 pub(super) mod kind {
@@ -41,10 +44,11 @@ pub(super) mod kind {
     pub(crate) const HOST_START: u8 = 9;
     pub(crate) const TRANSFER: u8 = 10;
     pub(crate) const RELEASE: u8 = 11;
+    pub(crate) const FAULT: u8 = 12;
 }
 
 /// A pending timer of the driver.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Timer {
     /// The first byte of this request's attempt is late.
     FirstByte(RequestId, u8),
@@ -54,6 +58,8 @@ enum Timer {
     Poll(HostId),
     /// The registry is asked what it holds.
     AskRegistry,
+    /// Something that follows from a fault.
+    Fault(Box<FaultTimer>),
 }
 
 /// Events between two signs of life.
@@ -76,6 +82,8 @@ pub struct Simulation<'a, S: Sink> {
     /// Registry, disks and transfers; absent where nothing can be pulled.
     supply: Option<Box<Supply>>,
     ahead: Ahead,
+    /// What is broken; absent where nothing ever is.
+    faults: Option<Box<Faults>>,
     flights: Flights,
     to_host: Lane<(HostId, ToHost)>,
     to_control: Lane<ToControl>,
@@ -98,7 +106,7 @@ pub struct Simulation<'a, S: Sink> {
 
 /// A message on its way to a host. The request itself is built on arrival there, from its flight.
 #[derive(Clone, Copy, Debug)]
-enum ToHost {
+pub(super) enum ToHost {
     Request(RequestId, u8),
     Cancel(RequestId, u8),
     Act(Action),
@@ -107,7 +115,7 @@ enum ToHost {
 
 /// A message on its way to control; small, since many are under way.
 #[derive(Clone, Debug)]
-enum ToControl {
+pub(super) enum ToControl {
     FirstByte(RequestId, u8),
     Finished(RequestId, u8, Usage),
     Failed(RequestId, u8, Failure),
@@ -147,6 +155,8 @@ impl<'a, S: Sink> Simulation<'a, S> {
                 .registry
                 .as_ref()
                 .map(|registry| Box::new(Supply::new(&setup.fleet, registry))),
+            faults: (!setup.fleet.faults.is_empty())
+                .then(|| Box::new(Faults::new(&setup.fleet.faults, setup.fleet.hosts.len(), setup.seed))),
             flights: Flights::default(),
             to_host: Lane::new(setup.fleet.network.latency),
             to_control: Lane::new(setup.fleet.network.latency),
@@ -224,6 +234,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
                 }
                 kind::TRANSFER => self.transfers_end()?,
                 kind::RELEASE => self.release()?,
+                kind::FAULT => self.turn()?,
                 kind::SAMPLE => self.sample(),
                 kind::OPERATOR => {
                     let (_, input) = self.changes.pop_front().expect("its key was the least");
@@ -255,6 +266,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             .min(key(self.control.next_wake(), kind::WAKE))
             .min(key(self.supply.as_ref().and_then(|supply| supply.next_transfer()), kind::TRANSFER))
             .min(key(self.supply.as_ref().and_then(|supply| supply.next_release()), kind::RELEASE))
+            .min(key(self.faults.as_ref().and_then(|faults| faults.next()), kind::FAULT))
             .min(key(self.sample_at, kind::SAMPLE))
             .min(key(self.changes.front().map(|change| change.0), kind::OPERATOR))
     }
@@ -303,6 +315,9 @@ impl<'a, S: Sink> Simulation<'a, S> {
             host: None,
             arm: ArmId::default(),
             attempts: 0,
+            idle_timeout: Nanos::ZERO,
+            held_until: Instant::ZERO,
+            silent: false,
             closed: false,
             cached_tokens: 0,
             truncated: false,
@@ -360,6 +375,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             selection: self.control.facts().recent.as_ref().map(|recent| *recent.selector.counters()),
             arms: self.control.facts().arms.clone(),
             errands: self.control.facts().errands.counts.clone(),
+            faults: self.faults.as_ref().map(|faults| faults.counts),
             supply: self.supply.as_ref().map(|supply| supply.counts()),
             predictions: self.control.facts().predictions,
         })

@@ -15,7 +15,7 @@ use control::units::{Bytes, Instant};
 use sim_host::host::{DiskChange, StoredCopy};
 
 use crate::config::Fleet;
-use crate::network::{Flow, FlowId, LinkId, Network, Route};
+use crate::network::{Flow, FlowId, LinkId, Network, Rate, Route};
 use crate::registry::{Content, Registry, Release};
 
 /// Nanoseconds from 1970 to a run's beginning, for the time at which a content came to a host: 2026-01-01.
@@ -59,6 +59,9 @@ struct Disk {
     /// Transfers under way.
     pulling: u32,
     waiting: VecDeque<Action>,
+    /// Faults under which it takes nothing more, and under which what comes is damaged.
+    full: u32,
+    corrupt: u32,
 }
 
 impl Disk {
@@ -70,6 +73,8 @@ impl Disk {
             reserved: Bytes::ZERO,
             pulling: 0,
             waiting: VecDeque::new(),
+            full: 0,
+            corrupt: 0,
         }
     }
 
@@ -81,7 +86,7 @@ impl Disk {
     }
 
     fn has_room(&self, more: Bytes) -> bool {
-        self.room.is_none_or(|room| self.blobs.bytes() + self.reserved + more <= room)
+        self.full == 0 && self.room.is_none_or(|room| self.blobs.bytes() + self.reserved + more <= room)
     }
 }
 
@@ -113,6 +118,8 @@ pub(super) struct Supply {
     flows: BTreeMap<ActionId, FlowId>,
     pulls_at_once: u32,
     peers: bool,
+    registry_reached: bool,
+    capacity: Rate,
     counts: SupplyCounts,
 }
 
@@ -152,6 +159,8 @@ impl Supply {
             flows: BTreeMap::new(),
             pulls_at_once: config.pulls_at_once,
             peers: config.peers,
+            registry_reached: true,
+            capacity: registry.egress,
             counts: SupplyCounts::default(),
         }
     }
@@ -209,6 +218,9 @@ impl Supply {
             Deed::Push => self.disks[host].contents.get(&action.model),
             _ => self.contents.get(&action.model),
         };
+        if !self.registry_reached && !matches!(action.deed, Deed::Fetch(_)) {
+            return Some(ActionFailure::RegistryUnreachable);
+        }
         let Some(content) = source.cloned() else { return Some(ActionFailure::NotInRegistry) };
         let manifest = content.manifest();
         let bytes = match action.deed {
@@ -247,13 +259,29 @@ impl Supply {
         self.network.finish(now, into);
     }
 
-    /// A transfer has ended: whose action that was, and what follows.
-    pub(super) fn end_transfer(&mut self, now: Instant, flow: FlowId) -> (Action, Option<Change>) {
+    /// The host whose transfer this is.
+    pub(super) fn host_of(&self, flow: FlowId) -> HostId {
+        self.transfers[&flow].action.host
+    }
+
+    /// A transfer has ended: whose action that was, how it ended, and what follows.
+    pub(super) fn end_transfer(
+        &mut self,
+        now: Instant,
+        flow: FlowId,
+        skew_nanos: i64,
+    ) -> (Action, ActionOutcome, Option<Change>) {
         let Transfer { action, content, bytes } =
             self.transfers.remove(&flow).expect("each flow is a transfer");
         self.flows.remove(&action.id);
         let disk = &mut self.disks[action.host.index()];
         disk.pulling -= 1;
+        if disk.corrupt > 0 && action.deed != Deed::Push {
+            disk.reserved -= bytes;
+            self.counts.failed += 1;
+            return (action, ActionOutcome::Failed(ActionFailure::DigestMismatch), None);
+        }
+        let written = (EPOCH_NANOS + now.0).saturating_add_signed(skew_nanos);
         let change = match action.deed {
             Deed::Push => {
                 self.counts.pushed_bytes += bytes.0;
@@ -269,14 +297,14 @@ impl Supply {
                 *moved += bytes.0;
                 self.counts.pulled += 1;
                 disk.reserved -= bytes;
-                Some(Self::put(disk, now, action.host, action.model, content))
+                Some(Self::put(disk, written, action.host, action.model, content))
             }
         };
-        (action, change)
+        (action, ActionOutcome::Done, change)
     }
 
-    fn put(disk: &mut Disk, now: Instant, host: HostId, model: ModelId, content: Content) -> Change {
-        let copy: StoredCopy = content.copy(EPOCH_NANOS + now.0);
+    fn put(disk: &mut Disk, written_nanos: u64, host: HostId, model: ModelId, content: Content) -> Change {
+        let copy: StoredCopy = content.copy(written_nanos);
         disk.put(model, content);
         (host, model, DiskChange::Put(copy))
     }
@@ -299,9 +327,59 @@ impl Supply {
             Some(host) => {
                 let disk = &mut self.disks[host as usize];
                 let content = disk.contents.get(&model)?.anew(part, host + 1);
-                Some(Self::put(disk, now, HostId(host), model, content))
+                Some(Self::put(disk, EPOCH_NANOS + now.0, HostId(host), model, content))
             }
         }
+    }
+
+    /// A host's disk takes nothing more, or something again.
+    pub(super) fn fill(&mut self, host: HostId, begins: bool) {
+        let full = &mut self.disks[host.index()].full;
+        *full = full.wrapping_add_signed(if begins { 1 } else { -1 });
+    }
+
+    /// What comes to a host is damaged on its way, or no longer.
+    pub(super) fn corrupt(&mut self, host: HostId, begins: bool) {
+        let corrupt = &mut self.disks[host.index()].corrupt;
+        *corrupt = corrupt.wrapping_add_signed(if begins { 1 } else { -1 });
+    }
+
+    /// The registry cannot be reached, or can again.
+    pub(super) fn reach_registry(&mut self, now: Instant, reached: bool) {
+        self.registry_reached = reached;
+        let capacity = if reached { self.capacity } else { Rate::default() };
+        self.network.set_capacity(now, self.egress, capacity);
+        self.network.set_capacity(now, self.ingress, capacity);
+    }
+
+    /// Transfers with the registry are given up: whose actions these were.
+    pub(super) fn give_up(&mut self, now: Instant) -> Vec<Action> {
+        self.stop(now, |transfer| !matches!(transfer.action.deed, Deed::Fetch(_)))
+    }
+
+    /// A host ends: nothing comes to it or from it, and what waited there is forgotten.
+    pub(super) fn crash(&mut self, now: Instant, host: HostId) {
+        self.stop(now, |transfer| transfer.action.host == host);
+        self.disks[host.index()].waiting.clear();
+    }
+
+    fn stop(&mut self, now: Instant, which: impl Fn(&Transfer) -> bool) -> Vec<Action> {
+        let stopped = self.transfers.iter().filter(|(_, transfer)| which(transfer));
+        let flows: Vec<FlowId> = stopped.map(|(flow, _)| *flow).collect();
+        let mut actions = Vec::new();
+        for flow in flows {
+            self.network.cancel(now, flow);
+            let Some(Transfer { action, bytes, .. }) = self.transfers.remove(&flow) else { continue };
+            let disk = &mut self.disks[action.host.index()];
+            disk.pulling -= 1;
+            if action.deed != Deed::Push {
+                disk.reserved -= bytes;
+            }
+            self.flows.remove(&action.id);
+            self.counts.failed += 1;
+            actions.push(action);
+        }
+        actions
     }
 
     fn publish(&mut self, model: ModelId, content: Content) {

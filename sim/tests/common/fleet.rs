@@ -76,6 +76,7 @@ pub(crate) fn fleet(hosts: Vec<FleetHost>) -> Fleet {
         poll_period: Nanos::from_secs(1),
         network,
         registry: None,
+        faults: Vec::new(),
     }
 }
 

@@ -92,12 +92,12 @@ impl Disk {
         self.held[index as usize].as_ref().is_some_and(|held| held.damaged)
     }
 
-    /// The weights of a model are damaged, where it is on the disk.
-    pub(super) fn damage(&mut self, model: ModelId) {
+    /// The weights of a model are damaged, where it is on the disk; or no longer.
+    pub(super) fn damage(&mut self, model: ModelId, is: bool) {
         if let Some(index) = self.find(model)
             && let Some(held) = &mut self.held[index as usize]
         {
-            held.damaged = true;
+            held.damaged = is;
         }
     }
 

@@ -24,8 +24,8 @@ pub enum Fault {
     NoMemory(bool),
     /// The runner with the most requests runs out of memory and ends: each of its requests fails.
     RunnerDies,
-    /// The weights of a model on the disk are damaged, until another content is put there.
-    Damage(ModelId),
+    /// The weights of a model on the disk are damaged, until another content is put there; or they are as before.
+    Damage(ModelId, bool),
 }
 
 impl Host {
@@ -34,7 +34,7 @@ impl Host {
             Fault::Crash { machine } => self.crash(now, machine),
             Fault::NoMemory(lasts) => self.no_memory = lasts,
             Fault::RunnerDies => self.lose_runner(now, out),
-            Fault::Damage(model) => self.disk.damage(model),
+            Fault::Damage(model, is) => self.disk.damage(model, is),
         }
     }
 

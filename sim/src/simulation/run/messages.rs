@@ -15,6 +15,15 @@ impl<S: Sink> Simulation<'_, S> {
     /// A message reaches a host.
     pub(super) fn deliver(&mut self) -> Result<(), RunError> {
         let (_, (host, message)) = self.to_host.pop().expect("its key was the least");
+        self.arrive_at(host, message)
+    }
+
+    /// A message is at a host.
+    pub(super) fn arrive_at(&mut self, host: HostId, message: ToHost) -> Result<(), RunError> {
+        if self.is_down(host) {
+            self.refuse(host, message);
+            return Ok(());
+        }
         let message = match message {
             ToHost::Cancel(request, attempt) => Message::Cancel(flights::key(request, attempt)),
             ToHost::Act(action) if !matches!(action.deed, Deed::Load(_) | Deed::Unload) => {
@@ -25,6 +34,9 @@ impl<S: Sink> Simulation<'_, S> {
             ToHost::Request(request, attempt) => {
                 // Its client may have left while it was on its way; then the cancel follows right behind.
                 let Some((_, flight)) = self.flights.find(request) else { return Ok(()) };
+                if self.faults.is_some() && !flight.hears(attempt) {
+                    return Ok(());
+                }
                 Message::Request(ports::host_request(request, attempt, &flight.job))
             }
         };
@@ -33,7 +45,7 @@ impl<S: Sink> Simulation<'_, S> {
     }
 
     pub(super) fn after_host(&mut self, host: HostId) -> Result<(), RunError> {
-        self.send_host_events();
+        self.send_host_events(host);
         let poll = self.hosts.poll_wanted(self.now, host);
         if poll.is_some() || self.checker.always() {
             self.hosts.check(host).map_err(|what| self.broken(what))?;
@@ -44,14 +56,18 @@ impl<S: Sink> Simulation<'_, S> {
         Ok(())
     }
 
-    fn poll_at(&mut self, at: Instant, host: HostId) {
+    pub(super) fn poll_at(&mut self, at: Instant, host: HostId) {
         let order = Order { at, kind: 2, entity: host.0.into(), count: 0 };
         self.timers.push(order, Timer::Poll(host));
     }
 
     /// What hosts let their clients see goes back to control.
-    fn send_host_events(&mut self) {
-        for event in self.host_events.drain(..) {
+    fn send_host_events(&mut self, host: HostId) {
+        let mut events = std::mem::take(&mut self.host_events);
+        for event in events.drain(..) {
+            if self.faults.is_some() {
+                self.feel(host, &event);
+            }
             let (HostEvent::FirstToken { key }
             | HostEvent::Finished { key, .. }
             | HostEvent::Error { key, .. }) = event;
@@ -59,7 +75,7 @@ impl<S: Sink> Simulation<'_, S> {
                 Handle::Attempt(request, attempt) => (request, attempt),
                 Handle::Action(action) => {
                     if let Some(outcome) = ports::action_outcome(&event) {
-                        self.to_control.send(self.now, ToControl::Acted(action, outcome));
+                        self.tell(host, ToControl::Acted(action, outcome));
                     }
                     continue;
                 }
@@ -67,6 +83,7 @@ impl<S: Sink> Simulation<'_, S> {
             let message = match event {
                 HostEvent::FirstToken { .. } => ToControl::FirstByte(request, attempt),
                 HostEvent::Finished { usage, cached_tokens, truncated, .. } => {
+                    let usage = self.counted(host, usage);
                     if let Some((_, flight)) = self.flights.find(request)
                         && flight.hears(attempt)
                     {
@@ -77,8 +94,9 @@ impl<S: Sink> Simulation<'_, S> {
                 }
                 HostEvent::Error { error, .. } => ToControl::Failed(request, attempt, ports::failure(error)),
             };
-            self.to_control.send(self.now, message);
+            self.tell(host, message);
         }
+        self.host_events = events;
     }
 
     /// A message of a host reaches the gateway. The client sees it at the same time.
@@ -87,6 +105,9 @@ impl<S: Sink> Simulation<'_, S> {
             ToControl::FirstByte(request, attempt) => {
                 let Some((_, flight)) = self.flights.find(request) else { return Ok(()) };
                 if !flight.hears(attempt) {
+                    return Ok(());
+                }
+                if flight.first_token.is_some() && self.faults.is_some() {
                     return Ok(());
                 }
                 if flight.first_token.replace(self.now).is_some() {
@@ -121,11 +142,12 @@ impl<S: Sink> Simulation<'_, S> {
         }
     }
 
-    fn fail(&mut self, request: RequestId, attempt: u8, failure: Failure) -> Result<(), RunError> {
+    pub(super) fn fail(&mut self, request: RequestId, attempt: u8, failure: Failure) -> Result<(), RunError> {
         let Some((_, flight)) = self.flights.find(request) else { return Ok(()) };
         if !flight.hears(attempt) {
             return Ok(());
         }
+        flight.closed = true;
         if let Some(token) = flight.timeout.take() {
             self.timers.cancel(token);
         }
@@ -135,13 +157,14 @@ impl<S: Sink> Simulation<'_, S> {
     pub(super) fn fire(&mut self) -> Result<(), RunError> {
         let (_, timer) = self.timers.pop().expect("its key was the least");
         match timer {
+            Timer::Fault(timer) => self.fire_fault(*timer),
             Timer::FirstByte(request, attempt) => {
                 let (_, flight) = self.flights.find(request).expect("a time-out ends with its flight");
                 flight.timeout = None;
                 flight.closed = true;
                 let host = flight.host.expect("a time-out belongs to an attempt");
                 // The driver closes the connection, then tells control.
-                self.to_host.send(self.now, (host, ToHost::Cancel(request, attempt)));
+                self.ask(host, ToHost::Cancel(request, attempt));
                 self.step(Input::Failed { request, attempt, failure: Failure::FirstByteTimeout })
             }
             Timer::Patience(request) => {
@@ -155,13 +178,14 @@ impl<S: Sink> Simulation<'_, S> {
                 self.ask_registry();
                 Ok(())
             }
+            Timer::Poll(host) if !self.is_polled(host) => Ok(()),
             Timer::Poll(host) => {
                 let polled = self.hosts.poll(self.now, host);
                 if let Some(observation) = polled.observation {
-                    self.to_control.send(self.now, ToControl::Observed(host, Box::new(observation)));
+                    self.tell(host, ToControl::Observed(host, Box::new(observation)));
                 }
                 if let Some(utilisation) = polled.utilisation {
-                    self.to_control.send(self.now, ToControl::Measured(host, utilisation));
+                    self.tell(host, ToControl::Measured(host, utilisation));
                 }
                 if let Some(at) = polled.again {
                     self.poll_at(at, host);

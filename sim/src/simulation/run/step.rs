@@ -71,13 +71,13 @@ impl<S: Sink> Simulation<'_, S> {
         match output {
             Output::Dispatch(dispatch) => self.dispatch(&dispatch),
             Output::Cancel { request, attempt, host } => {
-                self.to_host.send(self.now, (host, ToHost::Cancel(request, attempt)));
+                self.ask(host, ToHost::Cancel(request, attempt));
             }
             Output::Reject { request, reason } => self.turn_away(request, Outcome::Rejected(reason)),
             Output::Fail { request, failure } => self.turn_away(request, Outcome::Failed(failure)),
-            Output::Act(action) => self.to_host.send(self.now, (action.host, ToHost::Act(action))),
+            Output::Act(action) => self.ask(action.host, ToHost::Act(action)),
             Output::Abandon(action) => {
-                self.to_host.send(self.now, (action.host, ToHost::Abandon(action.id)));
+                self.ask(action.host, ToHost::Abandon(action.id));
             }
             Output::Note(note) => self.sink.note(self.now, note),
             // Its arm counts it.
@@ -86,7 +86,7 @@ impl<S: Sink> Simulation<'_, S> {
     }
 
     fn dispatch(&mut self, dispatch: &Dispatch) {
-        let Dispatch { request, attempt, host, arm, first_byte_timeout, .. } = *dispatch;
+        let Dispatch { request, attempt, host, arm, first_byte_timeout, idle_timeout, .. } = *dispatch;
         let order = Order {
             at: self.now.saturating_add(first_byte_timeout),
             kind: 0,
@@ -101,8 +101,10 @@ impl<S: Sink> Simulation<'_, S> {
         flight.arm = arm;
         flight.attempts = attempt + 1;
         flight.closed = false;
+        flight.idle_timeout = idle_timeout;
+        flight.silent = false;
         flight.timeout = Some(token);
-        self.to_host.send(self.now, (host, ToHost::Request(request, attempt)));
+        self.ask(host, ToHost::Request(request, attempt));
     }
 
     fn turn_away(&mut self, request: RequestId, outcome: Outcome) {

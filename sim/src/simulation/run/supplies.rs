@@ -28,7 +28,8 @@ impl<S: Sink> Simulation<'_, S> {
             None => Some(refused),
         };
         let Some((outcome, change)) = ended else { return Ok(()) };
-        self.to_control.send(self.now, ToControl::Acted(action.id, outcome));
+        self.feel_action(outcome);
+        self.tell(action.host, ToControl::Acted(action.id, outcome));
         change.map_or(Ok(()), |change| self.change_disk(change))
     }
 
@@ -45,9 +46,13 @@ impl<S: Sink> Simulation<'_, S> {
         supply.ended(self.now, &mut ended);
         for flow in ended.drain(..) {
             let supply = self.supply.as_mut().expect("transfers are the supply's");
-            let (action, change) = supply.end_transfer(self.now, flow);
+            let host = supply.host_of(flow);
+            let skew = self.faults.as_ref().map_or(0, |faults| faults.skew_nanos(host));
+            let (action, outcome, change) = supply.end_transfer(self.now, flow, skew);
+            self.feel_action(outcome);
+            let supply = self.supply.as_ref().expect("transfers are the supply's");
             supply.check(action.host).map_err(|what| self.broken(what))?;
-            self.to_control.send(self.now, ToControl::Acted(action.id, ActionOutcome::Done));
+            self.tell(action.host, ToControl::Acted(action.id, outcome));
             if let Some(change) = change {
                 self.change_disk(change)?;
             }
