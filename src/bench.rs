@@ -25,6 +25,7 @@ mod constraints;
 mod decision;
 mod events;
 mod fleet_numbers;
+mod flow_sharing;
 mod histogram;
 mod history;
 mod host_choice;
@@ -54,6 +55,7 @@ pub const ALL: &[fn() -> Vec<Component>] = &[
     host_choice::components,
     host_set::components,
     events::components,
+    flow_sharing::components,
     batch_loop::components,
     histogram::components,
     stage_times::components,

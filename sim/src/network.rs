@@ -134,12 +134,22 @@ impl Network {
     /// # Panics
     /// Where the flow has neither link nor cap, or a cap above [`Rate::MAX`].
     pub fn start(&mut self, now: Instant, flow: Flow) -> FlowId {
-        assert!(flow.route.len > 0 || flow.cap.is_some(), "something limits a flow");
-        assert!(flow.cap.is_none_or(|cap| cap <= Rate::MAX), "a cap is at most Rate::MAX");
+        self.start_all(now, &[flow])
+    }
+
+    /// Starts several flows at once, such as the layers of a model; gives the number of the first, which the others follow.
+    ///
+    /// # Panics
+    /// As [`Network::start`].
+    pub fn start_all(&mut self, now: Instant, flows: &[Flow]) -> FlowId {
+        for flow in flows {
+            assert!(flow.route.len > 0 || flow.cap.is_some(), "something limits a flow");
+            assert!(flow.cap.is_none_or(|cap| cap <= Rate::MAX), "a cap is at most Rate::MAX");
+        }
         self.debug_assert_finished(now);
         match self {
-            Self::Optimised(groups) => groups.start(now, flow),
-            Self::Baseline(walk) => walk.start(now, flow),
+            Self::Optimised(groups) => groups.start(now, flows),
+            Self::Baseline(walk) => walk.start(now, flows),
         }
     }
 

@@ -54,6 +54,8 @@ struct Link {
     /// Those that have their rate from it, by tag.
     group: Heap<u128>,
     service: Service,
+    /// The tag whose end stands among the ends of groups.
+    next_tag: Option<u128>,
     /// The sum of the most that its flows can take, one more for each.
     demand: u128,
     /// Units of flows that are gone.
@@ -67,6 +69,11 @@ struct Link {
 impl Link {
     fn is_roomy(&self) -> bool {
         self.demand <= self.capacity.into()
+    }
+
+    /// What each of its flows, of which there are some, can have of it at least.
+    fn share_of_all(&self) -> u64 {
+        self.capacity / self.members.len() as u64
     }
 }
 
@@ -132,15 +139,18 @@ impl Groups {
         self.fill(now);
     }
 
-    pub(super) fn start(&mut self, now: Instant, flow: Flow) -> FlowId {
-        let id = FlowId(self.started);
-        self.started += 1;
-        let slot = self.put_in(now, id, flow);
-        if !self.join_top(now, slot) {
-            self.scratch.reached_flows.push(slot);
-            self.fill(now);
+    pub(super) fn start(&mut self, now: Instant, flows: &[Flow]) -> FlowId {
+        let first = FlowId(self.started);
+        for flow in flows {
+            let slot = self.put_in(now, FlowId(self.started), *flow);
+            self.started += 1;
+            // Several are cheaper in one filling than one after the other, wherever that is needed at all.
+            if !self.scratch.reached_flows.is_empty() || !self.join_top(now, slot) {
+                self.scratch.reached_flows.push(slot);
+            }
         }
-        id
+        self.fill(now);
+        first
     }
 
     pub(super) fn cancel(&mut self, now: Instant, id: FlowId) -> Option<Bytes> {
@@ -215,12 +225,7 @@ impl Groups {
             let link = &mut self.links[link as usize];
             *place = link.members.len() as u32;
             link.members.push(slot);
-            let was_roomy = link.is_roomy();
             link.demand += u128::from(most) + 1;
-            if was_roomy && !link.is_roomy() {
-                // Until now it joined nothing, so its flows may belong to others.
-                link.top.owner = None;
-            }
         }
         let alone = Service { since: now, ..Service::default() };
         let tag = units(flow.size);
@@ -315,13 +320,18 @@ impl Groups {
 
     /// Sets the rate of the group of a link, which may have none.
     fn set_level(&mut self, now: Instant, link: u32, level: u64) {
-        self.links[link as usize].service.set_rate(now, level);
+        let Link { group, service, next_tag, .. } = &mut self.links[link as usize];
+        if service.rate == level && *next_tag == group.peek().map(|(tag, _)| tag) {
+            return;
+        }
+        service.set_rate(now, level);
         self.set_group_end(link);
     }
 
     fn set_group_end(&mut self, link: u32) {
-        let Link { group, service, .. } = &self.links[link as usize];
-        let end = group.peek().and_then(|(tag, _)| service.end(tag));
+        let Link { group, service, next_tag, .. } = &mut self.links[link as usize];
+        *next_tag = group.peek().map(|(tag, _)| tag);
+        let end = next_tag.and_then(|tag| service.end(tag));
         self.group_ends.remove(&mut self.group_positions, link);
         if let Some(end) = end {
             self.group_ends.push(&mut self.group_positions, end, link);

@@ -52,13 +52,15 @@ impl Walk {
         self.fill();
     }
 
-    pub(super) fn start(&mut self, now: Instant, flow: Flow) -> FlowId {
+    pub(super) fn start(&mut self, now: Instant, flows: &[Flow]) -> FlowId {
         self.settle(now);
-        let id = FlowId(self.started);
-        self.started += 1;
-        self.flows.push(Moving { id, flow, left: units(flow.size), rate: 0 });
+        let first = FlowId(self.started);
+        for &flow in flows {
+            self.flows.push(Moving { id: FlowId(self.started), flow, left: units(flow.size), rate: 0 });
+            self.started += 1;
+        }
         self.fill();
-        id
+        first
     }
 
     pub(super) fn cancel(&mut self, now: Instant, id: FlowId) -> Option<Bytes> {

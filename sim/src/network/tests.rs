@@ -28,7 +28,7 @@ fn rates(network: &Network, flows: u64) -> Vec<Option<u64>> {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Start(Flow),
+    Start(Vec<Flow>),
     /// One of those that were started, by its number.
     Cancel(prop::sample::Index),
     SetCapacity(u32, u64),
@@ -67,7 +67,8 @@ fn flows(links: u32) -> impl Strategy<Value = Flow> {
 
 fn steps(links: u32) -> impl Strategy<Value = Step> {
     prop_oneof![
-        8 => flows(links).prop_map(Step::Start),
+        8 => flows(links).prop_map(|flow| Step::Start(vec![flow])),
+        1 => prop::collection::vec(flows(links), 0..5).prop_map(Step::Start),
         2 => any::<prop::sample::Index>().prop_map(Step::Cancel),
         1 => (0..links, capacities()).prop_map(|(link, capacity)| Step::SetCapacity(link, capacity)),
         3 => any::<u8>().prop_map(Step::Wait),
@@ -95,9 +96,9 @@ impl Watched {
     fn step(&mut self, step: &Step) -> String {
         let (network, now) = (&mut self.network, self.now);
         match step {
-            Step::Start(flow) => {
-                self.flows.push(*flow);
-                format!("{:?}", network.start(now, *flow))
+            Step::Start(flows) => {
+                self.flows.extend(flows);
+                format!("{:?}", network.start_all(now, flows))
             }
             Step::Cancel(_) if self.flows.is_empty() => String::new(),
             Step::Cancel(index) => {
@@ -173,7 +174,7 @@ fn twins_agree(capacities: &[u64], steps: &[Step]) -> Result<(), TestCaseError> 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
 
     #[test]
     fn twins_agree_where_routes_meet_in_any_way(
@@ -202,7 +203,7 @@ proptest! {
             let mut watched = Watched::new(Network::new(Implementation::Optimised), &capacities);
             let mut rates = vec![None; flows.len()];
             let started: Vec<usize> = order.collect();
-            started.iter().for_each(|&place| { watched.step(&Step::Start(flows[place])); });
+            started.iter().for_each(|&place| { watched.step(&Step::Start(vec![flows[place]])); });
             for (id, place) in started.into_iter().enumerate() {
                 rates[place] = watched.network.rate(FlowId(id as u64));
             }
@@ -219,7 +220,7 @@ proptest! {
         for network in both() {
             let mut watched = Watched::new(network, &capacities);
             for (links, size) in &flows {
-                watched.step(&Step::Start(flow(links, *size, None)));
+                watched.step(&Step::Start(vec![flow(links, *size, None)]));
             }
             while let Some(at) = watched.network.next() {
                 // Between two ends at the same time nothing moves.

@@ -82,8 +82,9 @@ impl Groups {
     /// A roomy link joins nothing; but one that had a group has flows that must find another.
     fn gather_link(&mut self, link: u32, links: &mut Vec<u32>) {
         let reached = &mut self.links[link as usize];
-        let joins = !reached.is_roomy() || !reached.group.is_empty();
-        if reached.open == 0 && !reached.members.is_empty() && joins {
+        if reached.is_roomy() && reached.group.is_empty() {
+            reached.top.owner = None;
+        } else if reached.open == 0 {
             reached.open = reached.members.len() as u64;
             reached.rest = reached.capacity;
             links.push(link);

@@ -11,12 +11,13 @@ use control::units::Instant;
 
 use super::super::cap_of;
 use super::fill::LastStep;
-use super::{ALONE, Groups};
+use super::{ALONE, Groups, Link};
 
 /// What a link remembers of the last filling that it was part of.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Top {
-    /// The link whose group has the highest level, where it is this one or this one has no group.
+    /// The link whose group has the highest level of all that hang together with this link's flows, where it is this one or
+    /// this one has no group.
     pub(super) owner: Option<u32>,
     /// Of the owner: what its group shares.
     pool: u64,
@@ -35,9 +36,7 @@ impl Groups {
         }
         let Some(owner) = last.link else { return };
         let of_links = links.iter().map(|&link| &self.links[link as usize]);
-        let shares = of_links
-            .filter(|link| link.group.is_empty())
-            .map(|link| link.capacity / link.members.len() as u64);
+        let shares = of_links.filter(|link| link.group.is_empty()).map(Link::share_of_all);
         let in_group = |slot: u32| self.flows[slot as usize].group == owner;
         let cap = caps.iter().rev().find(|(_, slot)| in_group(*slot)).map_or(u64::MAX, |(cap, _)| *cap);
         let ceiling = shares.fold(cap, u64::min);
@@ -53,16 +52,14 @@ impl Groups {
         let owns = |link: &&u32| self.links[**link as usize].top.owner == Some(**link);
         let Some(&owner) = route.links().iter().find(owns) else { return false };
         let others = || route.links().iter().filter(|link| **link != owner);
+        // All of a link's flows hang together with the group, not counting the new one.
+        let belongs = |link: &Link| link.members.len() == 1 || link.top.owner == Some(owner);
         let mut ceiling = self.links[owner as usize].top.ceiling.min(cap);
-        for &other in others() {
-            let link = &self.links[other as usize];
-            if link.is_roomy() {
-                continue;
-            }
-            if link.members.len() > 1 && link.top.owner != Some(owner) {
+        for link in others().map(|&other| &self.links[other as usize]).filter(|link| !link.is_roomy()) {
+            if !belongs(link) {
                 return false;
             }
-            ceiling = ceiling.min(link.capacity / link.members.len() as u64);
+            ceiling = ceiling.min(link.share_of_all());
         }
         let link = &self.links[owner as usize];
         let (sharing, members) = (link.group.len() as u64 + 1, link.members.len() as u64);
@@ -74,7 +71,7 @@ impl Groups {
         self.links[owner as usize].top.ceiling = ceiling;
         for &other in others() {
             let link = &mut self.links[other as usize];
-            link.top.owner = Some(owner).filter(|_| !link.is_roomy());
+            link.top.owner = belongs(link).then_some(owner);
         }
         self.join(now, slot, owner);
         self.set_level(now, owner, pool / sharing);
