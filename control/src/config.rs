@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::constraints::{Rule, RuleFile};
 use crate::facts::ledger::ATTEMPTS_MAX;
+use crate::place::config::{PlacementConfig, PlacementFile};
 use crate::policy::assign::{ExperimentFile, FlagFile};
 use crate::policy::breaker::{BreakerConfig, BreakerFile};
 use crate::policy::limit::{LimitConfig, LimitFile};
@@ -58,6 +59,9 @@ pub struct ControlFile {
     /// Loads of models ahead of demand; none where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefetch: Option<PrefetchFile>,
+    /// Which models are kept in memory where; left to hosts where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placement: Option<PlacementFile>,
     /// Balancers that decide beside the one that acts, for the log and the report.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shadows: Vec<StrategyFile>,
@@ -123,6 +127,7 @@ impl Default for ControlFile {
             limit: None,
             rules: Vec::new(),
             prefetch: None,
+            placement: None,
             shadows: Vec::new(),
             frozen: false,
             aging_millis: None,
@@ -163,6 +168,8 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// Loads ahead of demand.
     pub prefetch: Option<PrefetchConfig>,
+    /// Which models are kept in memory where.
+    pub placement: Option<PlacementConfig>,
     /// Whether nothing changes by itself.
     pub frozen: bool,
     /// From what wait on a request goes before all others.
@@ -258,6 +265,7 @@ impl ControlFile {
             limit: self.limit.clone().unwrap_or_default().check()?,
             rules: RuleFile::check_all(&self.rules, "rules")?,
             prefetch: self.prefetch.as_ref().map(PrefetchFile::check).transpose()?,
+            placement: self.placement.as_ref().map(PlacementFile::check).transpose()?,
             frozen: self.frozen,
             aging: self.aging_millis.map(|aging| millis("aging_millis", aging)).transpose()?,
             queue_requests_max: within("queue_requests_max", self.queue_requests_max, (0, 10_000_000))?,

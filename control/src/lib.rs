@@ -18,6 +18,7 @@ pub mod ids;
 pub mod index;
 pub mod log;
 pub mod observe;
+pub mod place;
 pub mod policy;
 pub mod replay;
 pub mod request;
