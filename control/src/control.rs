@@ -8,10 +8,12 @@ mod cold;
 mod demands;
 mod dispatch;
 mod end;
+mod errands;
 mod indexes;
 mod lanes;
 mod observe;
 mod operate;
+mod placing;
 mod recount;
 mod select;
 
@@ -92,6 +94,7 @@ impl Control {
         };
         control.build_arms();
         control.prepare_selection(false);
+        control.prepare_placement();
         control.rebuild_indexes();
         control
     }
@@ -141,10 +144,13 @@ impl Control {
             Input::Operator(change) => self.on_operator(now, change, out, env),
             Input::Verdict(part) => self.on_verdict(now, part, out, env),
             Input::Published { model, manifest } => self.facts.sync.publish(model, manifest),
-            Input::Acted { action, outcome } => self.on_acted(action, outcome),
+            Input::Acted { action, outcome } => self.on_acted(now, action, outcome, out),
             Input::Remembered(learned) => self.on_remembered(now, *learned),
         }
         self.expire(now, out);
+        if self.facts.placement.tick_at.is_some_and(|at| at <= now) {
+            self.place_on_time(now, out, env);
+        }
         if self.indexes.next_wake().is_some_and(|wake| wake <= now) {
             let started = self.start_deferred(now, env);
             if self.breakers_on_time(now, out) || started {
@@ -157,7 +163,7 @@ impl Control {
     #[must_use]
     #[inline]
     pub fn next_wake(&self) -> Option<Instant> {
-        self.indexes.next_wake()
+        [self.indexes.next_wake(), self.placement_wake()].into_iter().flatten().min()
     }
 
     /// What control knows.

@@ -9,6 +9,7 @@ pub mod learned;
 pub mod ledger;
 pub mod loading;
 pub mod models;
+pub mod placement;
 pub mod predict;
 pub mod recent;
 pub mod retry;
@@ -35,6 +36,7 @@ use hosts::{HostFacts, HostLoad};
 use ledger::Ledger;
 use loading::Loading;
 use models::ModelFacts;
+use placement::PlacementFacts;
 use predict::Predictor;
 use predict::score::PredictionScores;
 use recent::Recent;
@@ -90,6 +92,8 @@ pub struct Facts {
     pub next_action: ActionId,
     /// Actions on hosts that placement and sync asked for.
     pub errands: Errands,
+    /// What placement rests on.
+    pub placement: PlacementFacts,
     /// Contents of names.
     pub sync: SyncFacts,
     /// Whether a request has demanded by itself something that depends on what hosts are doing: that is followed from then on.

@@ -99,10 +99,18 @@ impl Control {
     }
 
     /// An action ended.
-    pub(super) fn on_acted(&mut self, action: ActionId, outcome: ActionOutcome) {
+    pub(super) fn on_acted(
+        &mut self,
+        now: Instant,
+        action: ActionId,
+        outcome: ActionOutcome,
+        out: &mut Outputs,
+    ) {
         let prefetch = &mut self.facts.prefetch;
         // One that was given up may have ended on its way.
-        let Some(at) = prefetch.under_way.iter().position(|under_way| under_way.id == action) else { return };
+        let Some(at) = prefetch.under_way.iter().position(|under_way| under_way.id == action) else {
+            return self.errand_ended(now, action, outcome, out);
+        };
         let action = prefetch.under_way.remove(at);
         prefetch.budget.on_ended();
         let met = prefetch.met.remove(&action.id);

@@ -17,6 +17,7 @@ impl Control {
         let request = arrive.request;
         let lane = self.lane_of_arrival(&arrive);
         self.note_demand(now, &arrive);
+        self.note_placement_demand(&arrive);
         if let Some(deadline) = self.deadline(lane, now) {
             arrive.deadline = Some(arrive.deadline.map_or(deadline, |own| own.min(deadline)));
         }
@@ -27,11 +28,16 @@ impl Control {
 
         env.meter.enter(Stage::Admission);
         let starts_later = self.start_after(lane) > Nanos::ZERO;
+        let model = self.indexes.lanes[lane.index()].model;
+        let nowhere = self.indexes.lanes[lane.index()].reachable_len == 0;
+        let nowhere = nowhere
+            && !(self.indexes.models[model.index()].stored.is_empty()
+                && self.will_be_brought(now, model, out));
         let lane = &self.indexes.lanes[lane.index()];
         let is_open = lane.open_len > 0;
         let goes_out = lane.queue.is_empty() && is_open && !starts_later;
         let quarantine = self.facts.quarantine.as_ref().filter(|_| self.config.quarantine.is_some());
-        let rejected = if lane.reachable_len == 0 {
+        let rejected = if nowhere {
             let stored = !self.indexes.models[lane.model.index()].stored.is_empty();
             Some(if stored { Reject::DemandsUnmet } else { Reject::NoHostHasModel })
         } else if quarantine

@@ -46,11 +46,13 @@ impl Control {
     pub(super) fn is_held_back(&self, host: HostId, model: ModelId) -> bool {
         self.loads_its_most(host)
             && self.facts.loading.get((host, model)).is_none()
+            && !self.facts.errands.loads(host, model)
             && !self.indexes.models[model.index()].loaded.contains(host)
     }
 
     fn loads_its_most(&self, host: HostId) -> bool {
-        self.config.cold_models_max.is_some_and(|most| self.facts.loading.outstanding(host) >= most)
+        let loads = |most| self.facts.loading.outstanding(host) + self.facts.errands.loads_on(host) >= most;
+        self.config.cold_models_max.is_some_and(loads)
     }
 
     /// A request was let out. Where its model is not known to be in memory, it is part of a load.

@@ -105,6 +105,7 @@ impl Control {
         let (arm, ttft) = (entry.arm, Nanos::from_micros(attempts.ttft_micros.into()));
         let host = self.host_of(slot);
         self.facts.history[host.index()].on_finished(now, model, usage);
+        self.note_service(model, usage);
         self.answer_load(host, model);
         self.breakers_ended(now, slot, End::Answered { ttft }, out);
         self.guard(arm, Metric::Failures, Answer { ttft: Some(ttft), failed: false }, out);

@@ -195,6 +195,9 @@ impl Control {
         for model in 0..self.facts.models.len() {
             self.index_model(ModelId(model as u32));
         }
+        for replica in self.facts.placement.plan.iter().flat_map(|plan| &plan.replicas) {
+            self.indexes.models[replica.model.index()].planned.set(replica.host, true);
+        }
         for host in 0..self.facts.hosts.len() {
             let host = HostId(host as u32);
             self.facts.loads[host.index()].limit = self.limit(host);

@@ -38,6 +38,10 @@ pub(super) struct ModelIndex {
     pub(super) loaded: HostSet,
     /// Hosts that had it on disk when last heard, answering or not.
     pub(super) stored: HostSet,
+    /// Hosts on which the plan in force wants it in memory.
+    pub(super) planned: HostSet,
+    /// Those of them that have it and can be chosen: while there are any, requests go there.
+    pub(super) routed: HostSet,
     /// Requests for it on hosts.
     pub(super) running: u32,
     /// Its lanes.
@@ -178,9 +182,36 @@ impl Control {
             && !self.indexes.ejected(&self.facts.breakers, (host, Some(model)))
     }
 
-    /// Brings a host's place in every lane of a model up to date.
+    /// Brings a host's place in every lane of a model up to date, and that of the others where requests begin or cease to go by plan.
     pub(super) fn place(&mut self, host: HostId, model: ModelId) {
-        let chosen = self.is_chosen(host, model) && !self.is_held_back(host, model);
+        let before = self.indexes.models[model.index()].routed.is_empty();
+        if self.routes_by_plan() || !before {
+            let routed = self.is_routed(host, model);
+            let index = &mut self.indexes.models[model.index()];
+            index.routed.set(host, routed);
+            if index.routed.is_empty() != before {
+                let others: Vec<HostId> = index.stored.iter().filter(|other| *other != host).collect();
+                others.into_iter().for_each(|other| self.place_alone(other, model));
+            }
+        }
+        self.place_alone(host, model);
+    }
+
+    /// Whether a host has a planned replica of a model, and can be chosen.
+    pub(super) fn is_routed(&self, host: HostId, model: ModelId) -> bool {
+        let index = &self.indexes.models[model.index()];
+        self.routes_by_plan()
+            && index.planned.contains(host)
+            && index.loaded.contains(host)
+            && index.stored.contains(host)
+            && self.is_chosen(host, model)
+            && !self.is_held_back(host, model)
+    }
+
+    fn place_alone(&mut self, host: HostId, model: ModelId) {
+        let routed = &self.indexes.models[model.index()].routed;
+        let by_plan = routed.is_empty() || routed.contains(host);
+        let chosen = by_plan && self.is_chosen(host, model) && !self.is_held_back(host, model);
         let load = self.facts.loads[host.index()];
         let in_flight = if self.indexes.sums { u64::from(load.in_flight) } else { 0 };
         let load = (load.has_room(), in_flight);

@@ -28,12 +28,22 @@ impl Control {
             self.set_limit(host, self.limit(host));
         }
         self.index_loaded(host, true);
+        self.facts.errands.heard(host);
+        self.note_residents(now, host);
         let opened = self.match_loaded(host) | self.match_held_back(host);
         self.find_wasted(host);
         if moves {
             self.index_stored(host, &before.stored);
         }
-        if moves || opened {
+        let routed = self.routes_by_plan();
+        if routed {
+            before.loaded.iter().for_each(|loaded| self.place(host, loaded.model));
+            self.place_host(host);
+        }
+        if self.config.placement.is_some() {
+            self.run_errands(now, out);
+        }
+        if moves || opened || routed {
             self.pump(now, out, env);
         }
     }

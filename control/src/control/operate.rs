@@ -140,6 +140,7 @@ impl Control {
         let select = |config: &Config| config.select.as_ref().map(|select| select.arms.clone());
         self.prepare_selection(select(&before) != select(&self.config));
         self.prepare_breakers();
+        self.prepare_placement();
         self.rebuild_indexes();
         before
     }

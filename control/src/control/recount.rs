@@ -11,6 +11,7 @@ use core::fmt::Debug;
 use super::Control;
 use super::lanes::{Lane, LaneId};
 use crate::constraints::{Demands, HostView, interpret};
+use crate::door::Deed;
 use crate::facts::ledger::State;
 use crate::facts::loading::Place;
 use crate::ids::{ActionId, HostId, ModelId};
@@ -101,7 +102,15 @@ impl Control {
         };
         let held_back = |host: HostId| {
             let loaded = &self.facts.hosts[host.index()].observation.loaded;
-            self.config.cold_models_max.is_some_and(|most| outstanding(host) >= most as usize)
+            let loads = |of: Option<ModelId>| {
+                let under_way = self.facts.errands.under_way.iter().map(|errand| errand.action);
+                let there = under_way
+                    .filter(|action| action.host == host && of.is_none_or(|model| action.model == model));
+                there.filter(|action| matches!(action.deed, Deed::Load(_))).count()
+            };
+            let most = |most: u32| outstanding(host) + loads(None) >= most as usize;
+            self.config.cold_models_max.is_some_and(most)
+                && loads(Some(lane.model)) == 0
                 && !self.facts.loading.iter().any(|(place, _)| place == (host, lane.model))
                 && !loaded.iter().any(|loaded| loaded.model == lane.model)
         };
@@ -111,7 +120,20 @@ impl Control {
                 && !ejected.contains(&(**host, None))
                 && !ejected.contains(&(**host, Some(lane.model)))
         };
-        let eligible: Vec<HostId> = reachable.iter().filter(chosen).copied().collect();
+        let all: Vec<HostId> = stored.iter().collect();
+        let planned = self.facts.placement.plan.iter().flat_map(|plan| &plan.replicas);
+        let planned: Vec<HostId> = planned
+            .filter(|replica| replica.model == lane.model && self.routes_by_plan())
+            .map(|replica| replica.host)
+            .collect();
+        let has = |host: &&HostId| {
+            let loaded = &self.facts.hosts[host.index()].observation.loaded;
+            planned.contains(host) && loaded.iter().any(|loaded| loaded.model == lane.model)
+        };
+        let routed: HostSet = all.iter().filter(chosen).filter(has).copied().collect();
+        same("routed", &self.indexes.models[lane.model.index()].routed, &routed)?;
+        let by_plan = |host: &&HostId| routed.is_empty() || routed.contains(**host);
+        let eligible: Vec<HostId> = reachable.iter().filter(chosen).filter(by_plan).copied().collect();
         let load = |host: &HostId| &self.facts.loads[host.index()];
         same("reachable", lane.reachable_len as usize, reachable.len())?;
         same("eligible", &lane.eligible, &eligible)?;
@@ -169,7 +191,8 @@ impl Control {
         same("lanes that wait", &self.indexes.waiting, &waiting.collect())?;
         let breakers = self.facts.breakers.iter().filter_map(|(_, breaker)| breaker.wake());
         wakes.extend(breakers.filter(|_| self.config.breaker.is_some()));
-        same("next wake", self.indexes.next_wake(), wakes.into_iter().min())
+        wakes.extend(self.facts.placement.tick_at);
+        same("next wake", self.next_wake(), wakes.into_iter().min())
     }
 
     fn recount_hosts(&self) -> Result<(), String> {

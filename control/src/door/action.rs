@@ -6,7 +6,7 @@ use crate::ids::{ActionId, HostId, ModelId};
 use crate::request::{Failure, KeepAlive};
 
 /// What an action was to do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Deed {
     /// Load a model from disk, by a request without a prompt, and keep it for so long after its last request; as long as the host does

@@ -112,6 +112,8 @@ pub struct Errands {
     pub counts: BTreeMap<Kind, ErrandCounts>,
     /// Places that rest after a failure.
     pub resting: BTreeMap<Place, Rest>,
+    /// Places where an action was done that no poll has told of yet, until when that is believed, and what was done.
+    pub settling: BTreeMap<Place, (Instant, Kind)>,
     /// When all changes so far are paid for, see [`Self::allows`].
     paid_at: Instant,
 }
@@ -162,6 +164,32 @@ impl Errands {
     #[must_use]
     pub fn rests(&self, now: Instant, place: Place) -> bool {
         self.resting.get(&place).is_some_and(|rest| rest.until > now)
+    }
+
+    /// What was done at a place is believed until then, or until the host says what it has.
+    pub(crate) fn settle(&mut self, until: Instant, place: Place, deed: Deed) {
+        self.settling.insert(place, (until, Kind::of(deed)));
+    }
+
+    /// A host said what it has.
+    pub(crate) fn heard(&mut self, host: HostId) {
+        if !self.settling.is_empty() {
+            self.settling.retain(|place, _| place.0 != host);
+        }
+    }
+
+    /// Whether something was done at a place of which its host has not told yet.
+    #[must_use]
+    pub fn settles(&self, now: Instant, place: Place) -> bool {
+        self.settling.get(&place).is_some_and(|(until, _)| *until > now)
+    }
+
+    /// Whether a copy is being deleted, or was and its host has not told yet.
+    #[must_use]
+    pub fn leaves(&self, host: HostId, model: ModelId) -> bool {
+        let deletes = |errand: &Errand| errand.action.model == model && errand.action.deed == Deed::Delete;
+        self.settling.get(&(host, model)).is_some_and(|(_, kind)| *kind == Kind::Delete)
+            || self.on_host(host).any(deletes)
     }
 
     /// Those under way on a host.

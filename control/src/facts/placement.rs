@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::loading::Place;
 use crate::door::Deed;
 use crate::ids::{HostId, ModelId};
-use crate::place::Plan;
+use crate::place::problem::Plan;
 use crate::units::{Bytes, Instant, Nanos};
 
 /// Bins of a day's profile: half an hour each.

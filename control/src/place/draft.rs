@@ -169,8 +169,9 @@ impl<'a> Draft<'a> {
     /// Ollama loads a model beside others only where it fits wholly, but one alone on its host at any size: what is loaded
     /// alone fits where it is.
     fn has_memory(&self, pair: Pair) -> bool {
-        let fits =
-            self.used[pair.host].checked_add(self.bytes(pair.model)).is_some_and(|used| used <= self.memory(pair.host));
+        let fits = self.used[pair.host]
+            .checked_add(self.bytes(pair.model))
+            .is_some_and(|used| used <= self.memory(pair.host));
         fits || self.held[pair.host] == 0 && self.ground.is_resident(pair)
     }
 
@@ -266,11 +267,19 @@ impl<'a> Draft<'a> {
         for host in 0..self.ground.hosts_len() {
             for model in 0..self.ground.models_len() {
                 if let Some(why) = self.why(Pair { model, host }) {
-                    replicas.push(Replica { host: problem.hosts[host].id, model: problem.models[model].id, why });
+                    replicas.push(Replica {
+                        host: problem.hosts[host].id,
+                        model: problem.models[model].id,
+                        why,
+                    });
                 }
             }
         }
-        Plan { standing, replicas, unmet: (0..problem.models.len()).flat_map(|model| self.unmet(model)).collect() }
+        Plan {
+            standing,
+            replicas,
+            unmet: (0..problem.models.len()).flat_map(|model| self.unmet(model)).collect(),
+        }
     }
 
     fn unmet(&self, model: usize) -> Vec<Unmet> {

@@ -76,7 +76,12 @@ impl<'a> Search<'a> {
             let pair = |model| Pair { model, host };
             let bits = |model| {
                 let pair = pair(model);
-                let marks = [ground.is_resident(pair), ground.is_stored(pair), ground.is_pinned(pair), draft.has(pair)];
+                let marks = [
+                    ground.is_resident(pair),
+                    ground.is_stored(pair),
+                    ground.is_pinned(pair),
+                    draft.has(pair),
+                ];
                 (ground.is_allowed(pair), marks)
             };
             let pairs: Vec<_> = (0..ground.models_len()).map(bits).collect();
@@ -84,7 +89,8 @@ impl<'a> Search<'a> {
         };
         let mut hosts: Vec<usize> = (0..ground.hosts_len()).collect();
         hosts.sort_by_cached_key(|host| likeness(*host));
-        let alike = (0..hosts.len()).map(|at| at > 0 && likeness(hosts[at - 1]) == likeness(hosts[at])).collect();
+        let alike =
+            (0..hosts.len()).map(|at| at > 0 && likeness(hosts[at - 1]) == likeness(hosts[at])).collect();
         let mut rest = vec![Objective::default(); models.len() + 1];
         for at in (0..models.len()).rev() {
             rest[at] = least_of(&draft, costs, models[at]).plus(rest[at + 1]);

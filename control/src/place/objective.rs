@@ -78,7 +78,8 @@ impl<'a> Costs<'a> {
     /// With so many arrivals of each model, in millionths a second.
     pub(super) fn new(ground: &'a Ground<'a>, arrivals_micros: impl Fn(&Model) -> u64) -> Self {
         let problem = ground.problem;
-        let open = || problem.hosts.iter().zip(&ground.slots).filter(|(host, _)| host.open).map(|(_, slots)| *slots);
+        let open =
+            || problem.hosts.iter().zip(&ground.slots).filter(|(host, _)| host.open).map(|(_, slots)| *slots);
         let (servers_max, slots_min) = (open().sum(), open().min().unwrap_or(1));
         let of = |model: &Model| Traffic { arrivals_micros: arrivals_micros(model), service: model.service };
         let traffic: Vec<Traffic> = problem.models.iter().map(of).collect();

@@ -96,7 +96,9 @@ impl Packing<'_> {
             }
         }
         while left > 0 {
-            let Some(host) = self.draft.least_host(model, |host| self.key(Pair { model, host })) else { return };
+            let Some(host) = self.draft.least_host(model, |host| self.key(Pair { model, host })) else {
+                return;
+            };
             self.draft.add(Pair { model, host }, Why::Load);
             left -= self.carry(host, left);
         }

@@ -60,7 +60,8 @@ fn wanted(ground: &Ground<'_>, fill_percent: u128) -> Vec<u64> {
     let weights: Vec<u128> = loads.iter().map(weight).collect();
     let open = || problem.hosts.iter().filter(|host| host.open);
     let memory: u128 = open().map(|host| u128::from(host.memory.0)).sum();
-    let places = |most: Option<u32>| (most.map_or(usize::MAX, |most| most as usize)).min(problem.models.len()) as u64;
+    let places =
+        |most: Option<u32>| (most.map_or(usize::MAX, |most| most as usize)).min(problem.models.len()) as u64;
     let places: u64 = open().map(|host| places(host.models_max)).sum();
     // Replicas of the mean size, weighted, that the memory has room for.
     let of = |(model, weight): (&super::problem::Model, &u128)| u128::from(model.memory.0) * weight;

@@ -1,0 +1,276 @@
+//! What is done on hosts for a plan: replicas that are missing are loaded, or pulled first; room is made for them where something that is
+//! not wanted can go. One load or unload at a time on a host, within the budget, never the last copies, never what is not managed.
+
+use alloc::vec::Vec;
+
+use super::Control;
+use crate::door::{Action, ActionOutcome, Deed, Output, Outputs};
+use crate::facts::errands::{Errand, Kind, Purpose};
+use crate::ids::{ActionId, HostId, ModelId};
+use crate::place::config::PlacementConfig;
+use crate::request::KeepAlive;
+use crate::units::{Bytes, Instant, Nanos};
+
+/// How long the end of an action is believed before a poll tells of it.
+const SETTLES: Nanos = Nanos::from_secs(10);
+
+impl Control {
+    /// Begins what is to be done for the plan in force, as far as budgets go.
+    pub(super) fn run_errands(&mut self, now: Instant, out: &mut Outputs) {
+        let Some(config) = self.config.placement.clone().filter(|_| !self.is_frozen()) else { return };
+        self.bring_wanted(now, &config, out);
+        let Some(plan) = self.plan_in_force() else { return };
+        let missing = plan.replicas.iter().map(|replica| (replica.host, replica.model));
+        let mut missing: Vec<(HostId, ModelId)> =
+            missing.filter(|(host, model)| !self.has_in_memory(*host, *model)).collect();
+        let demand = &self.facts.placement.demand;
+        let rate = |model: ModelId| demand.get(model.index()).map_or(0, |demand| demand.arrivals_micros);
+        missing.sort_by_key(|(host, model)| (core::cmp::Reverse(rate(*model)), *model, *host));
+        for (host, model) in missing {
+            self.bring(now, (host, model), &config, out);
+        }
+    }
+
+    /// A host can do something now, and nothing with this model there is under way, settling, or at rest after a failure.
+    fn is_free(&self, now: Instant, (host, model): (HostId, ModelId)) -> bool {
+        let errands = &self.facts.errands;
+        self.facts.hosts[host.index()].is_offered()
+            && !errands.concerns((host, model))
+            && !errands.rests(now, (host, model))
+            && !errands.settles(now, (host, model))
+    }
+
+    /// Loads a model on a host, or does what must be done first.
+    fn bring(&mut self, now: Instant, place: (HostId, ModelId), config: &PlacementConfig, out: &mut Outputs) {
+        let (host, model) = place;
+        if !self.is_free(now, place) {
+            return;
+        }
+        if !self.indexes.models[model.index()].stored.contains(host) {
+            self.bring_to_disk(now, place, config, out);
+            return;
+        }
+        let is_busy = self
+            .facts
+            .errands
+            .on_host(host)
+            .any(|errand| matches!(Kind::of(errand.action.deed), Kind::Load | Kind::Unload));
+        if is_busy {
+            return;
+        }
+        if self.has_room_in_memory(host, model, config) {
+            if self.loads_under_way() < config.loads_at_once_max as usize {
+                let deed = Deed::Load(Some(KeepAlive::Forever));
+                self.act(now, (host, deed, model), Purpose::Placement, config, out);
+            }
+        } else if let Some(goes) = self.memory_victim(now, host, config) {
+            self.act(now, (host, Deed::Unload, goes), Purpose::Placement, config, out);
+        }
+    }
+
+    fn has_room_in_memory(&self, host: HostId, model: ModelId, config: &PlacementConfig) -> bool {
+        let facts = &self.facts.hosts[host.index()];
+        let loaded = &facts.observation.loaded;
+        let most = facts.declaration.loaded_max;
+        if most > 0 && loaded.len() >= most as usize {
+            return false;
+        }
+        let used: u128 = loaded.iter().map(|loaded| u128::from(loaded.bytes.0)).sum();
+        let room = u128::from(facts.declaration.memory.0) * u128::from(100 - config.headroom_percent) / 100;
+        let needs = self.memory_of(model, config.assumed_overhead_percent).unwrap_or(Bytes::ZERO);
+        used + u128::from(needs.0) <= room
+    }
+
+    /// A model that can leave a host's memory: managed, not wanted there, not too young; the one that is asked for least.
+    fn memory_victim(&self, now: Instant, host: HostId, config: &PlacementConfig) -> Option<ModelId> {
+        let placement = &self.facts.placement;
+        let may_go = |model: &ModelId| {
+            let since = placement.since.get(&(host, *model)).copied().unwrap_or(now);
+            config.of(&self.facts.models[model.index()].name).is_some()
+                && !self.indexes.models[model.index()].planned.contains(host)
+                && now.since(since) >= config.residency_min
+                && self.is_free(now, (host, *model))
+        };
+        let rate =
+            |model: &ModelId| placement.demand.get(model.index()).map_or(0, |demand| demand.arrivals_micros);
+        let loaded = self.facts.hosts[host.index()].observation.loaded.iter().map(|loaded| loaded.model);
+        loaded.filter(may_go).min_by_key(|model| (rate(model), *model))
+    }
+
+    /// Pulls a model to a host, or makes room for it on the disk.
+    fn bring_to_disk(
+        &mut self,
+        now: Instant,
+        place: (HostId, ModelId),
+        config: &PlacementConfig,
+        out: &mut Outputs,
+    ) {
+        let (host, model) = place;
+        let pulls = self.facts.errands.of_kind(Kind::Pull);
+        if !self.can_be_pulled(model) || pulls >= config.loads_at_once_max as usize {
+            return;
+        }
+        if self.has_room_on_disk(host, model) {
+            self.act(now, (host, Deed::Pull, model), Purpose::Placement, config, out);
+        } else if let Some(goes) = self.disk_victim(now, host, config) {
+            self.act(now, (host, Deed::Delete, goes), Purpose::Placement, config, out);
+        }
+    }
+
+    pub(super) fn has_room_on_disk(&self, host: HostId, model: ModelId) -> bool {
+        let facts = &self.facts.hosts[host.index()];
+        if facts.declaration.disk == Bytes::ZERO {
+            return true;
+        }
+        let size = |model: ModelId| u128::from(self.size_of(model).unwrap_or(Bytes::ZERO).0);
+        let stored: u128 = facts.observation.stored.iter().map(|stored| u128::from(stored.bytes.0)).sum();
+        let coming = self.facts.errands.on_host(host);
+        let coming = coming.filter(|errand| Kind::of(errand.action.deed) == Kind::Pull);
+        let coming: u128 = coming.map(|errand| size(errand.action.model)).sum();
+        stored + coming + size(model) <= u128::from(facts.declaration.disk.0)
+    }
+
+    /// A model that can leave a host's disk: managed, neither wanted nor in memory there, with enough copies on other hosts that
+    /// answer; the one that is asked for least.
+    fn disk_victim(&self, now: Instant, host: HostId, config: &PlacementConfig) -> Option<ModelId> {
+        if !config.allow_delete {
+            return None;
+        }
+        let may_go = |model: &ModelId| {
+            let index = &self.indexes.models[model.index()];
+            let others = index.stored.iter().filter(|other| {
+                *other != host && self.facts.hosts[other.index()].is_up() && !self.is_leaving(*other, *model)
+            });
+            let placement = config.of(&self.facts.models[model.index()].name);
+            placement.is_some_and(|placement| others.count() >= placement.copies_min as usize)
+                && !index.planned.contains(host)
+                && !index.loaded.contains(host)
+                && self.is_free(now, (host, *model))
+        };
+        let demand = &self.facts.placement.demand;
+        let rate = |model: &ModelId| demand.get(model.index()).map_or(0, |demand| demand.arrivals_micros);
+        let stored = self.facts.hosts[host.index()].observation.stored.iter().map(|stored| stored.model);
+        stored.filter(may_go).min_by_key(|model| (rate(model), *model))
+    }
+
+    /// Whether a copy is being deleted, or was and the host has not said so yet.
+    fn is_leaving(&self, host: HostId, model: ModelId) -> bool {
+        self.facts.errands.leaves(host, model)
+    }
+
+    /// Models that were asked for where no host has them are pulled to one: open, with room, with the fewest pulls under way and
+    /// the most free memory.
+    fn bring_wanted(&mut self, now: Instant, config: &PlacementConfig, out: &mut Outputs) {
+        let wanted: Vec<ModelId> = self.facts.placement.wanted.iter().copied().collect();
+        for model in wanted {
+            if !self.indexes.models[model.index()].stored.is_empty() || !self.can_be_pulled(model) {
+                self.facts.placement.wanted.remove(&model);
+                continue;
+            }
+            let comes = self.facts.errands.under_way.iter().any(|errand| errand.action.model == model);
+            if comes {
+                continue;
+            }
+            let pulls = |host: HostId| self.facts.errands.on_host(host).count();
+            let free = |host: HostId| {
+                let facts = &self.facts.hosts[host.index()];
+                let used: u64 = facts.observation.loaded.iter().map(|loaded| loaded.bytes.0).sum();
+                facts.declaration.memory.0.saturating_sub(used)
+            };
+            let hosts = (0..self.facts.hosts.len() as u32).map(HostId);
+            let open =
+                hosts.filter(|host| self.is_free(now, (*host, model)) && self.has_room_on_disk(*host, model));
+            let best = open.min_by_key(|host| (pulls(*host), core::cmp::Reverse(free(*host)), *host));
+            if let Some(host) = best {
+                self.act(now, (host, Deed::Pull, model), Purpose::Placement, config, out);
+            }
+        }
+    }
+
+    /// Whether a request for a model that no host has is to wait, since the model can be brought; it is from then on.
+    pub(super) fn will_be_brought(&mut self, now: Instant, model: ModelId, out: &mut Outputs) -> bool {
+        if !self.can_be_pulled(model) || self.is_frozen() {
+            return false;
+        }
+        let Some(config) = self.config.placement.clone() else { return false };
+        self.facts.placement.wanted.insert(model);
+        self.bring_wanted(now, &config, out);
+        true
+    }
+
+    /// Asks for an action, within the budget; or says that it would, where control may not act.
+    fn act(
+        &mut self,
+        now: Instant,
+        (host, deed, model): (HostId, Deed, ModelId),
+        purpose: Purpose,
+        config: &PlacementConfig,
+        out: &mut Outputs,
+    ) {
+        if !config.act {
+            if self.facts.placement.proposed.insert((host, model, deed)) {
+                let id = self.facts.next_action;
+                out.push(Output::Proposed(Action { id, host, deed, model }));
+            }
+            return;
+        }
+        if !self.facts.errands.allows(now, config.changes_per_hour_max) {
+            return;
+        }
+        let action = Action { id: self.facts.new_action(), host, deed, model };
+        self.facts.errands.begin(now, Errand { action, purpose, began: now }, config.changes_per_hour_max);
+        if matches!(deed, Deed::Load(_)) {
+            self.place_host(host);
+        }
+        out.push(Output::Act(action));
+    }
+
+    /// An action of placement or sync ended.
+    pub(super) fn errand_ended(
+        &mut self,
+        now: Instant,
+        action: ActionId,
+        outcome: ActionOutcome,
+        out: &mut Outputs,
+    ) {
+        let Some(errand) = self.facts.errands.end(now, action, outcome) else { return };
+        let Action { host, model, deed, .. } = errand.action;
+        if outcome == ActionOutcome::Done {
+            self.facts.errands.settle(now.saturating_add(SETTLES), (host, model), deed);
+        }
+        if matches!(deed, Deed::Load(_)) {
+            self.place_host(host);
+        }
+        self.run_errands(now, out);
+    }
+}
+
+impl PlacementConfig {
+    /// Whether models of this registry (empty: the default one) may be pulled.
+    #[must_use]
+    pub fn may_pull_from(&self, registry: &str) -> bool {
+        if self.pull_from.is_empty() {
+            registry.is_empty()
+        } else {
+            self.pull_from.iter().any(|allowed| allowed == registry)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::placing::registry_of;
+
+    #[test]
+    fn a_registry_is_read_out_of_a_name() {
+        for (name, registry) in [
+            ("llama3.1:8b", ""),
+            ("me/llama3.1:8b", ""),
+            ("hf.co/me/llama:q4", "hf.co"),
+            ("localhost:5000/library/m:tag", "localhost:5000"),
+            ("registry/a/b:c", "registry"),
+        ] {
+            assert_eq!(registry_of(name), registry, "{name}");
+        }
+    }
+}
