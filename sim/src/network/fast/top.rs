@@ -2,10 +2,10 @@
 //! highest level of all that hang together, such as the pulls that share a registry's egress.
 //!
 //! Nothing but that level changes where
-//! - no other link is in the way: each has a share of at least the new level even if all of its flows had as much,
-//! - the levels below stay below: the link's share was above each of them when it was given. At the last of them it had `pool` for its
-//!   group, and what the flows got that it had lost since, each at least that level; so it is enough if `pool` has one more than the
-//!   highest level below for each flow of the group, and one for each flow that it lost.
+//! - no other link is in the way: each has a share of at least the new level even if all of its flows had as much;
+//! - the levels below stay below. The leader, whose group it is, had `pool` left for its group after the last of them, and before
+//!   any of them also what it gave to others since, each at least that level. So its share is above all of them if `pool` has
+//!   one more than the highest of them for each flow of the group, and one more for each of the others (for the rounding).
 
 use control::units::Instant;
 
@@ -16,9 +16,9 @@ use super::{ALONE, Groups, Link};
 /// What a link remembers of the last filling that it was part of.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Top {
-    /// The number of that filling, where this link leads or has no group, and all of its flows were in it or came to the
-    /// group with the highest level since. No link has the number of a filling whose leader does not have it too and was there
-    /// for all that followed: links that came apart from the leader may have met higher levels.
+    /// The number of that filling, where all flows of this link were in it or came to its leader's group since, and none has
+    /// its rate from this link unless it leads; else 0. It says something while the leader has the same number: a link
+    /// that came apart from its leader may have met higher levels since the leader was filled anew.
     filling: u64,
     /// Its group had the highest level, alone.
     leads: bool,
