@@ -89,7 +89,7 @@ pub struct Flow {
 #[derive(Debug)]
 pub enum Network {
     /// [`Groups`].
-    Optimised(Groups),
+    Optimised(Box<Groups>),
     /// [`Walk`].
     Baseline(Walk),
 }
@@ -99,7 +99,7 @@ impl Network {
     #[must_use]
     pub fn new(implementation: Implementation) -> Self {
         match implementation {
-            Implementation::Optimised => Self::Optimised(Groups::default()),
+            Implementation::Optimised => Self::Optimised(Box::default()),
             Implementation::Baseline => Self::Baseline(Walk::default()),
         }
     }
@@ -273,5 +273,4 @@ fn end_of(now: Instant, left: u128, rate: u64) -> Option<Instant> {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_types, reason = "prop_oneof! shares its parts, in tests only")]
 mod tests;

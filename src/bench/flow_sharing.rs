@@ -36,7 +36,7 @@ pub(super) fn components() -> Vec<Component> {
                 "rates of all flows anew at each change",
                 "groups of one rate; only what a change can reach",
             ],
-            operation: "take out the pulls that end next and start as many others",
+            operation: "take out the pulls that end next and start others for their hosts",
             scale: "pulls under way, each over four links",
             claimed: [Complexity::Linear, claimed(name)],
             clock: Clock::Cpu,
@@ -54,6 +54,8 @@ fn claimed(name: &str) -> Complexity {
 struct Pulls {
     network: Network,
     hosts: u32,
+    /// By the number of the pull.
+    host_of: Vec<u32>,
     draw: Draw,
     now: Instant,
     ended: Vec<FlowId>,
@@ -74,20 +76,33 @@ impl Pulls {
         (0..hosts as usize).for_each(|host| {
             network.add_link(Rate(limits.hosts[host % 2]));
         });
-        let mut pulls = Self { network, hosts, draw: case.draw(), now: Instant::ZERO, ended: Vec::new() };
-        let flows: Vec<Flow> = (0..hosts).map(|_| pulls.drawn()).collect();
+        let mut pulls = Self {
+            network,
+            hosts,
+            host_of: Vec::new(),
+            draw: case.draw(),
+            now: Instant::ZERO,
+            ended: Vec::new(),
+        };
+        let flows: Vec<Flow> = (0..hosts)
+            .map(|_| {
+                let host = pulls.draw.below(hosts);
+                // In the middle of their pulls, as they are later on.
+                pulls.pull(host, 0)
+            })
+            .collect();
         pulls.network.start_all(Instant::ZERO, &flows);
         pulls
     }
 
-    /// A layer of one to nine gigabytes, for any host.
-    fn drawn(&mut self) -> Flow {
-        let host = self.draw.below(self.hosts);
+    /// A pull of at least so many bytes, and up to eight gigabytes more, for this host.
+    fn pull(&mut self, host: u32, least: u64) -> Flow {
+        self.host_of.push(host);
         let rack = host / HOSTS_IN_RACK;
         let racks_from = 1 + ZONES;
         let hosts_from = racks_from + self.hosts.div_ceil(HOSTS_IN_RACK);
         let links = [0, 1 + rack % ZONES, racks_from + rack, hosts_from + host].map(LinkId);
-        let size = Bytes(1_000_000_000 + 8 * u64::from(self.draw.below(1_000_000_000)));
+        let size = Bytes(least + 8 * u64::from(self.draw.below(1_000_000_000)));
         Flow { size, route: Route::new(&links), cap: None }
     }
 }
@@ -101,7 +116,8 @@ impl Subject for Pulls {
             self.network.finish(self.now, &mut self.ended);
             while let Some(FlowId(id)) = self.ended.pop() {
                 sum = sum.wrapping_add(mix(self.now.0 ^ id << 32));
-                let flow = self.drawn();
+                // For the same host: else pulls would gather at slow ones as time goes on.
+                let flow = self.pull(self.host_of[id as usize], 1_000_000_000);
                 self.network.start(self.now, flow);
             }
         }

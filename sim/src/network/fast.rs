@@ -64,6 +64,8 @@ struct Link {
     /// While filling: capacity without the rates given so far, and flows without a rate.
     rest: u64,
     open: u64,
+    /// While filling: how many of its flows were met, where it is passed by.
+    met: usize,
 }
 
 impl Link {
@@ -112,6 +114,7 @@ pub struct Groups {
     /// The ends of flows that are alone, by slot.
     alone_ends: Heap<Instant>,
     alone_positions: Positions,
+    fillings: u64,
     scratch: fill::Scratch,
     visits: u64,
 }

@@ -174,7 +174,7 @@ fn twins_agree(capacities: &[u64], steps: &[Step]) -> Result<(), TestCaseError> 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn twins_agree_where_routes_meet_in_any_way(
@@ -326,6 +326,27 @@ fn an_end_beyond_all_time_is_none() {
 #[should_panic(expected = "something limits a flow")]
 fn a_flow_without_link_and_cap_is_refused() {
     Network::new(Implementation::Optimised).start(Instant::ZERO, flow(&[], 1, None));
+}
+
+#[test]
+fn links_that_came_apart_from_a_group_are_looked_at_before_they_meet_it_again() {
+    for mut network in both() {
+        for capacity in [200, 30, 18] {
+            network.add_link(Rate(capacity));
+        }
+        let mut flows = vec![flow(&[1, 2], 1_000, None); 2];
+        flows.push(flow(&[0, 1], 1_000, None));
+        flows.extend([flow(&[0], 1_000, None); 19]);
+        network.start_all(Instant::ZERO, &flows);
+        assert_eq!(rates(&network, 4), [Some(9), Some(9), Some(10), Some(10)]);
+        // The flow that had joined links 0 and 1 goes, and then link 0 changes alone.
+        network.cancel(Instant::ZERO, FlowId(2));
+        network.set_capacity(Instant::ZERO, LinkId(0), Rate(110));
+        for _ in 0..3 {
+            network.start(Instant::ZERO, flow(&[0, 1], 1_000, None));
+        }
+        assert_eq!(rates(&network, 4), [Some(7), Some(7), None, Some(5)]);
+    }
 }
 
 /// Visits for each of 100 pulls that replace others, a thousand being under way over one egress, each to a host of its own.

@@ -13,12 +13,14 @@ use super::Groups;
 pub(super) struct Scratch {
     pub(super) reached_links: Vec<u32>,
     pub(super) reached_flows: Vec<u32>,
-    links: Vec<u32>,
+    pub(super) links: Vec<u32>,
     flows: Vec<u32>,
+    /// Roomy links of those flows.
+    pub(super) passed_by: Vec<u32>,
     /// Links by share. Shares only rise, so one that has risen since is put back when it comes up.
     shares: BinaryHeap<Reverse<(u64, u32)>>,
     /// Flows that have a cap, by it, the least last.
-    caps: Vec<(u64, u32)>,
+    pub(super) caps: Vec<(u64, u32)>,
     /// Links whose share is the level.
     stage: Vec<u32>,
 }
@@ -45,7 +47,7 @@ impl Groups {
         self.gather(&mut scratch);
         self.visits += (scratch.links.len() + scratch.flows.len()) as u64;
         let last = self.give_rates(now, &mut scratch);
-        self.remember_top(last, &scratch.links, &scratch.caps);
+        self.remember_top(last, &mut scratch);
         scratch.links.clear();
         scratch.flows.clear();
         self.scratch = scratch;
@@ -53,42 +55,54 @@ impl Groups {
 
     /// All links and flows that hang together with what was reached.
     fn gather(&mut self, scratch: &mut Scratch) {
-        let Scratch { reached_links, reached_flows, links, flows, .. } = scratch;
-        for link in reached_links.drain(..) {
-            self.gather_link(link, links);
+        for place in 0..scratch.reached_links.len() {
+            self.gather_link(scratch.reached_links[place], &mut scratch.links);
         }
-        for slot in reached_flows.drain(..) {
-            self.gather_flow(slot, links, flows);
+        for place in 0..scratch.reached_flows.len() {
+            self.gather_flow(scratch.reached_flows[place], scratch);
         }
+        scratch.reached_links.clear();
+        scratch.reached_flows.clear();
         let mut next = 0;
-        while let Some(&link) = links.get(next) {
+        while let Some(&link) = scratch.links.get(next) {
             next += 1;
             for place in 0..self.links[link as usize].members.len() {
-                self.gather_flow(self.links[link as usize].members[place], links, flows);
+                self.gather_flow(self.links[link as usize].members[place], scratch);
             }
         }
     }
 
-    fn gather_flow(&mut self, slot: u32, links: &mut Vec<u32>, flows: &mut Vec<u32>) {
+    fn gather_flow(&mut self, slot: u32, scratch: &mut Scratch) {
         let moving = &mut self.flows[slot as usize];
         if std::mem::replace(&mut moving.open, true) {
             return;
         }
-        flows.push(slot);
+        scratch.flows.push(slot);
         let route = moving.flow.route;
-        route.links().iter().for_each(|&link| self.gather_link(link, links));
+        for &link in route.links() {
+            if self.gather_link(link, &mut scratch.links) {
+                continue;
+            }
+            let met = &mut self.links[link as usize].met;
+            *met += 1;
+            if *met == 1 {
+                scratch.passed_by.push(link);
+            }
+        }
     }
 
     /// A roomy link joins nothing; but one that had a group has flows that must find another.
-    fn gather_link(&mut self, link: u32, links: &mut Vec<u32>) {
+    fn gather_link(&mut self, link: u32, links: &mut Vec<u32>) -> bool {
         let reached = &mut self.links[link as usize];
         if reached.is_roomy() && reached.group.is_empty() {
-            reached.top.owner = None;
-        } else if reached.open == 0 {
+            return false;
+        }
+        if reached.open == 0 {
             reached.open = reached.members.len() as u64;
             reached.rest = reached.capacity;
             links.push(link);
         }
+        true
     }
 
     fn give_rates(&mut self, now: Instant, scratch: &mut Scratch) -> LastStep {
