@@ -116,6 +116,7 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
     info.events = events;
     info.prefetch = scenario.control.prefetch.as_ref().map(|_| end.prefetch);
     info.selection = end.selection;
+    info.fleet = describe::fleet(&end);
     let summary = metrics.summary(&info, &end.last_sample);
     if let Some(folder) = &plan.out {
         let title = PlotTitle {

@@ -28,6 +28,7 @@ use crate::policy::prefetch::{PrefetchConfig, PrefetchFile};
 use crate::policy::select::{SelectConfig, SelectFile};
 use crate::schedule::{SchedulerKind, WEIGHT_NORMAL};
 use crate::strategy::{self, Chosen, Requires, StrategyFile};
+use crate::sync::config::{SyncConfig, SyncFile};
 use crate::units::Nanos;
 
 /// `[control]` as written. Every number has its unit in its key.
@@ -62,6 +63,9 @@ pub struct ControlFile {
     /// Which models are kept in memory where; left to hosts where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub placement: Option<PlacementFile>,
+    /// Keeping contents the same on all hosts; left to operators where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sync: Option<SyncFile>,
     /// Balancers that decide beside the one that acts, for the log and the report.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shadows: Vec<StrategyFile>,
@@ -128,6 +132,7 @@ impl Default for ControlFile {
             rules: Vec::new(),
             prefetch: None,
             placement: None,
+            sync: None,
             shadows: Vec::new(),
             frozen: false,
             aging_millis: None,
@@ -170,6 +175,8 @@ pub struct Config {
     pub prefetch: Option<PrefetchConfig>,
     /// Which models are kept in memory where.
     pub placement: Option<PlacementConfig>,
+    /// Keeping contents the same.
+    pub sync: Option<SyncConfig>,
     /// Whether nothing changes by itself.
     pub frozen: bool,
     /// From what wait on a request goes before all others.
@@ -266,6 +273,7 @@ impl ControlFile {
             rules: RuleFile::check_all(&self.rules, "rules")?,
             prefetch: self.prefetch.as_ref().map(PrefetchFile::check).transpose()?,
             placement: self.placement.as_ref().map(PlacementFile::check).transpose()?,
+            sync: self.sync.as_ref().map(SyncFile::check).transpose()?,
             frozen: self.frozen,
             aging: self.aging_millis.map(|aging| millis("aging_millis", aging)).transpose()?,
             queue_requests_max: within("queue_requests_max", self.queue_requests_max, (0, 10_000_000))?,

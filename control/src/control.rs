@@ -16,6 +16,7 @@ mod operate;
 mod placing;
 mod recount;
 mod select;
+mod syncing;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -95,6 +96,7 @@ impl Control {
         control.build_arms();
         control.prepare_selection(false);
         control.prepare_placement();
+        control.prepare_sync();
         control.rebuild_indexes();
         control
     }
@@ -143,7 +145,9 @@ impl Control {
             Input::Policy(config) => self.on_policy(now, *config, out, env),
             Input::Operator(change) => self.on_operator(now, change, out, env),
             Input::Verdict(part) => self.on_verdict(now, part, out, env),
-            Input::Published { model, manifest } => self.facts.sync.publish(model, manifest),
+            Input::Published { model, manifest } => {
+                self.on_published(now, model, manifest, out);
+            }
             Input::Acted { action, outcome } => self.on_acted(now, action, outcome, out),
             Input::Remembered(learned) => self.on_remembered(now, *learned),
         }
@@ -151,6 +155,7 @@ impl Control {
         if self.facts.placement.tick_at.is_some_and(|at| at <= now) {
             self.place_on_time(now, out, env);
         }
+        self.sync_on_time(now, out);
         if self.indexes.next_wake().is_some_and(|wake| wake <= now) {
             let started = self.start_deferred(now, env);
             if self.breakers_on_time(now, out) || started {
@@ -163,7 +168,7 @@ impl Control {
     #[must_use]
     #[inline]
     pub fn next_wake(&self) -> Option<Instant> {
-        [self.indexes.next_wake(), self.placement_wake()].into_iter().flatten().min()
+        [self.indexes.next_wake(), self.placement_wake(), self.facts.sync.tick_at].into_iter().flatten().min()
     }
 
     /// What control knows.

@@ -19,6 +19,7 @@ use crate::digest::Digest;
 use crate::facts::learned::Learned;
 use crate::ids::{ActionId, ArmId, HostId, ModelId, RequestId, TenantId};
 use crate::request::{Arrive, Failure, Reject, Usage};
+use crate::sync::conflict::Kind;
 use crate::units::Nanos;
 
 /// What a driver tells control.
@@ -208,6 +209,18 @@ pub enum Note {
     NothingToRestore,
     /// The plain form of a part decides from now on.
     FellBack(Part),
+    /// Hosts, or hosts and the registry, have different contents of one name from now on.
+    Conflict {
+        /// The name.
+        model: ModelId,
+        /// The gravest way in which they differ.
+        kind: Kind,
+    },
+    /// All that have a name have the same content again.
+    Converged {
+        /// The name.
+        model: ModelId,
+    },
     /// Another placement is aimed at.
     Planned {
         /// Replicas that it wants.

@@ -6,6 +6,7 @@
 
 pub mod artifact;
 pub mod blobs;
+pub mod config;
 pub mod conflict;
 pub mod detect;
 pub mod register;

@@ -48,6 +48,13 @@ impl Event {
             ),
             Note::Restored => ("restored", "the config before the last is in force again".to_owned()),
             Note::NothingToRestore => ("nothing_to_restore", "there is no config to go back to".to_owned()),
+            Note::Conflict { model, kind } => (
+                "conflict",
+                format!("contents of {} differ: {kind:?}", spec.model_name(model)).to_lowercase(),
+            ),
+            Note::Converged { model } => {
+                ("converged", format!("all that have {} have the same content again", spec.model_name(model)))
+            }
             Note::Planned { replicas, missing } => (
                 "planned",
                 format!("another placement: {replicas} replicas, {missing} of them not in memory yet"),

@@ -14,11 +14,13 @@ use crate::events::{Event, Events};
 use crate::metrics::{Counts, HostMetrics, Latencies, Metrics};
 use crate::number::{millis, ratio};
 pub use arms::ArmRow;
+pub use fleet::{ActionRow, ConflictRow, FaultRow, FleetInfo, Moved, Synced};
 use parts::mean_millis;
 pub use parts::{Failed, Quantiles, Rejected, Requests, TierHits, TierShares};
 pub use predictions::{Predicted, PredictedQuantile, Predictions};
 
 mod arms;
+mod fleet;
 mod parts;
 mod predictions;
 
@@ -56,6 +58,8 @@ pub struct RunInfo {
     pub prefetch: Option<PrefetchCounts>,
     /// How often balancers were selected, where they were.
     pub selection: Option<SelectCounters>,
+    /// What happened to models and hosts besides requests.
+    pub fleet: FleetInfo,
     /// What was guessed, a sentence each.
     pub assumptions: Vec<String>,
 }
@@ -151,6 +155,18 @@ pub struct Summary {
     /// How often the balancer was selected: choices, those that the cache answered, changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selection: Option<SelectCounters>,
+    /// Actions of placement and sync.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<ActionRow>,
+    /// Contents that differed, where sync looks after them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sync: Option<Synced>,
+    /// What was moved between the registry and hosts, where anything could be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moved: Option<Moved>,
+    /// What broke.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultRow>,
     /// Whether the run was stopped before its end.
     pub interrupted: bool,
     /// Time of the last event, in seconds.
@@ -262,6 +278,10 @@ impl Metrics {
             details: run.details.clone(),
             prefetch: run.prefetch,
             selection: run.selection,
+            actions: fleet::actions(&run.fleet),
+            sync: fleet::synced(&run.fleet),
+            moved: run.fleet.moved,
+            faults: fleet::faults(&run.fleet),
             interrupted: run.interrupted,
             simulated_seconds: seconds(run.simulated),
             requests: Requests::of(&counts),

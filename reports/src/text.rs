@@ -14,6 +14,7 @@ use crate::summary::{
 use format::{count, millis, percent, rate, seconds};
 use table::{Align, Table};
 
+mod fleet;
 mod format;
 mod table;
 
@@ -126,6 +127,7 @@ impl Page {
             );
             table.row(["loaded ahead", &text]);
         }
+        fleet::rows(summary, &mut table);
         self.table(&table);
         if summary.interrupted {
             let warning =

@@ -17,6 +17,7 @@ use control::door::{Input, Meter, Note};
 use control::facts::arms::ArmFacts;
 use control::facts::errands::{ErrandCounts, Kind};
 use control::facts::predict::score::PredictionScores;
+use control::facts::sync::SyncCounts;
 use control::policy::prefetch::PrefetchCounts;
 use control::policy::select::SelectCounters;
 use control::units::{Instant, Nanos};
@@ -111,6 +112,8 @@ pub struct RunEnd {
     pub predictions: PredictionScores,
     /// What became of actions of placement and sync, by kind.
     pub errands: BTreeMap<Kind, ErrandCounts>,
+    /// What became of sync, where there is any.
+    pub sync: Option<SyncCounts>,
     /// How often what broke, where anything was to.
     pub faults: Option<FaultCounts>,
     /// What was moved, where there is a registry.

@@ -8,7 +8,10 @@ use control::door::Input;
 use control::facts::arms::find_or_add;
 use reports::metrics::ArmInfo;
 use reports::summary::RunInfo;
+use reports::summary::{FleetInfo, Moved};
 use sim::config::Fleet;
+use sim::faults::FaultKind;
+use sim::simulation::RunEnd;
 use traces::jobs::Jobs;
 
 use super::TraceFacts;
@@ -118,6 +121,35 @@ fn assumptions(fleet: &Fleet) -> Vec<String> {
         format!("{name}{value} ({} of {} profiles)", guess.profiles.len(), pairs.len())
     };
     guessed.into_iter().map(line).collect()
+}
+
+/// What happened to models and hosts besides requests.
+pub(super) fn fleet(end: &RunEnd) -> FleetInfo {
+    let moved = end.supply.map(|supply| Moved {
+        pulls: supply.pulls,
+        pulled: supply.pulled,
+        wanted_bytes: supply.wanted_bytes,
+        spared_bytes: supply.spared_bytes,
+        registry_bytes: supply.registry_bytes,
+        peer_bytes: supply.peer_bytes,
+        pushed_bytes: supply.pushed_bytes,
+        deleted: supply.deleted,
+        failed: supply.failed,
+    });
+    let faults = end.faults.iter().flat_map(|counts| {
+        FaultKind::ALL
+            .map(|kind| (kind.name().to_owned(), counts.began[kind as usize], counts.felt[kind as usize]))
+    });
+    FleetInfo {
+        actions: end
+            .errands
+            .iter()
+            .map(|(kind, counts)| (format!("{kind:?}").to_lowercase(), *counts))
+            .collect(),
+        sync: end.sync.clone(),
+        moved,
+        faults: faults.filter(|(_, began, _)| *began > 0).collect(),
+    }
 }
 
 /// What became of a trace's rows: `8,819 read, 17 without tokens, 3 bad (first: …), 8,799 replayed`.

@@ -160,6 +160,7 @@ impl Control {
         self.facts.arms[arm.index()].counts.decided += 1;
         self.breakers_sent(pick.host, model);
         self.meet_demand(pick.host, model, out);
+        self.note_serve(model, pick.host);
         out.push(Output::Dispatch(Dispatch {
             request,
             attempt,

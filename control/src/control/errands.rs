@@ -9,7 +9,27 @@ use crate::facts::errands::{Errand, Kind, Purpose};
 use crate::ids::{ActionId, HostId, ModelId};
 use crate::place::config::PlacementConfig;
 use crate::request::KeepAlive;
+use crate::sync::config::SyncConfig;
 use crate::units::{Bytes, Instant, Nanos};
+
+/// On what terms actions are asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Terms {
+    /// Whether they are done, or only shown.
+    act: bool,
+    /// Most of them in an hour.
+    per_hour: u32,
+}
+
+impl Terms {
+    pub(super) fn of_placement(config: &PlacementConfig) -> Self {
+        Self { act: config.act, per_hour: config.changes_per_hour_max }
+    }
+
+    pub(super) fn of_sync(config: &SyncConfig) -> Self {
+        Self { act: config.act, per_hour: config.changes_per_hour_max }
+    }
+}
 
 /// How long the end of an action is believed before a poll tells of it.
 const SETTLES: Nanos = Nanos::from_secs(10);
@@ -32,7 +52,7 @@ impl Control {
     }
 
     /// A host can do something now, and nothing with this model there is under way, settling, or at rest after a failure.
-    fn is_free(&self, now: Instant, (host, model): (HostId, ModelId)) -> bool {
+    pub(super) fn is_free(&self, now: Instant, (host, model): (HostId, ModelId)) -> bool {
         let errands = &self.facts.errands;
         self.facts.hosts[host.index()].is_offered()
             && !errands.concerns((host, model))
@@ -61,10 +81,10 @@ impl Control {
         if self.has_room_in_memory(host, model, config) {
             if self.loads_under_way() < config.loads_at_once_max as usize {
                 let deed = Deed::Load(Some(KeepAlive::Forever));
-                self.act(now, (host, deed, model), Purpose::Placement, config, out);
+                self.act(now, (host, deed, model), Purpose::Placement, Terms::of_placement(config), out);
             }
         } else if let Some(goes) = self.memory_victim(now, host, config) {
-            self.act(now, (host, Deed::Unload, goes), Purpose::Placement, config, out);
+            self.act(now, (host, Deed::Unload, goes), Purpose::Placement, Terms::of_placement(config), out);
         }
     }
 
@@ -111,9 +131,9 @@ impl Control {
             return;
         }
         if self.has_room_on_disk(host, model) {
-            self.act(now, (host, Deed::Pull, model), Purpose::Placement, config, out);
+            self.act(now, (host, Deed::Pull, model), Purpose::Placement, Terms::of_placement(config), out);
         } else if let Some(goes) = self.disk_victim(now, host, config) {
-            self.act(now, (host, Deed::Delete, goes), Purpose::Placement, config, out);
+            self.act(now, (host, Deed::Delete, goes), Purpose::Placement, Terms::of_placement(config), out);
         }
     }
 
@@ -182,7 +202,13 @@ impl Control {
                 hosts.filter(|host| self.is_free(now, (*host, model)) && self.has_room_on_disk(*host, model));
             let best = open.min_by_key(|host| (pulls(*host), core::cmp::Reverse(free(*host)), *host));
             if let Some(host) = best {
-                self.act(now, (host, Deed::Pull, model), Purpose::Placement, config, out);
+                self.act(
+                    now,
+                    (host, Deed::Pull, model),
+                    Purpose::Placement,
+                    Terms::of_placement(config),
+                    out,
+                );
             }
         }
     }
@@ -198,31 +224,32 @@ impl Control {
         true
     }
 
-    /// Asks for an action, within the budget; or says that it would, where control may not act.
-    fn act(
+    /// Asks for an action, within the budget; or says that it would, where control may not act. Whether it was asked for.
+    pub(super) fn act(
         &mut self,
         now: Instant,
         (host, deed, model): (HostId, Deed, ModelId),
         purpose: Purpose,
-        config: &PlacementConfig,
+        terms: Terms,
         out: &mut Outputs,
-    ) {
-        if !config.act {
+    ) -> bool {
+        if !terms.act {
             if self.facts.placement.proposed.insert((host, model, deed)) {
                 let id = self.facts.next_action;
                 out.push(Output::Proposed(Action { id, host, deed, model }));
             }
-            return;
+            return false;
         }
-        if !self.facts.errands.allows(now, config.changes_per_hour_max) {
-            return;
+        if !self.facts.errands.allows(now, terms.per_hour) {
+            return false;
         }
         let action = Action { id: self.facts.new_action(), host, deed, model };
-        self.facts.errands.begin(now, Errand { action, purpose, began: now }, config.changes_per_hour_max);
+        self.facts.errands.begin(now, Errand { action, purpose, began: now }, terms.per_hour);
         if matches!(deed, Deed::Load(_)) {
             self.place_host(host);
         }
         out.push(Output::Act(action));
+        true
     }
 
     /// An action of placement or sync ended.
@@ -236,12 +263,16 @@ impl Control {
         let Some(errand) = self.facts.errands.end(now, action, outcome) else { return };
         let Action { host, model, deed, .. } = errand.action;
         if outcome == ActionOutcome::Done {
+            if deed == Deed::Branch {
+                self.content_kept(host, model);
+            }
             self.facts.errands.settle(now.saturating_add(SETTLES), (host, model), deed);
         }
         if matches!(deed, Deed::Load(_)) {
             self.place_host(host);
         }
         self.run_errands(now, out);
+        self.sync_errands(now, out);
     }
 }
 

@@ -17,6 +17,7 @@ use crate::index::heap::{Ordered, Positions};
 use crate::index::levels::Levels;
 use crate::index::vocabulary::Vocabulary;
 use crate::schedule::{Group, Key, Queued};
+use crate::sync::resolve::Resolver;
 use crate::units::Instant;
 
 /// When something happens to a request, ties in order of arrival. Packed, since every request that waits has one.
@@ -53,6 +54,9 @@ pub(super) struct Wants {
     pub(super) weights: bool,
 }
 
+/// Verdicts on contents that are remembered.
+const VERDICTS_MAX: u32 = 4_096;
+
 /// All indexes.
 #[derive(Debug)]
 pub(super) struct Indexes {
@@ -84,6 +88,8 @@ pub(super) struct Indexes {
     pub(super) sums: bool,
     /// Whether the weights of lanes are kept.
     pub(super) weighs: bool,
+    /// Whose content of a name is right.
+    pub(super) resolver: Resolver,
 }
 
 impl Indexes {
@@ -107,6 +113,7 @@ impl Indexes {
             breaker_wake: None,
             sums: wants.sums,
             weighs: wants.weights,
+            resolver: Resolver::new(implementation, VERDICTS_MAX),
         }
     }
 

@@ -35,6 +35,9 @@ impl Control {
         if moves {
             self.index_stored(host, &before.stored);
         }
+        if moves {
+            self.hear_contents(now, host, &before.stored, out);
+        }
         let routed = self.routes_by_plan();
         if routed {
             before.loaded.iter().for_each(|loaded| self.place(host, loaded.model));
@@ -43,6 +46,7 @@ impl Control {
         if self.config.placement.is_some() {
             self.run_errands(now, out);
         }
+        self.sync_errands(now, out);
         if moves || opened || routed {
             self.pump(now, out, env);
         }

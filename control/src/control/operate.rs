@@ -59,6 +59,7 @@ impl Control {
     pub(super) fn on_policy(&mut self, now: Instant, config: Config, out: &mut Outputs, env: &mut Env<'_>) {
         let before = self.install(config);
         self.facts.previous = Some(Box::new(before));
+        self.rebuild_registers(now, out);
         self.pump(now, out, env);
     }
 
@@ -70,7 +71,7 @@ impl Control {
             }
             Change::Freeze(frozen) => self.facts.frozen = frozen,
             Change::Resolve { model, digest } => {
-                self.facts.sync.decided.insert(model, digest);
+                self.decide_content(now, model, digest, out);
             }
             Change::Rollback => match self.facts.previous.take() {
                 None => out.push(Output::Note(Note::NothingToRestore)),
@@ -141,6 +142,7 @@ impl Control {
         self.prepare_selection(select(&before) != select(&self.config));
         self.prepare_breakers();
         self.prepare_placement();
+        self.prepare_sync();
         self.rebuild_indexes();
         before
     }

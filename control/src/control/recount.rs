@@ -192,6 +192,7 @@ impl Control {
         let breakers = self.facts.breakers.iter().filter_map(|(_, breaker)| breaker.wake());
         wakes.extend(breakers.filter(|_| self.config.breaker.is_some()));
         wakes.extend(self.facts.placement.tick_at);
+        wakes.extend(self.facts.sync.tick_at);
         same("next wake", self.next_wake(), wakes.into_iter().min())
     }
 

@@ -2,13 +2,16 @@ mod arms;
 mod breakers;
 mod cold;
 mod fleet;
+mod placing;
 mod prefetch;
 mod remembered;
 mod rules;
 mod sick;
+mod syncing;
 mod verdicts;
 
 use alloc::format;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use super::*;

@@ -29,6 +29,12 @@ fn words(note: &Note, facts: &Facts) -> String {
         }
         Note::Restored => "the [control] before the last is in force again".to_owned(),
         Note::NothingToRestore => "there is no [control] to go back to".to_owned(),
+        Note::Conflict { model, kind } => {
+            format!("contents of {} differ: {kind:?}", facts.models[model.index()].name)
+        }
+        Note::Converged { model } => {
+            format!("all that have {} have the same content again", facts.models[model.index()].name)
+        }
         Note::Planned { replicas, missing } => {
             format!("another placement is aimed at: {replicas} replicas, {missing} of them not in memory yet")
         }

@@ -376,6 +376,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             arms: self.control.facts().arms.clone(),
             errands: self.control.facts().errands.counts.clone(),
             faults: self.faults.as_ref().map(|faults| faults.counts),
+            sync: self.control.config().sync.as_ref().map(|_| self.control.facts().sync.counts.clone()),
             supply: self.supply.as_ref().map(|supply| supply.counts()),
             predictions: self.control.facts().predictions,
         })

@@ -1,0 +1,132 @@
+//! What happened to models and hosts besides requests: actions of placement and sync, contents that differed, bytes moved, faults.
+
+use control::facts::errands::ErrandCounts;
+use control::facts::sync::SyncCounts;
+use serde::Serialize;
+
+use crate::number::ratio;
+
+/// As given by the caller.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct FleetInfo {
+    /// Actions of placement and sync, by kind.
+    pub actions: Vec<(String, ErrandCounts)>,
+    /// What became of sync, where there is any.
+    pub sync: Option<SyncCounts>,
+    /// What was moved, where anything could be.
+    pub moved: Option<Moved>,
+    /// Kinds of faults: how often one began, and made itself felt.
+    pub faults: Vec<(String, u64, u64)>,
+}
+
+/// What was moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Moved {
+    /// Pulls begun, from the registry or another host.
+    pub pulls: u64,
+    /// … of these, ended with the model on the disk.
+    pub pulled: u64,
+    /// Bytes of the models pulled, layers that hosts had already included.
+    pub wanted_bytes: u64,
+    /// … of these, bytes that hosts had already.
+    pub spared_bytes: u64,
+    /// Bytes out of the registry.
+    pub registry_bytes: u64,
+    /// Bytes from host to host.
+    pub peer_bytes: u64,
+    /// Bytes into the registry.
+    pub pushed_bytes: u64,
+    /// Names removed from disks.
+    pub deleted: u64,
+    /// Transfers and removals that failed.
+    pub failed: u64,
+}
+
+/// Actions of a kind: asked for = done + failed + under way at the end.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct ActionRow {
+    /// Load, unload, pull, ….
+    pub kind: String,
+    /// Asked for.
+    pub asked: u64,
+    /// Done.
+    pub done: u64,
+    /// Failed.
+    pub failed: u64,
+    /// Mean time of those that were done.
+    pub seconds_mean: Option<f64>,
+}
+
+/// Contents of names that differed among hosts and the registry.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Synced {
+    /// Times that contents of a name began to differ, by the gravest way.
+    pub conflicts: Vec<ConflictRow>,
+    /// Times that all were the same again.
+    pub converged: u64,
+    /// Mean time from the first to the second.
+    pub converge_seconds_mean: Option<f64>,
+    /// The longest.
+    pub converge_seconds_max: Option<f64>,
+    /// Requests sent to a host that had another content than the right one.
+    pub stale_serves: u64,
+}
+
+/// Conflicts of a kind.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ConflictRow {
+    /// How contents differed.
+    pub kind: String,
+    /// How often.
+    pub times: u64,
+}
+
+/// Faults of a kind.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct FaultRow {
+    /// What broke.
+    pub kind: String,
+    /// How often one began.
+    pub began: u64,
+    /// How often it made itself felt.
+    pub felt: u64,
+}
+
+pub(super) fn actions(info: &FleetInfo) -> Vec<ActionRow> {
+    let row = |(kind, counts): &(String, ErrandCounts)| ActionRow {
+        kind: kind.clone(),
+        asked: counts.asked,
+        done: counts.done,
+        failed: counts.failed,
+        seconds_mean: seconds(counts.done_nanos, counts.done),
+    };
+    info.actions.iter().map(row).collect()
+}
+
+pub(super) fn synced(info: &FleetInfo) -> Option<Synced> {
+    let counts = info.sync.as_ref()?;
+    let row = |(kind, times): (&control::sync::conflict::Kind, &u64)| ConflictRow {
+        kind: format!("{kind:?}").to_lowercase(),
+        times: *times,
+    };
+    Some(Synced {
+        conflicts: counts.conflicts.iter().map(row).collect(),
+        converged: counts.converged,
+        converge_seconds_mean: seconds(counts.converge_nanos, counts.converged),
+        converge_seconds_max: (counts.converged > 0).then(|| counts.converge_nanos_max as f64 / 1e9),
+        stale_serves: counts.stale_serves,
+    })
+}
+
+pub(super) fn faults(info: &FleetInfo) -> Vec<FaultRow> {
+    let row = |(kind, began, felt): &(String, u64, u64)| FaultRow {
+        kind: kind.clone(),
+        began: *began,
+        felt: *felt,
+    };
+    info.faults.iter().map(row).collect()
+}
+
+fn seconds(nanos: u64, count: u64) -> Option<f64> {
+    ratio(u128::from(nanos), u128::from(count) * 1_000_000_000, 3)
+}
