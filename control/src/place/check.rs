@@ -74,7 +74,9 @@ impl<'a> Planned<'a> {
     }
 
     fn on_host(&self, host: usize) -> impl Iterator<Item = Pair> {
-        (0..self.ground.models_len()).map(move |model| Pair { model, host }).filter(|pair| self.pairs.contains(pair))
+        (0..self.ground.models_len())
+            .map(move |model| Pair { model, host })
+            .filter(|pair| self.pairs.contains(pair))
     }
 
     fn of_model(&self, model: usize) -> impl Iterator<Item = Pair> {
@@ -145,7 +147,10 @@ impl<'a> Planned<'a> {
             let pair = host.map(|host| Pair { model, host });
             let met = pair.is_some_and(|pair| self.pairs.contains(&pair));
             if met == self.is_told(model, Demand::Pinned(*id)) {
-                return Err(format!("model {}: its pin to host {} is told wrongly", problem.models[model].id.0, id.0));
+                return Err(format!(
+                    "model {}: its pin to host {} is told wrongly",
+                    problem.models[model].id.0, id.0
+                ));
             }
             if let Some(pair) = pair.filter(|pair| !met && !self.has_most(model) && self.has_room(*pair)) {
                 return Err(format!("{} is pinned and has room", self.named(pair)));
@@ -177,12 +182,15 @@ impl<'a> Planned<'a> {
         if zones.len() >= self.ground.problem.models[model].zones_min as usize {
             return Ok(());
         }
-        let shares = |pair: &Pair| self.of_model(model).filter(|other| zone(*other) == zone(*pair)).count() > 1;
+        let shares =
+            |pair: &Pair| self.of_model(model).filter(|other| zone(*other) == zone(*pair)).count() > 1;
         let free = |pair: &Pair| !self.young.contains(pair) && !self.ground.is_pinned(*pair);
         let Some(pair) = self.of_model(model).find(|pair| free(pair) && shares(pair)) else { return Ok(()) };
         let mut hosts = (0..self.ground.hosts_len()).map(|host| Pair { model, host });
         match hosts.find(|other| !zones.contains(&zone(*other)) && self.has_room(*other)) {
-            Some(other) => Err(format!("{} shares a zone and could be {}", self.named(pair), self.named(other))),
+            Some(other) => {
+                Err(format!("{} shares a zone and could be {}", self.named(pair), self.named(other)))
+            }
             None => Ok(()),
         }
     }

@@ -241,7 +241,11 @@ impl PlacementFile {
         for (name, file) in &self.models {
             let key = format!("placement.models.{name:?}");
             if !manage.matches(name) {
-                return Err(error(&key, format!("{name:?}"), "a name that a pattern of placement.manage matches"));
+                return Err(error(
+                    &key,
+                    format!("{name:?}"),
+                    "a name that a pattern of placement.manage matches",
+                ));
             }
             models.insert(name.clone(), file.check(&key, name, &otherwise)?);
         }

@@ -34,7 +34,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
 };
 
 /// Where models times hosts are more, nothing is searched.
-const PAIRS_MAX: usize = 4_096;
+const PAIRS_MAX: usize = 1_024;
 
 pub(super) fn plan<'a>(ground: &'a Ground<'a>, parameters: &Parameters) -> Plan {
     let costs = Costs::new(ground, |model| model.arrivals_micros);
@@ -76,7 +76,12 @@ impl<'a> Search<'a> {
             let pair = |model| Pair { model, host };
             let bits = |model| {
                 let pair = pair(model);
-                let marks = [ground.is_resident(pair), ground.is_stored(pair), ground.is_pinned(pair), draft.has(pair)];
+                let marks = [
+                    ground.is_resident(pair),
+                    ground.is_stored(pair),
+                    ground.is_pinned(pair),
+                    draft.has(pair),
+                ];
                 (ground.is_allowed(pair), marks)
             };
             let pairs: Vec<_> = (0..ground.models_len()).map(bits).collect();
@@ -84,7 +89,8 @@ impl<'a> Search<'a> {
         };
         let mut hosts: Vec<usize> = (0..ground.hosts_len()).collect();
         hosts.sort_by_cached_key(|host| likeness(*host));
-        let alike = (0..hosts.len()).map(|at| at > 0 && likeness(hosts[at - 1]) == likeness(hosts[at])).collect();
+        let alike =
+            (0..hosts.len()).map(|at| at > 0 && likeness(hosts[at - 1]) == likeness(hosts[at])).collect();
         let mut rest = vec![Objective::default(); models.len() + 1];
         for at in (0..models.len()).rev() {
             rest[at] = least_of(&draft, costs, models[at]).plus(rest[at + 1]);
@@ -138,8 +144,7 @@ impl<'a> Search<'a> {
 
     /// Takes a whole plan where it is better than the best so far and keeps to everything.
     fn consider(&mut self, draft: &Draft<'a>) {
-        let of = |model| self.costs.of_drafted(draft, model);
-        let worth = (0..self.models.len()).map(of).fold(Objective::default(), Objective::plus);
+        let worth = self.costs.of_all(draft);
         let better = self.best.as_ref().is_none_or(|(best, _)| worth < *best);
         if better && check(draft.ground.problem, &draft.plan(Standing::Sought)).is_ok() {
             self.best = Some((worth, draft.clone()));

@@ -29,7 +29,9 @@ impl Patterns {
 fn matches(pattern: &str, name: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
     let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
-    let Some(mut left) = name.strip_prefix(first).and_then(|name| name.strip_suffix(last)) else { return false };
+    let Some(mut left) = name.strip_prefix(first).and_then(|name| name.strip_suffix(last)) else {
+        return false;
+    };
     for part in middle.split('*') {
         let Some((_, after)) = left.split_once(part) else { return false };
         left = after;
@@ -50,7 +52,9 @@ mod tests {
         match (pattern, name) {
             ([], _) => name.is_empty(),
             ([b'*', pattern @ ..], []) => matches_plainly(pattern, &[]),
-            ([b'*', after @ ..], [_, rest @ ..]) => matches_plainly(after, name) || matches_plainly(pattern, rest),
+            ([b'*', after @ ..], [_, rest @ ..]) => {
+                matches_plainly(after, name) || matches_plainly(pattern, rest)
+            }
             ([p, pattern @ ..], [n, name @ ..]) => p == n && matches_plainly(pattern, name),
             (_, []) => false,
         }

@@ -11,6 +11,9 @@ use crate::ids::{HostId, ModelId};
 use crate::strategy::{Parameters, StrategyFile, choose};
 use crate::units::{Bytes, Instant, Nanos};
 
+mod checks;
+mod strategies;
+
 const NOW: Instant = Instant(1_000_000_000_000);
 
 fn host(id: u32, gib: u64) -> Host {
@@ -102,23 +105,32 @@ fn any_model(hosts_most: u32, models_most: u32) -> impl proptest::strategy::Stra
     let service = prop_oneof![8 => 0u64..20_000_000_000, 1 => Just(u64::MAX)];
     let limits = (0u32..3, prop::option::weighted(0.3, 0u32..4), prop_oneof![1u32..4, Just(u32::MAX)]);
     let lists = (ids(hosts_most), ids(hosts_most), ids(models_most), 0u32..4);
-    (0u64..14, arrivals(), prop::option::of(arrivals()), service, 0u64..20_000_000_000, limits, lists).prop_map(
-        |(memory, arrivals_micros, forecast_micros, service, load, (min, target, max), (pin, exclude, apart, zones))| {
-            Model {
-                id: ModelId(0),
-                memory: Bytes(memory),
+    (0u64..14, arrivals(), prop::option::of(arrivals()), service, 0u64..20_000_000_000, limits, lists)
+        .prop_map(
+            |(
+                memory,
                 arrivals_micros,
                 forecast_micros,
-                service: Nanos(service),
-                load: Nanos(load),
-                limits: Limits { min, target, max },
-                pinned: pin.into_iter().map(HostId).collect(),
-                excluded: exclude.into_iter().map(HostId).collect(),
-                apart_from: apart.into_iter().map(ModelId).collect(),
-                zones_min: zones,
-            }
-        },
-    )
+                service,
+                load,
+                (min, target, max),
+                (pin, exclude, apart, zones),
+            )| {
+                Model {
+                    id: ModelId(0),
+                    memory: Bytes(memory),
+                    arrivals_micros,
+                    forecast_micros,
+                    service: Nanos(service),
+                    load: Nanos(load),
+                    limits: Limits { min, target, max },
+                    pinned: pin.into_iter().map(HostId).collect(),
+                    excluded: exclude.into_iter().map(HostId).collect(),
+                    apart_from: apart.into_iter().map(ModelId).collect(),
+                    zones_min: zones,
+                }
+            },
+        )
 }
 
 /// Problems of up to so many hosts and models, with little room, sizes up to the largest number among them.
@@ -139,7 +151,8 @@ pub(super) fn problems(
             for (model, id) in models.iter_mut().zip((0..).step_by(2)) {
                 (model.id, model.memory) = (ModelId(id / 2 + id / 8), Bytes(model.memory.0 * unit));
             }
-            let loaded = loaded.into_iter().map(|(host, model, seconds)| resident(host, model, seconds)).collect();
+            let loaded =
+                loaded.into_iter().map(|(host, model, seconds)| resident(host, model, seconds)).collect();
             Problem { horizon: Nanos(horizon), loaded, ..problem(hosts, models) }
         },
     )
@@ -185,8 +198,11 @@ proptest! {
 
 /// The least objective of all sets of replicas that pass the check.
 fn unmirrored_least(problem: &Problem) -> Objective {
-    let pairs: Vec<(HostId, ModelId)> =
-        problem.hosts.iter().flat_map(|host| problem.models.iter().map(|model| (host.id, model.id))).collect();
+    let pairs: Vec<(HostId, ModelId)> = problem
+        .hosts
+        .iter()
+        .flat_map(|host| problem.models.iter().map(|model| (host.id, model.id)))
+        .collect();
     let plans = (0u32..1 << pairs.len()).filter_map(|set| {
         let taken = pairs.iter().enumerate().filter(|(at, _)| set >> at & 1 == 1);
         let replicas: Vec<Replica> =

@@ -87,19 +87,26 @@ impl ModelPlacementFile {
             None => otherwise.max,
         };
         let most = REPLICAS_MAX.min(max.into());
-        let min = within(&format!("{key}.replicas_min"), self.replicas_min.unwrap_or(otherwise.min), (0, most))?;
+        let min =
+            within(&format!("{key}.replicas_min"), self.replicas_min.unwrap_or(otherwise.min), (0, most))?;
         let target = match self.replicas_target {
             Some(target) => Some(within(&format!("{key}.replicas_target"), target, (min.into(), most))?),
             None => None,
         };
         if self.pin.len() as u64 > u64::from(max) {
-            return Err(error(&format!("{key}.pin"), format!("{} hosts", self.pin.len()), format!("at most {max}")));
+            return Err(error(
+                &format!("{key}.pin"),
+                format!("{} hosts", self.pin.len()),
+                format!("at most {max}"),
+            ));
         }
         Ok(Limits { min, target, max })
     }
 
     fn check_names(&self, key: &str, name: &str) -> Result<(), ConfigError> {
-        for (list, names) in [("pin", &self.pin), ("exclude", &self.exclude), ("apart_from", &self.apart_from)] {
+        for (list, names) in
+            [("pin", &self.pin), ("exclude", &self.exclude), ("apart_from", &self.apart_from)]
+        {
             let twice = |at: usize| names[..at].contains(&names[at]);
             if let Some(at) = (0..names.len()).find(|at| names[*at].is_empty() || twice(*at)) {
                 let expected = "names, each once";

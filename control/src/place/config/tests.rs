@@ -27,8 +27,10 @@ fn by_default_it_plans_and_touches_nothing() {
 
 #[test]
 fn a_single_model_takes_what_it_does_not_say_from_all() {
-    let one = ModelPlacementFile { replicas_max: Some(4), pin: vec!["a".into()], ..ModelPlacementFile::default() };
-    let config = PlacementFile { replicas_min: 2, copies_min: 3, ..managed(&[("m:one", one)]) }.check().unwrap();
+    let one =
+        ModelPlacementFile { replicas_max: Some(4), pin: vec!["a".into()], ..ModelPlacementFile::default() };
+    let config =
+        PlacementFile { replicas_min: 2, copies_min: 3, ..managed(&[("m:one", one)]) }.check().unwrap();
     let (one, other) = (config.of("m:one").unwrap(), config.of("m:other").unwrap());
     assert_eq!(one.limits, Limits { min: 2, target: None, max: 4 });
     assert_eq!((one.copies_min, one.pin.len(), one.zones_min), (3, 1, 1));
@@ -78,7 +80,10 @@ fn wrong_values_of_a_model_name_it() {
         file(|model| (model.replicas_min, model.replicas_target) = (Some(3), Some(2))),
         format!("{key}.replicas_target: found 2, expected 3 to 1000000")
     );
-    assert_eq!(file(|model| model.zones_min = Some(0)), format!("{key}.zones_min: found 0, expected 1 to 1000000"));
+    assert_eq!(
+        file(|model| model.zones_min = Some(0)),
+        format!("{key}.zones_min: found 0, expected 1 to 1000000")
+    );
     assert_eq!(
         file(|model| (model.pin, model.exclude) = (vec!["a".into()], vec!["a".into()])),
         format!("{key}.pin[0]: found \"a\", expected a host that is not excluded")
