@@ -76,10 +76,13 @@ pub const ALL: &[Line<PlacementKind>] = &[
 /// The plan of a strategy. [`check::check`] holds for it.
 #[must_use]
 pub fn plan(chosen: &Chosen<PlacementKind>, problem: &Problem) -> Plan {
+    if chosen.kind == PlacementKind::OnDemand {
+        return on_demand::plan();
+    }
     let ground = &Ground::new(problem);
     let parameters = &chosen.parameters;
     let draft = match chosen.kind {
-        PlacementKind::OnDemand => return on_demand::plan(),
+        PlacementKind::OnDemand => Draft::empty(ground),
         PlacementKind::Exact => return exact::plan(ground, parameters),
         PlacementKind::Static => Draft::founded(ground),
         PlacementKind::Popularity => popularity::draft(ground, parameters),
@@ -95,4 +98,5 @@ pub fn plan(chosen: &Chosen<PlacementKind>, problem: &Problem) -> Plan {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "prop_oneof! shares its parts, in tests only")]
 mod tests;

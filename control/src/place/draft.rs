@@ -29,10 +29,6 @@ pub(super) struct Draft<'a> {
     in_zone: Vec<u32>,
 }
 
-/// How good a host is for another replica of a model, least first, by what does not change while others are placed: it
-/// spreads the model as demanded, has it in memory, has it on disk, has many slots.
-pub(super) type Level = (bool, bool, bool, core::cmp::Reverse<u64>);
-
 impl<'a> Draft<'a> {
     pub(super) fn empty(ground: &'a Ground<'a>) -> Self {
         let (hosts, models) = (ground.hosts_len(), ground.models_len());
@@ -103,13 +99,41 @@ impl<'a> Draft<'a> {
     /// Where another replica of the model goes: the best level; of one level where nothing that is loaded has to go, then
     /// in the zone with the fewest, then where it fits best.
     pub(super) fn best_host(&self, model: usize) -> Option<usize> {
-        let bytes = u128::from(self.bytes(model));
-        self.least_host(model, |host| {
+        self.least_of_best_level(model, |host| {
             let pair = Pair { model, host };
-            let left = u128::from(self.memory(host)).saturating_sub(u128::from(self.used[host]));
-            let waiting = self.undecided[host] - if self.ground.is_resident(pair) { bytes } else { 0 };
-            (self.level(pair), left < bytes + waiting, self.in_zone[self.zone_index(pair)], left)
+            let left = self.ground.memory[host].saturating_sub(self.used[host]);
+            (self.displaces(pair, left), self.in_zone[self.zone_index(pair)], left)
         })
+    }
+
+    /// Of the hosts that the model fits on those of the best level; of them the one with the least key, then the lowest id.
+    pub(super) fn least_of_best_level<Key: Ord>(
+        &self,
+        model: usize,
+        key: impl Fn(usize) -> Key,
+    ) -> Option<usize> {
+        let spreads = self.spreads(model);
+        let mut best: Option<(u32, Key, usize)> = None;
+        for host in self.ground.by_level(model) {
+            let pair = Pair { model, host };
+            let level = self.ground.level(pair);
+            if best.as_ref().is_some_and(|(of, ..)| *of != level) {
+                break;
+            }
+            if self.fits_if(pair, spreads) {
+                let key = key(host);
+                if best.as_ref().is_none_or(|(_, least, _)| key < *least) {
+                    best = Some((level, key, host));
+                }
+            }
+        }
+        best.map(|(.., host)| host)
+    }
+
+    /// Whether with so many bytes left something that is loaded, and has no place yet, has to go for it.
+    fn displaces(&self, pair: Pair, left: u64) -> bool {
+        let own = if self.ground.is_resident(pair) { 0 } else { self.bytes(pair.model) };
+        self.undecided[pair.host] + u128::from(own) > u128::from(left)
     }
 
     /// The host with the least key of those that the model fits on, of several the one with the lowest id.
@@ -120,35 +144,24 @@ impl<'a> Draft<'a> {
             .min_by_key(|host| key(*host))
     }
 
-    /// See [`Level`].
-    pub(super) fn level(&self, pair: Pair) -> Level {
-        let shares = self.is_thin(pair.model) && self.in_zone[self.zone_index(pair)] > 0;
-        let (resident, stored) = (self.ground.is_resident(pair), self.ground.is_stored(pair));
-        (shares, !resident, !stored, core::cmp::Reverse(self.ground.slots[pair.host]))
-    }
-
-    /// Whether the replica may be added: nothing is in its way, and it does not share a zone where it must not.
-    pub(super) fn fits(&self, pair: Pair) -> bool {
-        self.takes(pair) && self.fits_if(pair, self.spreads(pair.model))
-    }
-
     fn fits_if(&self, pair: Pair, spreads: bool) -> bool {
         self.takes(pair) && (!spreads || self.in_zone[self.zone_index(pair)] == 0)
     }
 
-    /// Whether the model is in fewer zones than it should be.
-    fn is_thin(&self, model: usize) -> bool {
-        let zones_min = self.ground.problem.models[model].zones_min;
-        let of = model * self.ground.zones_len;
-        zones_min > 1
-            && self.replicas[model] > 0
-            && self.in_zone[of..of + self.ground.zones_len].iter().filter(|replicas| **replicas > 0).count()
-                < zones_min as usize
+    /// Whether the replica may be added: nothing is in its way, and it does not share a zone where it must not.
+    pub(super) fn fits(&self, pair: Pair) -> bool {
+        self.takes(pair) && (self.in_zone[self.zone_index(pair)] == 0 || !self.spreads(pair.model))
     }
 
     /// Whether the next replica of the model must go to a zone without one: it is in too few, and there is room in another.
     fn spreads(&self, model: usize) -> bool {
-        self.is_thin(model)
+        let zones_min = self.ground.problem.models[model].zones_min;
+        if zones_min <= 1 || self.replicas[model] == 0 {
+            return false;
+        }
+        let of = model * self.ground.zones_len;
+        let zones = &self.in_zone[of..of + self.ground.zones_len];
+        zones.iter().filter(|replicas| **replicas > 0).count() < zones_min as usize
             && (0..self.ground.hosts_len())
                 .map(|host| Pair { model, host })
                 .any(|pair| self.in_zone[self.zone_index(pair)] == 0 && self.takes(pair))
@@ -157,22 +170,22 @@ impl<'a> Draft<'a> {
     /// Whether nothing is in the way of the replica; zones are not looked at.
     pub(super) fn takes(&self, pair: Pair) -> bool {
         let Pair { model, host } = pair;
-        let problem = self.ground.problem;
         self.ground.is_allowed(pair)
-            && !self.has(pair)
-            && self.replicas[model] < problem.models[model].limits.max
-            && problem.hosts[host].models_max.is_none_or(|most| self.held[host] < most)
+            && self.held[host] < self.ground.models_max[host]
             && self.has_memory(pair)
+            && !self.has(pair)
+            && self.replicas[model] < self.ground.problem.models[model].limits.max
             && !self.meets_other(pair)
     }
 
     /// Ollama loads a model beside others only where it fits wholly, but one alone on its host at any size: what is loaded
     /// alone fits where it is.
     fn has_memory(&self, pair: Pair) -> bool {
-        let fits = self.used[pair.host]
-            .checked_add(self.bytes(pair.model))
-            .is_some_and(|used| used <= self.memory(pair.host));
-        fits || self.held[pair.host] == 0 && self.ground.is_resident(pair)
+        let Pair { model, host } = pair;
+        let fits = self.used[host]
+            .checked_add(self.bytes(model))
+            .is_some_and(|used| used <= self.ground.memory[host]);
+        fits || self.held[host] == 0 && self.ground.is_resident(pair)
     }
 
     fn meets_other(&self, pair: Pair) -> bool {
@@ -233,10 +246,6 @@ impl<'a> Draft<'a> {
 
     fn bytes(&self, model: usize) -> u64 {
         self.ground.problem.models[model].memory.0
-    }
-
-    fn memory(&self, host: usize) -> u64 {
-        self.ground.problem.hosts[host].memory.0
     }
 
     fn zone_index(&self, pair: Pair) -> usize {
@@ -312,7 +321,7 @@ impl<'a> Draft<'a> {
             Hindrance::NoHost
         } else if free.is_empty() || self.replicas[model] >= self.ground.problem.models[model].limits.max {
             Hindrance::Limit
-        } else if free.iter().all(|pair| self.bytes(model) > self.memory(pair.host)) {
+        } else if free.iter().all(|pair| self.bytes(model) > self.ground.memory[pair.host]) {
             Hindrance::TooLarge
         } else if free.iter().any(|pair| self.meets_other(*pair) && self.has_memory(*pair)) {
             Hindrance::Apart

@@ -52,7 +52,7 @@ impl Traffic {
     /// The offered load in 2⁻³² servers: how many servers are busy on average.
     #[must_use]
     pub fn load(self) -> u128 {
-        (self.arrivals() * self.service_nanos() << LOAD_DIGITS) / MICRO_NANOS
+        ((self.arrivals() * self.service_nanos()) << LOAD_DIGITS) / MICRO_NANOS
     }
 }
 
@@ -123,6 +123,7 @@ fn wait(blocked: u128, load: u128, servers: u64, service_nanos: u128) -> u64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_types, reason = "prop_oneof! shares its parts, in tests only")]
 mod tests {
     use proptest::prelude::*;
 

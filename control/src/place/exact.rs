@@ -34,7 +34,7 @@ pub(super) const STRATEGY: Strategy = Strategy {
 };
 
 /// Where models times hosts are more, nothing is searched.
-const PAIRS_MAX: usize = 4_096;
+const PAIRS_MAX: usize = 1_024;
 
 pub(super) fn plan<'a>(ground: &'a Ground<'a>, parameters: &Parameters) -> Plan {
     let costs = Costs::new(ground, |model| model.arrivals_micros);
@@ -144,8 +144,7 @@ impl<'a> Search<'a> {
 
     /// Takes a whole plan where it is better than the best so far and keeps to everything.
     fn consider(&mut self, draft: &Draft<'a>) {
-        let of = |model| self.costs.of_drafted(draft, model);
-        let worth = (0..self.models.len()).map(of).fold(Objective::default(), Objective::plus);
+        let worth = self.costs.of_all(draft);
         let better = self.best.as_ref().is_none_or(|(best, _)| worth < *best);
         if better && check(draft.ground.problem, &draft.plan(Standing::Sought)).is_ok() {
             self.best = Some((worth, draft.clone()));

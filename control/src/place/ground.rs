@@ -2,6 +2,7 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use super::problem::{Host, Model, Problem, Resident, SLOTS_MAX};
 use crate::ids::{HostId, ModelId};
@@ -19,6 +20,9 @@ pub(super) struct Ground<'a> {
     pub(super) problem: &'a Problem,
     /// Requests that each host answers at the same time for a loaded model.
     pub(super) slots: Vec<u64>,
+    /// Bytes of each host, and most models there.
+    pub(super) memory: Vec<u64>,
+    pub(super) models_max: Vec<u32>,
     /// The zone of each host, numbered densely.
     pub(super) zone: Vec<usize>,
     pub(super) zones_len: usize,
@@ -30,6 +34,8 @@ pub(super) struct Ground<'a> {
     pub(super) residents: Vec<(Resident, Pair)>,
     /// By model, then host.
     pairs: Vec<u8>,
+    /// Hosts that may have each model, by level, then id.
+    by_level: Vec<Vec<u32>>,
 }
 
 /// Positions of a model and a host.
@@ -52,12 +58,15 @@ impl<'a> Ground<'a> {
         let mut ground = Self {
             problem,
             slots: hosts.iter().map(|host| host.slots.clamp(1, SLOTS_MAX).into()).collect(),
+            memory: hosts.iter().map(|host| host.memory.0).collect(),
+            models_max: hosts.iter().map(|host| host.models_max.unwrap_or(u32::MAX)).collect(),
             zone: hosts.iter().map(zone_of).collect(),
             zones_len: zones.len(),
             apart: vec![Vec::new(); models.len()],
             pinned: vec![Vec::new(); models.len()],
             residents: Vec::new(),
             pairs: open.repeat(models.len()),
+            by_level: Vec::new(),
         };
         for (at, model) in models.iter().enumerate() {
             ground.add_model(at, model);
@@ -70,6 +79,9 @@ impl<'a> Ground<'a> {
         for resident in &problem.loaded {
             ground.add_resident(*resident);
         }
+        let mut by_slots: Vec<u32> = (0..hosts.len() as u32).collect();
+        by_slots.sort_by_key(|host| Reverse(ground.slots[*host as usize]));
+        ground.by_level = (0..models.len()).map(|model| ground.sorted_by_level(model, &by_slots)).collect();
         ground
     }
 
@@ -103,6 +115,18 @@ impl<'a> Ground<'a> {
             self.mark(pair, RESIDENT);
             self.residents.push((resident, pair));
         }
+    }
+
+    /// `by_slots` are all hosts, those with the most slots first.
+    fn sorted_by_level(&self, model: usize, by_slots: &[u32]) -> Vec<u32> {
+        let mut by_lack: [Vec<u32>; 4] = Default::default();
+        for host in by_slots {
+            let pair = Pair { model, host: *host as usize };
+            if self.is_allowed(pair) {
+                by_lack[self.lacks(pair) as usize].push(*host);
+            }
+        }
+        by_lack.concat()
     }
 
     fn mark(&mut self, pair: Pair, bit: u8) {
@@ -144,10 +168,27 @@ impl<'a> Ground<'a> {
         self.pinned[pair.model].binary_search(&pair.host).is_ok()
     }
 
+    /// How good a host is for a replica of a model, least first, by what never changes: it has the model in memory, it has it on
+    /// disk, it has many slots.
+    pub(super) fn level(&self, pair: Pair) -> u32 {
+        self.lacks(pair) * SLOTS_MAX + (SLOTS_MAX - self.slots[pair.host] as u32)
+    }
+
+    /// 2 where the model is not in memory, and 1 where it is not on disk.
+    fn lacks(&self, pair: Pair) -> u32 {
+        let bits = self.pairs[self.index(pair)];
+        u32::from(bits & RESIDENT == 0) << 1 | u32::from(bits & STORED == 0)
+    }
+
+    /// Hosts that may have the model, by level, then id.
+    pub(super) fn by_level(&self, model: usize) -> impl Iterator<Item = usize> {
+        self.by_level[model].iter().map(|host| *host as usize)
+    }
+
     /// Positions of the models, the largest first, of several the one with the lowest id.
     pub(super) fn largest_first(&self) -> Vec<usize> {
         let mut models: Vec<usize> = (0..self.models_len()).collect();
-        models.sort_by_key(|model| core::cmp::Reverse(self.problem.models[*model].memory));
+        models.sort_by_key(|model| Reverse(self.problem.models[*model].memory));
         models
     }
 }

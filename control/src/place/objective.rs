@@ -72,6 +72,8 @@ pub(super) struct Costs<'a> {
     cold: Vec<u128>,
     /// Of one load.
     loads: Vec<u128>,
+    /// The share of a host's memory, in mebibytes, that each model's replica takes at least: of the memory, or of the places.
+    mebibytes: Vec<u128>,
 }
 
 impl<'a> Costs<'a> {
@@ -91,18 +93,19 @@ impl<'a> Costs<'a> {
         let load = |model: &Model| {
             u128::from(model.load.min(SPAN_MAX).0) * REQUEST / u128::from(problem.horizon.0.max(1))
         };
+        let place = mebibytes_of_a_place(problem);
         Self {
             ground,
+            mebibytes: problem
+                .models
+                .iter()
+                .map(|model| u128::from(model.memory.0 >> 20).max(place))
+                .collect(),
             cold: problem.models.iter().zip(&waits).map(cold).collect(),
             loads: problem.models.iter().map(load).collect(),
             traffic,
             waits,
         }
-    }
-
-    /// The offered load of a model in 2⁻³² servers.
-    pub(super) fn load(&self, model: usize) -> u128 {
-        self.traffic[model].load()
     }
 
     /// Of the requests of a model that has so many slots in all.
@@ -125,6 +128,13 @@ impl<'a> Costs<'a> {
         shorter.checked_sub(self.loading(pair)).filter(|gain| *gain > 0)
     }
 
+    /// What a replica gains, or what it gains for what it takes of the fleet. Where hosts may have few models, even a small one takes
+    /// a place of theirs, which counts as the memory that there is for each place.
+    pub(super) fn worth(&self, draft: &Draft<'_>, pair: Pair, per_memory: bool) -> Option<u128> {
+        let gain = self.gain(draft, pair)?;
+        Some(if per_memory { gain / self.mebibytes[pair.model] } else { gain })
+    }
+
     /// What replicas on these hosts are worth to a model.
     pub(super) fn of(&self, model: usize, hosts: &[usize]) -> Objective {
         let of = &self.ground.problem.models[model];
@@ -140,6 +150,12 @@ impl<'a> Costs<'a> {
         }
     }
 
+    /// What the draft is worth.
+    pub(super) fn of_all(&self, draft: &Draft<'_>) -> Objective {
+        let models = 0..self.ground.models_len();
+        models.map(|model| self.of_drafted(draft, model)).fold(Objective::default(), Objective::plus)
+    }
+
     /// What the draft is worth to a model.
     pub(super) fn of_drafted(&self, draft: &Draft<'_>, model: usize) -> Objective {
         let hosts: Vec<usize> =
@@ -148,9 +164,12 @@ impl<'a> Costs<'a> {
     }
 }
 
-/// What replicas that a strategy adds are worth per mebibyte.
-pub(super) fn density(gain: u128, model: &Model) -> u128 {
-    gain / u128::from((model.memory.0 >> 20).max(1))
+/// Memory of open hosts for each model that they may have at once; at least one.
+fn mebibytes_of_a_place(problem: &Problem) -> u128 {
+    let open = || problem.hosts.iter().filter(|host| host.open);
+    let memory: u128 = open().map(|host| u128::from(host.memory.0)).sum();
+    let places: u128 = open().map(|host| host.places(problem.models.len()) as u128).sum();
+    ((memory >> 20) / places.max(1)).max(1)
 }
 
 /// Why a replica is there, for a search that does not note it.

@@ -114,7 +114,7 @@ impl Packing<'_> {
 
     fn key(&self, pair: Pair) -> (bool, bool, u128) {
         let (ground, host) = (self.draft.ground, pair.host);
-        let memory = u128::from(ground.problem.hosts[host].memory.0);
+        let memory = u128::from(ground.memory[host]);
         let used = u128::from(self.draft.used(host));
         let left = memory.saturating_sub(used);
         let by_fit = match self.fit {

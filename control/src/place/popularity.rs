@@ -60,15 +60,13 @@ fn wanted(ground: &Ground<'_>, fill_percent: u128) -> Vec<u64> {
     let weights: Vec<u128> = loads.iter().map(weight).collect();
     let open = || problem.hosts.iter().filter(|host| host.open);
     let memory: u128 = open().map(|host| u128::from(host.memory.0)).sum();
-    let places =
-        |most: Option<u32>| (most.map_or(usize::MAX, |most| most as usize)).min(problem.models.len()) as u64;
-    let places: u64 = open().map(|host| places(host.models_max)).sum();
+    let places: u128 = open().map(|host| host.places(problem.models.len()) as u128).sum();
     // Replicas of the mean size, weighted, that the memory has room for.
     let of = |(model, weight): (&super::problem::Model, &u128)| u128::from(model.memory.0) * weight;
     let weighted: u128 = problem.models.iter().zip(&weights).map(of).sum();
     let sum: u128 = weights.iter().sum();
     let replicas = (memory * fill_percent * sum).checked_div(100 * weighted).unwrap_or(u128::MAX);
-    apportion(&weights, replicas.min(places.into()))
+    apportion(&weights, replicas.min(places))
 }
 
 /// Shares `seats` out in proportion to weights: to each the whole part of its quota, what is left to the largest remainders, of

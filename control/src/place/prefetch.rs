@@ -27,9 +27,8 @@ pub(super) const STRATEGY: Strategy = Strategy {
 
 pub(super) fn draft<'a>(ground: &'a Ground<'a>, parameters: &Parameters) -> Draft<'a> {
     let percent = parameters.get(0);
-    let mut draft = Draft::founded(ground);
-    greedy::grow(&mut draft, &Costs::new(ground, |model| expected_micros(model, percent)), Why::Forecast);
-    draft
+    let costs = Costs::new(ground, |model| expected_micros(model, percent));
+    greedy::grown(&Draft::founded(ground), &costs, Why::Forecast)
 }
 
 /// Arrivals that are expected; what was seen where nobody forecasts.

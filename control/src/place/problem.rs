@@ -47,10 +47,17 @@ pub struct Host {
     pub slots: u32,
     /// Where it stands: hosts of one number fail together.
     pub zone: u32,
-    /// Whether it may have replicas: it answers, and is neither drained nor ejected.
+    /// Whether it may have replicas: it answers, and is neither drained nor ejected. A plan says nothing of a host that is closed.
     pub open: bool,
     /// Models on its disk.
     pub stored: Vec<ModelId>,
+}
+
+impl Host {
+    /// Most of so many models that it may have at once.
+    pub(super) fn places(&self, models_len: usize) -> usize {
+        self.models_max.map_or(models_len, |most| models_len.min(most as usize))
+    }
 }
 
 /// A model.

@@ -1,15 +1,17 @@
-//! A few moves that improve what is in memory: each must be worth more than its loads, and more than a share of what all
-//! waits cost, so that noise moves nothing. The best one first; where none is worth it, nothing changes.
+//! A few moves that improve what is in memory: each must be worth more than its loads, and more than a share of what its models'
+//! waits cost, so that noise moves nothing. The best one first; where none is worth it, nothing changes. The share is of the
+//! models that are moved, not of all: in a large fleet no single move is worth a share of everything.
 //!
 //! A move adds a replica, takes one to a host with more slots, or puts one in the place of another, which goes where it still fits or
 //! goes. To drop one alone gains nothing: what nobody needs may stay while nobody needs its room.
 
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use super::check::check;
 use super::draft::Draft;
 use super::ground::{Ground, Pair};
-use super::objective::{Costs, Objective};
+use super::objective::Costs;
 use super::problem::{Standing, Why};
 use crate::strategy::{Parameter, Parameters, Requires, Strategy};
 
@@ -25,8 +27,8 @@ pub(super) const STRATEGY: Strategy = Strategy {
         Parameter { name: "moves_max", summary: "most moves of a plan", default: 4, least: 1, most: 1_000 },
         Parameter {
             name: "hysteresis_percent",
-            summary: "what a move must gain, in percent of what all waits cost",
-            default: 2,
+            summary: "what a move must gain, in percent of what its models' waits cost",
+            default: 5,
             least: 0,
             most: 100,
         },
@@ -43,13 +45,9 @@ pub(super) fn draft<'a>(ground: &'a Ground<'a>, parameters: &Parameters) -> Draf
     draft.keep_residents();
     let (mut moves, mut refused) = (0, Vec::new());
     while moves < moves_max && refused.len() < REFUSED_MAX {
-        let search = Search { costs: &costs, refused: &refused };
-        let Some((gain, step)) = search.best(&mut draft) else { break };
-        let of = |model| costs.of_drafted(&draft, model);
-        let all = (0..ground.models_len()).map(of).fold(Objective::default(), Objective::plus);
-        if gain.saturating_mul(100) <= all.cost.saturating_mul(hysteresis_percent) {
-            break;
-        }
+        let mut search = Search { costs: &costs, hysteresis_percent, refused: &refused, best: None };
+        search.look(&mut draft);
+        let Some((_, step)) = search.best else { break };
         let mut moved = draft.clone();
         step.take(&mut moved);
         if check(ground.problem, &moved.plan(Standing::Sought)).is_ok() {
@@ -85,71 +83,82 @@ impl Step {
 
 struct Search<'a> {
     costs: &'a Costs<'a>,
+    hysteresis_percent: u128,
     refused: &'a [Step],
+    /// What gains most, and how much; of several the first that was looked at.
+    best: Option<(u128, Step)>,
 }
 
 impl Search<'_> {
-    /// The move that gains most, and how much; of several the first that is looked at. Leaves the draft as it was.
-    fn best(&self, draft: &mut Draft<'_>) -> Option<(u128, Step)> {
-        let mut best = None;
-        let mut offer = |gain: Option<u128>, step: Step| {
-            if let Some(gain) = gain
-                && best.is_none_or(|(most, _)| gain > most)
-                && !self.refused.contains(&step)
-            {
-                best = Some((gain, step));
-            }
-        };
+    /// Looks at all moves. Leaves the draft as it was.
+    fn look(&mut self, draft: &mut Draft<'_>) {
         for model in 0..draft.ground.models_len() {
             if let Some(host) = draft.best_host(model) {
                 let pair = Pair { model, host };
-                offer(self.costs.gain(draft, pair), Step { goes: None, comes: Some(pair) });
+                let touched = self.costs.waiting(model, draft.servers(model));
+                self.offer(self.costs.gain(draft, pair), touched, Step { goes: None, comes: Some(pair) });
             }
         }
         for host in 0..draft.ground.hosts_len() {
             for model in 0..draft.ground.models_len() {
                 let from = Pair { model, host };
                 if may_go(draft, from) {
-                    self.replace(draft, from, &mut offer);
+                    self.replace(draft, from);
                 }
             }
         }
-        best
+    }
+
+    /// Takes a move where it is the best so far; `touched` is what the waits of its models cost.
+    fn offer(&mut self, gain: Option<u128>, touched: u128, step: Step) {
+        let Some(gain) = gain else { return };
+        let enough = gain.saturating_mul(100) > touched.saturating_mul(self.hysteresis_percent);
+        if enough && self.best.is_none_or(|(most, _)| gain > most) && !self.refused.contains(&step) {
+            self.best = Some((gain, step));
+        }
     }
 
     /// What can be made of the place of a replica.
-    fn replace(&self, draft: &mut Draft<'_>, from: Pair, offer: &mut impl FnMut(Option<u128>, Step)) {
-        let (model, before) = (from.model, draft.servers(from.model));
+    fn replace(&mut self, draft: &mut Draft<'_>, from: Pair) {
+        let (model, servers) = (from.model, draft.servers(from.model));
         let why = draft.remove(from);
-        let saved = self.costs.loading(from);
-        let loss = self.costs.waiting(model, draft.servers(model)) - self.costs.waiting(model, before);
-        // Elsewhere it loses less, perhaps nothing, but must be loaded.
-        let elsewhere = draft.least_host(model, |host| {
-            let stored = draft.ground.is_stored(Pair { model, host });
-            (host == from.host, core::cmp::Reverse(draft.ground.slots[host]), !stored)
-        });
-        let moved = elsewhere.filter(|host| *host != from.host).map(|host| {
-            let after = draft.servers(model) + draft.ground.slots[host];
-            let change = self.costs.waiting(model, after) as i128 - self.costs.waiting(model, before) as i128;
-            (host, change + self.costs.loading(Pair { model, host }) as i128 - saved as i128)
-        });
-        let stays_away = loss as i128 - saved as i128;
-        if let Some((host, change)) = moved {
-            offer(gained(change), Step { goes: Some((from, Some(host))), comes: None });
+        let before = self.costs.waiting(model, servers);
+        let change = |draft: &Draft<'_>, to: Option<usize>| {
+            let slots = to.map_or(0, |host| draft.ground.slots[host]);
+            let after = self.costs.waiting(model, draft.servers(model) + slots) as i128;
+            let loading = to.map_or(0, |host| self.costs.loading(Pair { model, host })) as i128;
+            after + loading - before as i128 - self.costs.loading(from) as i128
+        };
+        let (away, elsewhere) = (change(draft, None), self.elsewhere(draft, from));
+        let moved = elsewhere.map(|host| change(draft, Some(host)));
+        if let Some(change) = moved {
+            self.offer(gained(change), before, Step { goes: Some((from, elsewhere)), comes: None });
         }
         let (to, change) = match moved {
-            Some((host, change)) if change < stays_away => (Some(host), change),
-            _ => (None, stays_away),
+            Some(change) if change < away => (elsewhere, change),
+            _ => (None, away),
         };
         for other in (0..draft.ground.models_len()).filter(|other| *other != model) {
             let pair = Pair { model: other, host: from.host };
             if draft.takes(pair)
                 && let Some(gain) = self.costs.gain(draft, pair)
             {
-                offer(gained(change - gain as i128), Step { goes: Some((from, to)), comes: Some(pair) });
+                let touched = before.saturating_add(self.costs.waiting(other, draft.servers(other)));
+                let step = Step { goes: Some((from, to)), comes: Some(pair) };
+                self.offer(gained(change - gain as i128), touched, step);
             }
         }
         draft.add(from, why);
+    }
+
+    /// The best other host for what was taken off one.
+    fn elsewhere(&self, draft: &Draft<'_>, from: Pair) -> Option<usize> {
+        let model = from.model;
+        let host = draft.least_host(model, |host| {
+            let stored = draft.ground.is_stored(Pair { model, host });
+            (host == from.host, Reverse(draft.ground.slots[host]), !stored)
+        });
+        host.filter(|host| *host != from.host)
     }
 }
 

@@ -10,6 +10,9 @@ use crate::ids::{HostId, ModelId};
 use crate::strategy::{Parameters, StrategyFile, choose};
 use crate::units::{Bytes, Instant, Nanos};
 
+mod checks;
+mod strategies;
+
 const NOW: Instant = Instant(1_000_000_000_000);
 
 fn host(id: u32, gib: u64) -> Host {
