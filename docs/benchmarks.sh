@@ -89,6 +89,14 @@ def memory(components):
             yield f"| {name} | {optimised['scale']:,} | {' | '.join(each)} |"
 
 
+def exchange(components):
+    yield '| keys | every digest, bytes | trees, bytes |'
+    yield '|--:|--:|--:|'
+    for baseline, optimised in components['change-detection/diff']:
+        cells = [f"{32 * record['counted_per_operation']:,.0f}" for record in (baseline, optimised)]
+        yield f"| {optimised['scale']:,} | {' | '.join(cells)} |"
+
+
 def threads(components):
     yield '| hosts | one thread | two threads | factor | CPU time of two over one |'
     yield '|--:|--:|--:|--:|--:|'
@@ -101,7 +109,7 @@ def threads(components):
 
 text = page.read_text()
 everything = pairs(folder / 'bench.json')
-for name, lines in [('results', results(everything)), ('memory', memory(everything)),
+for name, lines in [('results', results(everything)), ('memory', memory(everything)), ('exchange', exchange(everything)),
                     ('threads', threads(pairs(folder / 'threads' / 'bench.json')))]:
     begin, end = f'<!-- begin {name} -->', f'<!-- end {name} -->'
     if text.count(begin) != 1 or text.count(end) != 1:

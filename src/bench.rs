@@ -21,6 +21,8 @@ pub mod record;
 
 mod backlog;
 mod batch_loop;
+mod change_detection;
+mod conflict_resolution;
 mod constraints;
 mod decision;
 mod events;
@@ -38,10 +40,12 @@ mod request_queue;
 mod same;
 mod stage_times;
 mod trace_reading;
+mod version_store;
 mod vocabulary;
 
 pub use same::NAME as SAME;
 
+use control::digest::Digest;
 use control::draw::{Component as Purpose, Draw};
 use control::index::Implementation;
 
@@ -66,6 +70,9 @@ pub const ALL: &[fn() -> Vec<Component>] = &[
     constraints::components,
     least_score::components,
     trace_reading::components,
+    version_store::components,
+    change_detection::components,
+    conflict_resolution::components,
     decision::components,
     backlog::components,
 ];
@@ -150,6 +157,11 @@ pub trait Subject {
     /// Does the next operations of its stream and gives the wrapping sum over what they answered: the same in all, however
     /// the operations are split into calls.
     fn operate(&mut self, operations: u64) -> u64;
+}
+
+/// A digest of these bits.
+fn digest(bits: u64) -> Digest {
+    Digest(std::array::from_fn(|at| bits.to_le_bytes()[at % 8]))
 }
 
 /// The components of these names: a whole name, or that of a group. All where none is given.

@@ -1,7 +1,8 @@
 //! What keeps models alike on many hosts, as values: versions, catalogues, what changed between two of them, what replicas
 //! say of a name and who is right, and which blobs a host has.
 //!
-//! Nothing here transfers, polls or waits. Structures that have a twin are held equal to it by a property test; what merges
+//! Nothing here transfers, polls or waits, and nothing forgets by itself: what is kept is bounded by the hosts and the names that
+//! whoever feeds it knows. Structures that have a twin are held equal to it by a property test; what merges
 //! is a join, so that the order in which replicas hear of each other decides nothing.
 
 pub mod artifact;

@@ -59,7 +59,7 @@ impl Subject for Search {
 }
 
 /// Half of the chunks on a thread of their own, half here.
-struct Two;
+pub(super) struct Two;
 
 impl Executor for Two {
     fn width(&self) -> usize {

@@ -6,15 +6,18 @@
 mod fast;
 mod naive;
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
 pub use fast::Counted;
 pub use naive::Listed;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::digest::Digest;
 pub use crate::door::Layer;
 use crate::index::Implementation;
+use crate::index::twin::Twin;
 use crate::units::Bytes;
 
 /// Blobs, to be fetched or to be freed.
@@ -50,8 +53,10 @@ impl fmt::Display for SizeDiffers {
 
 impl core::error::Error for SizeDiffers {}
 
-/// The manifests of a host by name, and the blobs that they need.
-#[derive(Clone, Debug)]
+/// The manifests of a host by name, and the blobs that they need. Either twin serialises as its manifests, and comes back
+/// optimised.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Vec<(String, Vec<Layer>)>")]
 pub enum BlobStore {
     /// [`Counted`].
     Optimised(Counted),
@@ -124,6 +129,14 @@ impl BlobStore {
         }
     }
 
+    /// The layers of each name, in order of names.
+    pub fn manifests(&self) -> impl Iterator<Item = (&str, &[Layer])> {
+        match self {
+            Self::Optimised(counted) => Twin::Optimised(counted.manifests()),
+            Self::Baseline(listed) => Twin::Baseline(listed.manifests()),
+        }
+    }
+
     /// How many manifests there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -137,6 +150,33 @@ impl BlobStore {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+/// Stores are equal where their manifests are.
+impl PartialEq for BlobStore {
+    fn eq(&self, other: &Self) -> bool {
+        self.manifests().eq(other.manifests())
+    }
+}
+
+impl Serialize for BlobStore {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.manifests().collect::<Vec<_>>())
+    }
+}
+
+impl TryFrom<Vec<(String, Vec<Layer>)>> for BlobStore {
+    type Error = &'static str;
+
+    fn try_from(manifests: Vec<(String, Vec<Layer>)>) -> Result<Self, Self::Error> {
+        let mut counted = Counted::default();
+        for (name, layers) in manifests {
+            if counted.insert(&name, &layers) != Ok(None) {
+                return Err("manifests have a name twice, or a blob with two sizes");
+            }
+        }
+        Ok(Self::Optimised(counted))
     }
 }
 

@@ -134,20 +134,19 @@ impl Candidate<'_> {
 impl Policy {
     /// The one that is right; none where nobody but an operator knows, or there is none to choose from.
     pub(super) fn choose<'a>(&self, candidates: &[Candidate<'a>]) -> Option<Candidate<'a>> {
-        let last_word = |candidates: &mut dyn Iterator<Item = &Candidate<'a>>| {
-            candidates.max_by_key(|candidate| candidate.last_word()).copied()
-        };
         match self {
             Self::Manual => {
                 let mut pairs = candidates.iter().zip(candidates.iter().skip(1));
                 let agreed = pairs.all(|(ours, theirs)| ours.artifact.digest == theirs.artifact.digest);
-                if agreed { last_word(&mut candidates.iter()) } else { None }
+                if agreed { most_preferred(candidates, &[]) } else { None }
             }
             Self::VersionVector => {
                 let is_known = |ours: &Candidate<'_>| {
                     candidates.iter().any(|theirs| ours.artifact.vector < theirs.artifact.vector)
                 };
-                last_word(&mut candidates.iter().filter(|candidate| !is_known(candidate)))
+                let mut unknown = candidates.to_vec();
+                unknown.retain(|candidate| !is_known(candidate));
+                most_preferred(&unknown, &[])
             }
             Self::LastWriter => most_preferred(candidates, &[Preference::Newer]),
             Self::FirstWriter => most_preferred(candidates, &[Preference::Older]),
@@ -158,6 +157,7 @@ impl Policy {
     }
 }
 
+/// The first by these preferences, and by content where none of them tells.
 fn most_preferred<'a>(candidates: &[Candidate<'a>], preferences: &[Preference]) -> Option<Candidate<'a>> {
     let mut replicas: BTreeMap<Digest, u32> = BTreeMap::new();
     if preferences.contains(&Preference::MoreReplicas) {

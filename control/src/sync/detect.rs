@@ -20,6 +20,7 @@ use alloc::vec::Vec;
 
 pub use fast::Merkle;
 pub use naive::Listed;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::digest::Digest;
 use crate::index::Implementation;
@@ -29,8 +30,9 @@ use crate::index::vocabulary::FilterCounters;
 /// How many children a node may have: one for each value of four bits.
 const FAN_OUT: usize = 16;
 
-/// Keys with their digests.
-#[derive(Clone, Debug)]
+/// Keys with their digests. Either twin serialises as what it holds, and comes back optimised; counters begin anew.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Vec<(Box<str>, Digest)>")]
 pub enum Contents {
     /// [`Merkle`].
     Optimised(Merkle),
@@ -149,22 +151,53 @@ impl Contents {
         }
     }
 
-    /// All keys with their digests, in no order that means anything.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, Digest)> {
+    /// All keys with their digests, by key. A tree sorts them for it.
+    pub fn in_order(&self) -> impl Iterator<Item = (&str, Digest)> {
         match self {
-            Self::Optimised(merkle) => Twin::Optimised(merkle.iter()),
+            Self::Optimised(merkle) => {
+                let mut all: Vec<_> = merkle.iter().collect();
+                all.sort_unstable();
+                Twin::Optimised(all.into_iter())
+            }
             Self::Baseline(listed) => Twin::Baseline(listed.iter()),
         }
     }
 }
 
+/// Sets are equal where their roots are.
+impl PartialEq for Contents {
+    fn eq(&self, other: &Self) -> bool {
+        self.root() == other.root()
+    }
+}
+
+impl Serialize for Contents {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.in_order().collect::<Vec<_>>())
+    }
+}
+
+impl TryFrom<Vec<(Box<str>, Digest)>> for Contents {
+    type Error = &'static str;
+
+    fn try_from(entries: Vec<(Box<str>, Digest)>) -> Result<Self, Self::Error> {
+        let mut merkle = Merkle::default();
+        for (key, digest) in entries {
+            if merkle.set(&key, digest).is_some() {
+                return Err("a set has a key twice");
+            }
+        }
+        Ok(Self::Optimised(merkle))
+    }
+}
+
 /// All keys that differ, in order, and what it cost to find them: with v keys and d that differ O(d log v) where both have
-/// trees, O(v log v) otherwise.
+/// trees, O(v) where neither has.
 #[must_use]
 pub fn diff(before: &Contents, after: &Contents) -> (Vec<Difference>, Compared) {
     match (before, after) {
         (Contents::Optimised(before), Contents::Optimised(after)) => fast::diff(before, after),
-        _ => naive::diff(before.iter(), after.iter()),
+        _ => naive::diff(before.in_order(), after.in_order()),
     }
 }
 

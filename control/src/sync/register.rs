@@ -171,7 +171,8 @@ impl Register {
     /// Who is right: what an operator decided for where someone has it, else what the policy says.
     #[must_use]
     pub fn winner(&self, policy: &Policy) -> Verdict {
-        let candidates: Vec<Candidate<'_>> = self.candidates().collect();
+        let mut candidates = Vec::with_capacity(self.said.len());
+        candidates.extend(self.candidates());
         if let Some(kept) = self.kept() {
             return Verdict::Winner(kept.origin);
         }

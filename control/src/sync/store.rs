@@ -11,13 +11,16 @@ use core::ops::RangeBounds;
 
 pub use fast::Radix;
 pub use naive::Listed;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::version::Version;
 use crate::digest::Digest;
 use crate::index::Implementation;
 
-/// Names with their versions. Either twin answers alike, in the order of names and versions.
-#[derive(Clone, Debug)]
+/// Names with their versions. Either twin answers alike, in the order of names and versions, serialises as what it holds, and
+/// comes back optimised.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Vec<(String, K, Digest)>", bound(deserialize = "K: Ord + Deserialize<'de>"))]
 pub enum Store<K = Version> {
     /// [`Radix`].
     Optimised(Radix<K>),
@@ -93,6 +96,16 @@ impl<K: Ord> Store<K> {
         }
     }
 
+    /// Everything, by name and version.
+    #[must_use]
+    pub fn entries(&self) -> Vec<(String, &K, Digest)> {
+        let of = |name: String| {
+            let versions = self.range(&name, ..).into_iter();
+            versions.map(move |(version, digest)| (name.clone(), version, digest))
+        };
+        self.names("").into_iter().flat_map(of).collect()
+    }
+
     /// The names that begin so, in order; all with an empty prefix.
     #[must_use]
     pub fn names(&self, prefix: &str) -> Vec<String> {
@@ -100,6 +113,33 @@ impl<K: Ord> Store<K> {
             Self::Optimised(radix) => radix.names(prefix),
             Self::Baseline(listed) => listed.names(prefix),
         }
+    }
+}
+
+/// Stores are equal where what they hold is.
+impl<K: Ord> PartialEq for Store<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries() == other.entries()
+    }
+}
+
+impl<K: Ord + Serialize> Serialize for Store<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.entries().serialize(serializer)
+    }
+}
+
+impl<K: Ord> TryFrom<Vec<(String, K, Digest)>> for Store<K> {
+    type Error = &'static str;
+
+    fn try_from(entries: Vec<(String, K, Digest)>) -> Result<Self, Self::Error> {
+        let mut store = Self::new(Implementation::Optimised);
+        for (name, version, digest) in entries {
+            if store.insert(&name, version, digest).is_some() {
+                return Err("a store has a version of a name twice");
+            }
+        }
+        Ok(store)
     }
 }
 

@@ -62,6 +62,11 @@ impl Listed {
         Blobs::of(self.blobs().into_iter().collect()).bytes
     }
 
+    /// The layers of each name, in order of names.
+    pub fn manifests(&self) -> impl Iterator<Item = (&str, &[Layer])> {
+        self.manifests.iter().map(|(name, layers)| (&**name, &**layers))
+    }
+
     /// How many manifests there are.
     #[must_use]
     pub fn len(&self) -> usize {

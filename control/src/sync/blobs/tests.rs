@@ -47,6 +47,9 @@ proptest! {
                 let digest = Digest([byte; 32]);
                 prop_assert_eq!(counted.references(digest), listed.references(digest));
             }
+            let bytes = postcard::to_allocvec(&counted).unwrap();
+            prop_assert_eq!(&bytes, &postcard::to_allocvec(&listed).unwrap());
+            prop_assert!(postcard::from_bytes::<BlobStore>(&bytes).unwrap() == listed);
             let BlobStore::Optimised(counted) = &counted else { unreachable!("made so") };
             prop_assert!(counted.blobs.values().all(|blob| blob.references > 0));
         }
@@ -86,4 +89,15 @@ fn content_with_two_sizes_is_refused() {
         assert_eq!(store.insert("b", &[layer(2, 1), layer(1, 6)]), refused);
         assert_eq!((store.bytes(), store.len()), (Bytes(5), 1), "nothing is changed");
     }
+}
+
+#[test]
+fn a_list_with_a_name_twice_or_two_sizes_is_an_error() {
+    let read = |manifests: Vec<(&str, Vec<Layer>)>| {
+        postcard::from_bytes::<BlobStore>(&postcard::to_allocvec(&manifests).unwrap())
+            .map(|store| store.bytes())
+    };
+    assert_eq!(read(vec![("a", vec![layer(1, 5)]), ("b", vec![layer(1, 5)])]), Ok(Bytes(5)));
+    assert!(read(vec![("a", vec![layer(1, 5)]), ("a", vec![layer(1, 5)])]).is_err());
+    assert!(read(vec![("a", vec![layer(1, 5)]), ("b", vec![layer(1, 6)])]).is_err());
 }

@@ -31,7 +31,7 @@ pub struct Merkle {
 
 #[derive(Clone, Debug)]
 enum Node {
-    Leaf(Leaf),
+    Leaf(Box<Leaf>),
     Inner(Box<Inner>),
 }
 
@@ -109,7 +109,7 @@ impl Merkle {
 
     /// Writes the digest of a key; returns the one that was there.
     pub fn set(&mut self, key: &str, digest: Digest) -> Option<Digest> {
-        let before = set(&mut self.root, 0, Leaf::new(key, digest));
+        let before = set(&mut self.root, 0, Box::new(Leaf::new(key, digest)));
         self.len += usize::from(before.is_none());
         if before != Some(digest) {
             self.filter_in(key, digest);
@@ -191,7 +191,7 @@ fn filter_hash(key: &str, digest: Digest) -> u64 {
     hash::of_bytes(key.as_bytes(), u64::from_le_bytes([a, b, c, d, e, f, g, h]))
 }
 
-fn set(place: &mut Option<Node>, depth: usize, leaf: Leaf) -> Option<Digest> {
+fn set(place: &mut Option<Node>, depth: usize, leaf: Box<Leaf>) -> Option<Digest> {
     match place {
         Some(Node::Inner(inner)) => {
             let before = set(&mut inner.children[branch(&leaf.path, depth)], depth + 1, leaf);

@@ -1,8 +1,9 @@
 //! The plain twin: all digests in a map, all compared; its root is the definition, worked out anew.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use super::{Change, Compared, Difference, FAN_OUT, branch, inner_hash, leaf_hash, path};
 use crate::digest::Digest;
@@ -63,7 +64,7 @@ impl Listed {
         Digest(hash(&leaves, 0).unwrap_or_else(|| inner_hash([].into_iter())))
     }
 
-    /// All keys with their digests.
+    /// All keys with their digests, by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Digest)> {
         self.digests.iter().map(|(key, digest)| (&**key, *digest))
     }
@@ -84,22 +85,29 @@ fn hash(leaves: &[([u8; 32], Digest)], depth: usize) -> Option<[u8; 32]> {
     }
 }
 
-/// All keys that differ, in order, by looking at each of them.
+/// All keys that differ, in order, by looking at each of them. Both sides come by key.
 pub(super) fn diff<'a>(
     before: impl Iterator<Item = (&'a str, Digest)>,
     after: impl Iterator<Item = (&'a str, Digest)>,
 ) -> (Vec<Difference>, Compared) {
-    let (before, after): (BTreeMap<&str, Digest>, BTreeMap<&str, Digest>) =
-        (before.collect(), after.collect());
-    let keys: BTreeSet<&str> = before.keys().chain(after.keys()).copied().collect();
-    let changed = |key: &&str| {
-        let change = match (before.get(key), after.get(key)) {
-            (Some(before), Some(after)) if before == after => return None,
+    let (mut before, mut after) = (before.peekable(), after.peekable());
+    let (mut differences, mut compared) = (Vec::new(), Compared::default());
+    loop {
+        let order = match (before.peek(), after.peek()) {
+            (Some((ours, _)), Some((theirs, _))) => ours.cmp(theirs),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return (differences, compared),
+        };
+        let old = before.next_if(|_| order.is_le());
+        let new = after.next_if(|_| order.is_ge());
+        compared.hashes += 1;
+        let change = match (old, new) {
+            (Some((_, old)), Some((_, new))) if old == new => continue,
             (Some(_), Some(_)) => Change::Changed,
             (Some(_), None) => Change::Removed,
-            _ => Change::Added,
+            (None, _) => Change::Added,
         };
-        Some(Difference { key: (*key).into(), change })
-    };
-    (keys.iter().filter_map(changed).collect(), Compared { hashes: keys.len() as u64 })
+        differences.extend(old.or(new).map(|(key, _)| Difference { key: key.into(), change }));
+    }
 }

@@ -51,10 +51,11 @@ proptest! {
             }
         }
         prop_assert_eq!(merkle.root(), listed.root());
-        let mut keys: Vec<_> = merkle.iter().collect();
-        keys.sort_unstable();
-        prop_assert!(keys.into_iter().eq(listed.iter()));
-        prop_assert!(listed.iter().all(|(key, digest)| merkle.get(key) == Some(digest)));
+        prop_assert!(merkle.in_order().eq(listed.in_order()));
+        prop_assert!(listed.in_order().all(|(key, digest)| merkle.get(key) == Some(digest)));
+        let bytes = postcard::to_allocvec(&merkle).unwrap();
+        prop_assert_eq!(&bytes, &postcard::to_allocvec(&listed).unwrap());
+        prop_assert!(postcard::from_bytes::<Contents>(&bytes).unwrap() == listed);
         let counters = merkle.counters();
         prop_assert_eq!(counters.asked, listed.counters().asked);
         prop_assert!(counters.turned_away + counters.false_positives <= counters.asked);
@@ -155,4 +156,13 @@ fn what_a_hash_is_of_and_where_a_child_stands_count() {
     assert_ne!(leaf_hash(&zeros, Digest(zeros)), path(text), "the same bytes, but for the first");
     let (first, second) = ([Some(&zeros), None], [None, Some(&zeros)]);
     assert_ne!(inner_hash(first.into_iter()), inner_hash(second.into_iter()));
+}
+
+#[test]
+fn a_list_with_a_key_twice_is_an_error() {
+    let entry = ("llama", digest(1));
+    assert!(postcard::from_bytes::<Contents>(&postcard::to_allocvec(&[entry].to_vec()).unwrap()).is_ok());
+    assert!(
+        postcard::from_bytes::<Contents>(&postcard::to_allocvec(&[entry, entry].to_vec()).unwrap()).is_err()
+    );
 }

@@ -9,7 +9,7 @@ use crate::sync::artifact::tests::{artifact, digest, host, origin, plain};
 /// What a replica hears.
 #[derive(Clone, Debug)]
 enum Heard {
-    Said(Origin, u64, Option<Artifact>),
+    Said(Origin, u64, Option<Box<Artifact>>),
     Decided(Decision),
 }
 
@@ -17,7 +17,7 @@ fn heard() -> impl Strategy<Value = Vec<Heard>> {
     let said = (origin(), 0u64..3, prop::option::weighted(0.8, artifact()));
     let decided = (0u64..3, prop::option::of((0u8..4).prop_map(digest)));
     let one = prop_oneof![
-        6 => said.prop_map(|(origin, sequence, artifact)| Heard::Said(origin, sequence, artifact)),
+        6 => said.prop_map(|(origin, sequence, artifact)| Heard::Said(origin, sequence, artifact.map(Box::new))),
         1 => decided.prop_map(|(number, keep)| Heard::Decided(Decision { number, keep })),
     ];
     prop::collection::vec(one, 0..12)
@@ -27,7 +27,9 @@ fn register<'a>(heard: impl IntoIterator<Item = &'a Heard>) -> Register {
     let mut register = Register::default();
     for heard in heard {
         match heard.clone() {
-            Heard::Said(origin, sequence, artifact) => register.say(origin, sequence, artifact),
+            Heard::Said(origin, sequence, artifact) => {
+                register.say(origin, sequence, artifact.map(|artifact| *artifact))
+            }
             Heard::Decided(decision) => register.decide(decision),
         };
     }

@@ -48,6 +48,10 @@ proptest! {
             }
             let names = radix.names("");
             prop_assert_eq!(&names, &listed.names(""));
+            prop_assert!(radix == listed);
+            let bytes = postcard::to_allocvec(&radix).unwrap();
+            prop_assert_eq!(&bytes, &postcard::to_allocvec(&listed).unwrap());
+            prop_assert!(postcard::from_bytes::<Store>(&bytes).unwrap() == listed);
             let Store::Optimised(radix) = &radix else { unreachable!("made so") };
             prop_assert!(radix.checked_nodes() <= 2 * names.len() + 1);
         }
@@ -75,4 +79,13 @@ fn versions_of_a_name_are_in_order_and_the_latest_is_last() {
         assert_eq!(store.names("llama"), ["llama", "llama3"]);
         assert_eq!(store.names("llamas"), [""; 0]);
     }
+}
+
+#[test]
+fn a_list_with_a_version_twice_is_an_error() {
+    let entry = ("llama", "1.0", digest(1));
+    assert!(postcard::from_bytes::<Store>(&postcard::to_allocvec(&[entry].to_vec()).unwrap()).is_ok());
+    assert!(
+        postcard::from_bytes::<Store>(&postcard::to_allocvec(&[entry, entry].to_vec()).unwrap()).is_err()
+    );
 }
