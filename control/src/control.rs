@@ -132,7 +132,7 @@ impl Control {
             }
             Input::Gone { request } => self.on_gone(now, request, out, env),
             Input::Observed { host, observation } => self.on_observed(now, host, observation, out, env),
-            Input::Silent { host } => self.on_silent(now, host),
+            Input::Silent { host } => self.on_silent(now, host, out, env),
             Input::Measured { host, utilisation } => {
                 self.facts.hosts[host.index()].utilisation = Some(utilisation);
             }

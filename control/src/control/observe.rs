@@ -68,10 +68,14 @@ impl Control {
         self.facts.predictor = learned.predictor;
     }
 
-    pub(super) fn on_silent(&mut self, now: Instant, host: HostId) {
+    pub(super) fn on_silent(&mut self, now: Instant, host: HostId, out: &mut Outputs, env: &mut Env<'_>) {
         if self.facts.hosts[host.index()].silent_since.is_none() {
             self.facts.hosts[host.index()].silent_since = Some(now);
             self.place_host(host);
+            if self.routes_by_plan() {
+                // Where it had the last replica, requests may go elsewhere now.
+                self.pump(now, out, env);
+            }
         }
     }
 }

@@ -366,7 +366,7 @@ impl Control {
         }
     }
 
-    /// Names with too few good copies get one more: on a host that is open, has room, and stands in a zone that has the fewest.
+    /// Names that some host has, but with too few good copies, get one more: on a host that is open, has room, and stands in a zone that has the fewest.
     fn replicate(&mut self, now: Instant, config: &SyncConfig, out: &mut Outputs) {
         if config.copies_min <= 1 {
             return;
@@ -375,7 +375,8 @@ impl Control {
         for model in models {
             let comes = self.facts.errands.under_way.iter().any(|errand| errand.action.model == model);
             let published = self.facts.sync.published.contains_key(&model);
-            if comes || !published || self.good_copies(model) >= config.copies_min {
+            let nowhere = self.indexes.models[model.index()].stored.is_empty();
+            if comes || !published || nowhere || self.good_copies(model) >= config.copies_min {
                 continue;
             }
             let stored = &self.indexes.models[model.index()].stored;
