@@ -15,6 +15,7 @@ use sim_host::fit::KvCache;
 use sim_host::host::HostSpec;
 use sim_host::profile::{Catalogue, ProfileError};
 use sim_host::spec::Version;
+use traces::names::expanded;
 
 pub use self::network::{NetworkConfig, NetworkFile};
 use crate::faults::{Fault, FaultsFile};
@@ -59,7 +60,8 @@ pub struct GroupFile {
     pub ram_gib: u64,
     /// Memory in which weights stay cached after an unload; half of `ram_gib` where absent.
     pub page_cache_gib: Option<u64>,
-    /// Models on disk: names from `herder profiles list`.
+    /// Models on disk: names from `herder profiles list`. `NAME-v1`, `NAME-v2` and so on are fine-tunes: as fast and as large as
+    /// NAME, with weights of their own; `NAME-v{1..40}` stands for forty.
     pub models: Vec<String>,
     /// Room for models on disk; no limit where absent.
     pub disk_gib: Option<u64>,
@@ -251,9 +253,10 @@ impl Fleet {
 fn names(source: FleetSource<'_>) -> Vec<String> {
     let mut names = source.known_models.to_vec();
     let on_disks = source.fleet.group.iter().flat_map(|group| &group.models);
-    for name in on_disks.chain(source.registry.iter().flat_map(|registry| &registry.models)) {
-        if !names.contains(name) {
-            names.push(name.clone());
+    let in_registry = source.registry.iter().flat_map(|registry| &registry.models);
+    for name in on_disks.chain(in_registry).flat_map(|name| expanded(name)) {
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
     names
@@ -267,8 +270,11 @@ fn registry(
 ) -> Result<Registry, FleetError> {
     let poll = within("registry.poll_period_millis", file.poll_period_millis, 1, 86_400_000)?;
     let find = |name: &String| models.iter().position(|known| known == name).map(|id| ModelId(id as u32));
-    for (index, name) in file.models.iter().enumerate() {
-        if find(name).is_none_or(|model| !contents.contains_key(&model)) {
+    let listed = file.models.iter().enumerate();
+    for (index, name) in
+        listed.flat_map(|(index, name)| expanded(name).into_iter().map(move |name| (index, name)))
+    {
+        if find(&name).is_none_or(|model| !contents.contains_key(&model)) {
             let key = format!("registry.models[{index}]");
             return Err(error(key, format!("{name:?}"), "a model with a profile for a GPU of the fleet"));
         }

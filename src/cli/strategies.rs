@@ -1,17 +1,18 @@
-//! `herder strategies`: what can stand in `control.scheduler` and `control.balancer`.
+//! `herder strategies`: what can stand in `control.scheduler`, `control.balancer` and `control.placement.strategy`.
 
 use anyhow::Result;
 use control::strategy::{Line, Parameter, Strategy};
 
 use super::{Ending, print, table};
 
-/// List schedulers and balancers: idea, cost of a decision, what they must know, source
+/// List schedulers, balancers and placements: idea, cost of a decision, what they must know, source
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
   herder strategies
   herder run --set control.balancer=model-affinity --set control.scheduler=shortest-job
   herder run --set control.balancer.prequal.probes=5
+  herder run daily-cycle --set control.placement.strategy=popularity
 
 A parameter is set in a table of the strategy's name: [control.balancer.prequal] probes = 5.")]
 pub(super) struct Args {
@@ -23,14 +24,23 @@ pub(super) struct Args {
 pub(super) fn main(args: &Args) -> Result<Ending> {
     let schedulers = lines(control::schedule::ALL);
     let balancers = lines(control::balance::ALL);
+    let placements = lines(control::place::ALL);
     if args.json {
-        let json =
-            serde_json::json!({ "schedulers": objects(&schedulers), "balancers": objects(&balancers) });
+        let json = serde_json::json!({
+            "schedulers": objects(&schedulers),
+            "balancers": objects(&balancers),
+            "placements": objects(&placements),
+        });
         print(&format!("{}\n", serde_json::to_string_pretty(&json)?))?;
         return Ok(Ending::Done);
     }
     let mut text = String::new();
-    for (key, list) in [("control.scheduler", &schedulers), ("control.balancer", &balancers)] {
+    let lists = [
+        ("control.scheduler", &schedulers),
+        ("control.balancer", &balancers),
+        ("control.placement.strategy", &placements),
+    ];
+    for (key, list) in lists {
         let rows: Vec<Vec<String>> = list
             .iter()
             .map(|line| vec![line.name.to_owned(), line.cost.to_owned(), line.summary.to_owned()])
@@ -54,7 +64,9 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
         }
         text.push('\n');
     }
-    text.push_str("Costs are of one decision: n hosts that hold the model, m models, q queued requests.\n");
+    text.push_str(
+        "Costs are of one decision: n hosts that hold the model (placement: n hosts, r replicas), m models, q queued requests.\n",
+    );
     print(&text)?;
     Ok(Ending::Done)
 }

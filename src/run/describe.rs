@@ -20,7 +20,16 @@ use crate::scenario::Scenario;
 /// All that is known of a run before it begins.
 pub(super) fn info(scenario: &Scenario, fleet: &Fleet, trace: Option<&TraceFacts>) -> RunInfo {
     let mut details = vec![("fleet".to_owned(), groups(fleet))];
-    details.push(("models".to_owned(), fleet.models.join(", ")));
+    details.push(("models".to_owned(), models(&fleet.models)));
+    if let Some(placement) = &scenario.file.control.placement {
+        let shadow = if placement.act { "" } else { ", only shown (act = false)" };
+        details.push(("placement".to_owned(), format!("{}{shadow}", placement.strategy)));
+    }
+    if let Some(sync) = &scenario.file.control.sync {
+        let shadow = if sync.act { "" } else { ", only shown (act = false)" };
+        details
+            .push(("sync".to_owned(), format!("{:?}, {:?}{shadow}", sync.mode, sync.policy).to_lowercase()));
+    }
     if let Some(trace) = trace {
         details.push(("trace rows".to_owned(), trace.rows.clone()));
     }
@@ -63,6 +72,18 @@ pub(super) fn arms(scenario: &Scenario) -> Vec<ArmInfo> {
         }
     }
     arms
+}
+
+/// Names that are written out.
+const NAMES_MAX: usize = 16;
+
+/// The first names, and how many more there are.
+fn models(names: &[String]) -> String {
+    let first = names[..names.len().min(NAMES_MAX)].join(", ");
+    match names.len().saturating_sub(NAMES_MAX) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
 }
 
 /// Hosts by kind: `9 hosts: 3 tower (rtx-4090), 2 rack (2 × a100-80gb) …`.

@@ -6,6 +6,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("chat", include_str!("builtin/chat.toml")),
     ("more-models-than-vram", include_str!("builtin/more-models-than-vram.toml")),
     ("fleet-1000", include_str!("builtin/fleet-1000.toml")),
+    ("daily-cycle", include_str!("builtin/daily-cycle.toml")),
     ("azure-conv", include_str!("builtin/azure-conv.toml")),
     ("peer-8xa100", include_str!("builtin/peer-8xa100.toml")),
 ];

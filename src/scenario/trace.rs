@@ -43,7 +43,7 @@ pub(super) fn rank_models(workload: &mut WorkloadFile) {
     {
         models.sort_by(|a, b| b.weight.total_cmp(&a.weight));
         let names = models.iter().map(|model| model.name.clone()).collect();
-        workload.models = ModelsFile::Zipf(ZipfFile { names, exponent: 1.0 });
+        workload.models = ModelsFile::Zipf(ZipfFile { names, exponent: 1.0, turn_seconds: None });
     }
 }
 

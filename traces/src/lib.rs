@@ -24,6 +24,7 @@ pub mod limits;
 mod lines;
 pub mod log;
 pub mod mooncake;
+pub mod names;
 pub mod options;
 pub mod reader;
 mod recent;

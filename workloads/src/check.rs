@@ -127,6 +127,8 @@ pub(crate) struct Sessions {
 pub(crate) struct Models {
     pub(crate) names: Vec<String>,
     pub(crate) weights: Vec<f64>,
+    /// How often the ranking moves on, in nanoseconds; never where absent.
+    pub(crate) turn_nanos: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -191,7 +193,13 @@ impl WorkloadFile {
             return Err(WorkloadError::value("workload.requests", 0, "at least 1"));
         }
         let models = match &self.models {
-            ModelsFile::Zipf(zipf) => ModelMix { names: zipf.names.clone(), zipf_exponent: zipf.exponent },
+            ModelsFile::Zipf(zipf) => {
+                if let Some(turn) = zipf.turn_seconds {
+                    let expected = "none: rows of a trace keep their models";
+                    return Err(WorkloadError::value("workload.models.zipf.turn_seconds", turn, expected));
+                }
+                ModelMix { names: zipf.all_names(), zipf_exponent: zipf.exponent }
+            }
             ModelsFile::Weighted(list) if list.len() == 1 => {
                 ModelMix { names: vec![list[0].name.clone()], zipf_exponent: 0.0 }
             }
@@ -263,6 +271,7 @@ fn sessions(file: &SessionsFile) -> Result<Sessions, WorkloadError> {
 }
 
 fn models(file: &ModelsFile) -> Result<Models, WorkloadError> {
+    let mut turn_nanos = None;
     let (key, named): (_, Vec<(String, f64)>) = match file {
         ModelsFile::Weighted(list) => {
             let key = "workload.models.weighted";
@@ -275,14 +284,18 @@ fn models(file: &ModelsFile) -> Result<Models, WorkloadError> {
         }
         ModelsFile::Zipf(zipf) => {
             range("workload.models.zipf.exponent", zipf.exponent, 0.0, 10.0)?;
-            let weights = zipf_weights(zipf.names.len(), zipf.exponent);
-            ("workload.models.zipf.names", zipf.names.iter().cloned().zip(weights).collect())
+            if let Some(turn) = zipf.turn_seconds {
+                turn_nanos = Some(span("workload.models.zipf.turn_seconds", turn)?.0.max(1));
+            }
+            let names = zipf.all_names();
+            let weights = zipf_weights(names.len(), zipf.exponent);
+            ("workload.models.zipf.names", names.into_iter().zip(weights).collect())
         }
     };
     let (names, weights): (Vec<_>, Vec<_>) = named.into_iter().unzip();
     check_names(key, &names)?;
     check_sum(key, &weights)?;
-    Ok(Models { names, weights })
+    Ok(Models { names, weights, turn_nanos })
 }
 
 fn tenants(files: Option<&[TenantFile]>, common: &OptionsFile) -> Result<Vec<Tenant>, WorkloadError> {

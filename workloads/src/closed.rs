@@ -72,7 +72,7 @@ impl Source for Closed {
         let asked = &mut self.asked[user as usize];
         let entity = recipe.draws.at(u64::from(user), *asked);
         let always = recipe.draws.at(u64::from(user), 0);
-        let sender = Sender { model: recipe.model(entity), tenant: recipe.tenant(always) };
+        let sender = Sender { model: recipe.model(entity, at), tenant: recipe.tenant(always) };
         let job = recipe.job(*made, at, sender, lengths.draw(entity));
         *asked += 1;
         self.waiting.insert(*made, user);

@@ -404,11 +404,23 @@ const fn one_weight() -> f64 {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ZipfFile {
-    /// Names, most popular first.
+    /// Names, most popular first; `m:8b-v{1..40}` stands for forty.
     pub names: Vec<String>,
     /// The n-th has weight n to the power of minus this; 0 makes them alike.
     #[serde(default = "one_weight")]
     pub exponent: f64,
+    /// How often the ranking moves on: what was the n-th is the next one's place from then on, and the last comes first. Never
+    /// where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn_seconds: Option<f64>,
+}
+
+impl ZipfFile {
+    /// The names that the list stands for.
+    #[must_use]
+    pub fn all_names(&self) -> Vec<String> {
+        traces::names::all(&self.names)
+    }
 }
 
 /// Who asks.

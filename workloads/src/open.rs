@@ -48,7 +48,7 @@ impl Source for Open {
         *made += 1;
         self.next = self.clock.tick();
         // Made last, right where the caller wants it: a job is too large to be moved without need.
-        Ok(Some(recipe.job(id, at, recipe.sender(entity), lengths.draw(entity))))
+        Ok(Some(recipe.job(id, at, recipe.sender(entity, at), lengths.draw(entity))))
     }
 
     fn ended(&mut self, _job: u64, _at: Instant, _outcome: Outcome) {}

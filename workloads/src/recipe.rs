@@ -23,6 +23,7 @@ pub(crate) struct Recipe {
     pub(crate) models: Vec<String>,
     pub(crate) tenants: Vec<String>,
     model: Weighted,
+    turn_nanos: Option<u64>,
     tenant: Weighted,
     settings: Vec<Tenant>,
 }
@@ -34,14 +35,18 @@ impl Recipe {
             models: models.names.clone(),
             tenants: tenants.iter().map(|tenant| tenant.name.clone()).collect(),
             model: Weighted::new(&models.weights),
+            turn_nanos: models.turn_nanos,
             tenant: Weighted::new(&tenants.iter().map(|tenant| tenant.share).collect::<Vec<_>>()),
             settings: tenants.to_vec(),
         }
     }
 
+    /// The model that is asked for at a time: the one that has the drawn rank then.
     #[inline]
-    pub(crate) fn model(&self, entity: Entity) -> u32 {
-        self.model.pick(&mut entity.of(Component::Model)) as u32
+    pub(crate) fn model(&self, entity: Entity, at: Instant) -> u32 {
+        let rank = self.model.pick(&mut entity.of(Component::Model)) as u64;
+        let turns = self.turn_nanos.map_or(0, |turn| at.0 / turn);
+        ((rank + turns) % self.models.len() as u64) as u32
     }
 
     #[inline]
@@ -50,8 +55,8 @@ impl Recipe {
     }
 
     #[inline]
-    pub(crate) fn sender(&self, entity: Entity) -> Sender {
-        Sender { model: self.model(entity), tenant: self.tenant(entity) }
+    pub(crate) fn sender(&self, entity: Entity, at: Instant) -> Sender {
+        Sender { model: self.model(entity, at), tenant: self.tenant(entity) }
     }
 
     /// A job without blocks.

@@ -105,7 +105,7 @@ impl Sessions {
         }
     }
 
-    fn begin(&self, number: u64) -> Session {
+    fn begin(&self, number: u64, at: Instant) -> Session {
         let recipe = &self.plan.recipe;
         let entity = recipe.draws.at(number, 0);
         // A closed loop's user keeps her tenant.
@@ -113,7 +113,7 @@ impl Sessions {
             Starts::Open { .. } => entity,
             Starts::Users { .. } => recipe.draws.at(number >> USER_SHIFT << USER_SHIFT, 0),
         };
-        let sender = Sender { model: recipe.model(entity), tenant: recipe.tenant(owner) };
+        let sender = Sender { model: recipe.model(entity, at), tenant: recipe.tenant(owner) };
         let turns = geometric(&mut entity.of(Component::Turns), self.settings.turns_mean);
         let mut chain = Vec::new();
         if self.settings.system_tokens > 0 {
@@ -176,7 +176,7 @@ impl Source for Sessions {
             }
             (None, Starts::Users { .. }) => unreachable!("a closed loop's sessions are all due at a time"),
         };
-        let mut session = self.live.remove(&number).unwrap_or_else(|| self.begin(number));
+        let mut session = self.live.remove(&number).unwrap_or_else(|| self.begin(number, at));
         let Plan { recipe, lengths, made, .. } = &mut self.plan;
         let (message, output) = lengths.draw(recipe.draws.at(number, session.turn));
         session.chain.push(Block { id: block_id(Holds::Message, number, session.turn), tokens: message });

@@ -82,15 +82,22 @@ impl Catalogue {
         self.profiles.values()
     }
 
-    /// The profile of a model on a GPU.
+    /// The profile of a model on a GPU. `NAME-v7` is a fine-tune of `NAME` where that is known: the same but for its weights.
     ///
     /// # Errors
     /// [`ProfileError::UnknownGpu`] or [`ProfileError::UnknownModel`], with the nearest known name.
     pub fn find(&self, gpu_name: &str, model_name: &str) -> Result<Arc<Profile>, ProfileError> {
         let gpu = self.gpu(gpu_name)?;
-        let model = self.model(model_name)?;
+        let tuned = tuned_from(model_name).filter(|_| !self.models.contains_key(model_name));
+        let model = self.model(tuned.unwrap_or(model_name))?;
         let profile = self.profiles.get(&(gpu.name.clone(), model.name.clone()));
-        Ok(Arc::clone(profile.expect("every pair of a known GPU and a known model has a profile")))
+        let profile = profile.expect("every pair of a known GPU and a known model has a profile");
+        if tuned.is_none() {
+            return Ok(Arc::clone(profile));
+        }
+        let blob = format!("{}:{model_name}", model.blob);
+        let model = ModelSpec { name: model_name.to_owned(), blob, ..model.as_ref().clone() };
+        Ok(Arc::new(Profile { model: Arc::new(model), ..profile.as_ref().clone() }))
     }
 
     /// The GPU of that name.
@@ -344,4 +351,10 @@ fn assumed(gpu: &GpuSpec, model: &ModelSpec, efficiency: &Efficiency, weights: &
     list.extend(model.assumed.iter().map(|field| format!("model.{field}")));
     list.extend(weights.assumed.iter().map(|field| format!("weights.{field}")));
     list
+}
+/// What a fine-tune is made from, by its name: `llama3.1:8b` for `llama3.1:8b-v12`.
+fn tuned_from(name: &str) -> Option<&str> {
+    let (base, number) = name.rsplit_once("-v")?;
+    let is_number = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
+    (is_number && base.contains(':')).then_some(base)
 }
