@@ -40,8 +40,11 @@ pub(super) struct ModelIndex {
     pub(super) stored: HostSet,
     /// Hosts on which the plan in force wants it in memory.
     pub(super) planned: HostSet,
-    /// Those of them that have it and can be chosen: while there are any, requests go there.
+    /// Those of them that have it in memory and can be chosen: while there are any, requests go there.
     pub(super) routed: HostSet,
+    /// Those of them that have it on disk and can be chosen: while there are any, but none has it in memory, requests go there, so
+    /// that the load that they cause is the one that is wanted.
+    pub(super) aimed: HostSet,
     /// Requests for it on hosts.
     pub(super) running: u32,
     /// Its lanes.
@@ -184,12 +187,14 @@ impl Control {
 
     /// Brings a host's place in every lane of a model up to date, and that of the others where requests begin or cease to go by plan.
     pub(super) fn place(&mut self, host: HostId, model: ModelId) {
-        let before = self.indexes.models[model.index()].routed.is_empty();
-        if self.routes_by_plan() || !before {
-            let routed = self.is_routed(host, model);
+        let index = &self.indexes.models[model.index()];
+        let before = (index.routed.is_empty(), index.aimed.is_empty());
+        if self.routes_by_plan() || before != (true, true) {
+            let aimed = self.is_aimed_at(host, model);
             let index = &mut self.indexes.models[model.index()];
-            index.routed.set(host, routed);
-            if index.routed.is_empty() != before {
+            index.aimed.set(host, aimed);
+            index.routed.set(host, aimed && index.loaded.contains(host));
+            if (index.routed.is_empty(), index.aimed.is_empty()) != before {
                 let others: Vec<HostId> = index.stored.iter().filter(|other| *other != host).collect();
                 others.into_iter().for_each(|other| self.place_alone(other, model));
             }
@@ -197,20 +202,19 @@ impl Control {
         self.place_alone(host, model);
     }
 
-    /// Whether a host has a planned replica of a model, and can be chosen.
-    pub(super) fn is_routed(&self, host: HostId, model: ModelId) -> bool {
+    /// Whether a model is planned on a host that has it on disk and can be chosen.
+    fn is_aimed_at(&self, host: HostId, model: ModelId) -> bool {
         let index = &self.indexes.models[model.index()];
         self.routes_by_plan()
             && index.planned.contains(host)
-            && index.loaded.contains(host)
             && index.stored.contains(host)
             && self.is_chosen(host, model)
-            && !self.is_held_back(host, model)
     }
 
     fn place_alone(&mut self, host: HostId, model: ModelId) {
-        let routed = &self.indexes.models[model.index()].routed;
-        let by_plan = routed.is_empty() || routed.contains(host);
+        let index = &self.indexes.models[model.index()];
+        let by_plan = if index.routed.is_empty() { &index.aimed } else { &index.routed };
+        let by_plan = by_plan.is_empty() || by_plan.contains(host);
         let chosen = by_plan && self.is_chosen(host, model) && !self.is_held_back(host, model);
         let load = self.facts.loads[host.index()];
         let in_flight = if self.indexes.sums { u64::from(load.in_flight) } else { 0 };

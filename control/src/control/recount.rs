@@ -126,13 +126,22 @@ impl Control {
             .filter(|replica| replica.model == lane.model && self.routes_by_plan())
             .map(|replica| replica.host)
             .collect();
-        let has = |host: &&HostId| {
-            let loaded = &self.facts.hosts[host.index()].observation.loaded;
-            planned.contains(host) && loaded.iter().any(|loaded| loaded.model == lane.model)
+        let offered = |host: &&HostId| {
+            self.facts.hosts[host.index()].is_offered()
+                && !ejected.contains(&(**host, None))
+                && !ejected.contains(&(**host, Some(lane.model)))
         };
-        let routed: HostSet = all.iter().filter(chosen).filter(has).copied().collect();
+        let aimed: HostSet =
+            all.iter().filter(offered).filter(|host| planned.contains(host)).copied().collect();
+        let has = |host: &HostId| {
+            let loaded = &self.facts.hosts[host.index()].observation.loaded;
+            loaded.iter().any(|loaded| loaded.model == lane.model)
+        };
+        let routed: HostSet = aimed.iter().filter(has).collect();
+        same("aimed at", &self.indexes.models[lane.model.index()].aimed, &aimed)?;
         same("routed", &self.indexes.models[lane.model.index()].routed, &routed)?;
-        let by_plan = |host: &&HostId| routed.is_empty() || routed.contains(**host);
+        let by_plan = if routed.is_empty() { &aimed } else { &routed };
+        let by_plan = |host: &&HostId| by_plan.is_empty() || by_plan.contains(**host);
         let eligible: Vec<HostId> = reachable.iter().filter(chosen).filter(by_plan).copied().collect();
         let load = |host: &HostId| &self.facts.loads[host.index()];
         same("reachable", lane.reachable_len as usize, reachable.len())?;

@@ -43,6 +43,9 @@ pub struct PlacementFile {
     pub horizon_seconds: u32,
     /// How long a replica stays at least.
     pub residency_min_seconds: u32,
+    /// By how many percent another plan must shorten the expected waits, its loads counted, to replace the one in force: demand
+    /// is never known exactly, and a plan that follows each turn of it loads without end.
+    pub hysteresis_percent: u32,
     /// Whether models may be pulled to hosts that lack them.
     pub allow_pull: bool,
     /// Whether models may be deleted from disks.
@@ -93,6 +96,7 @@ impl Default for PlacementFile {
             half_life_seconds: 300,
             horizon_seconds: 300,
             residency_min_seconds: 60,
+            hysteresis_percent: 10,
             allow_pull: false,
             allow_delete: false,
             pull_from: Vec::new(),
@@ -126,6 +130,8 @@ pub struct PlacementConfig {
     pub horizon: Nanos,
     /// How long a replica stays at least.
     pub residency_min: Nanos,
+    /// By how many percent another plan must be better: 0 to 90.
+    pub hysteresis_percent: u32,
     /// Whether models may be pulled.
     pub allow_pull: bool,
     /// Whether models may be deleted from disks.
@@ -172,6 +178,7 @@ impl PlacementFile {
             half_life: seconds("placement.half_life_seconds", self.half_life_seconds, 1)?,
             horizon: seconds("placement.horizon_seconds", self.horizon_seconds, 1)?,
             residency_min: seconds("placement.residency_min_seconds", self.residency_min_seconds, 0)?,
+            hysteresis_percent: within("placement.hysteresis_percent", self.hysteresis_percent, (0, 90))?,
             allow_pull: self.allow_pull,
             allow_delete: self.allow_delete,
             pull_from: self.pull_from.clone(),

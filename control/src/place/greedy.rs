@@ -1,6 +1,7 @@
-//! Ever the replica that shortens waits most for its memory, until none is worth its load; and the same for waits alone, whatever
-//! the memory, since a large model that comes last finds no room. The better of both plans is taken: where gains diminish, it is
-//! within a constant factor of the best. A replica goes where its model is loaded, else where it is on disk, else where it fits best.
+//! Ever the replica that shortens waits most for its memory, until none is worth its load; the same for waits alone, whatever
+//! the memory, since a large model that comes last finds no room; and the same again after each model has its first replica, the
+//! largest first. The best of these plans is taken: where gains diminish, it is within a constant factor of the best. A replica goes
+//! where its model is loaded, else where it is on disk, else where it fits best.
 //!
 //! A heap holds what each model's next replica is worth; after a replica only the models are looked at again whose next one is
 //! worth something else. What a replica is worth depends on its host by its level ([`Ground::level`]) alone, so that a model's
@@ -35,16 +36,26 @@ pub(super) fn draft<'a>(ground: &'a Ground<'a>) -> Draft<'a> {
 
 /// The draft with replicas added for as long as one is worth it.
 pub(super) fn grown<'a>(draft: &Draft<'a>, costs: &Costs<'_>, why: Why) -> Draft<'a> {
-    better_of_both(costs, |per_memory| {
-        let mut draft = draft.clone();
+    let from = |mut draft: Draft<'a>, per_memory: bool| {
         grow(&mut draft, costs, why, per_memory);
         draft
-    })
+    };
+    let mut covered = draft.clone();
+    cover(&mut covered, costs, why);
+    let drafts = [from(draft.clone(), true), from(draft.clone(), false), from(covered, true)];
+    drafts.into_iter().min_by_key(|draft| costs.of_all(draft)).expect("there are three")
 }
 
-fn better_of_both<'a>(costs: &Costs<'_>, draft: impl Fn(bool) -> Draft<'a>) -> Draft<'a> {
-    let (per_memory, alone) = (draft(true), draft(false));
-    if costs.of_all(&alone) < costs.of_all(&per_memory) { alone } else { per_memory }
+/// A first replica of each model that is worth one, the largest model first.
+fn cover(draft: &mut Draft<'_>, costs: &Costs<'_>, why: Why) {
+    for model in draft.ground.largest_first() {
+        if draft.replicas(model) == 0
+            && let Some(host) = draft.best_host(model)
+            && costs.worth(draft, Pair { model, host }, false).is_some()
+        {
+            draft.add(Pair { model, host }, why);
+        }
+    }
 }
 
 fn grow(draft: &mut Draft<'_>, costs: &Costs<'_>, why: Why, per_memory: bool) {
