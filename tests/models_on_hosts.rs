@@ -1,0 +1,136 @@
+//! Placement and sync over whole simulations: models come to where they are asked for, contents converge by every policy and mode, only
+//! the layers that a host lacks are moved; both engines agree, and the log replays.
+
+#[path = "simulated/run.rs"]
+mod run;
+
+use control::door::Deed;
+use control::facts::errands::Kind;
+use control::replay::Replay;
+use control::request::Outcome;
+use run::{Case, Run};
+use sim_host::profile::Catalogue;
+
+/// Bytes of a template and a config: what a content moves of which only these are new.
+const SMALL_BYTES: u64 = 2_560;
+
+fn case() -> Case {
+    Case::new("models-on-hosts")
+}
+
+fn done(run: &Run, kind: Kind) -> u64 {
+    run.end.errands.get(&kind).map_or(0, |counts| counts.done)
+}
+
+fn all_finish(run: &Run) {
+    assert!(run.records.iter().all(|record| record.outcome == Outcome::Finished));
+    for counts in run.end.errands.values() {
+        assert!(counts.asked >= counts.done + counts.failed, "{counts:?}");
+    }
+}
+
+#[test]
+fn models_are_pulled_to_where_they_are_asked_for_and_the_log_replays() {
+    let run = case().run();
+    all_finish(&run);
+    let supply = run.end.supply.expect("there is a registry");
+    assert!(done(&run, Kind::Pull) > 0 && done(&run, Kind::Load) > 0, "{:?}", run.end.errands);
+    assert!(supply.registry_bytes > 0 && supply.pulled == supply.pulls, "{supply:?}");
+    let mut replay = Replay::new();
+    for record in run.decisions() {
+        replay.feed(record).expect("the log replays to the same decisions");
+    }
+    assert_eq!(case().run().end.digest, run.end.digest);
+}
+
+#[test]
+fn a_model_that_no_host_has_is_brought_by_its_first_request() {
+    let run = case()
+        .set("control.placement.strategy", "on-demand")
+        .set("fleet.group[0].models", r#"["llama3.1:8b"]"#)
+        .set("fleet.group[1].models", r#"["llama3.1:8b"]"#)
+        .set("registry.models", r#"["qwen3:8b", "gemma3:4b", "llama3.2:3b", "gemma3:12b"]"#)
+        .run();
+    all_finish(&run);
+    assert_eq!(done(&run, Kind::Pull), 4, "each of the four others once: {:?}", run.end.errands);
+}
+
+#[test]
+fn planned_replicas_spare_loads() {
+    let loads = |strategy: &str| {
+        let case = case().set("control.placement.strategy", strategy).set("fleet.group[0].disk_gib", 200);
+        let run = case.set("fleet.group[1].disk_gib", 200).run();
+        all_finish(&run);
+        run.end.last_sample.hosts.iter().map(|host| host.loads).sum::<u64>()
+    };
+    let on_demand = loads("on-demand");
+    for strategy in ["greedy", "balanced", "rebalance", "first-fit"] {
+        let planned = loads(strategy);
+        println!("{strategy}: {planned} loads, on-demand {on_demand}");
+        assert!(planned < on_demand, "{strategy}: {planned} loads, on demand {on_demand}");
+    }
+}
+
+/// With sync, and contents that are made in the course of the run: in the registry at 200 s and 400 s, on a host at 600 s.
+fn changing(mode: &str, policy: &str) -> Case {
+    let release = |at: u32, part: &str, host: &str| {
+        format!("{{ at_seconds = {at}, model = \"gemma3:4b\", part = \"{part}\"{host} }}")
+    };
+    let releases = [
+        release(200, "weights", ""),
+        release(400, "template", ""),
+        release(600, "template", ", host = \"south-2\""),
+    ];
+    case()
+        .set("control.placement.strategy", "on-demand")
+        .set("control.sync.act", true)
+        .set("control.sync.manage", r#"["*"]"#)
+        .set("control.sync.mode", mode)
+        .set("control.sync.policy", policy)
+        .set("control.sync.allow_push", true)
+        .set("control.sync.period_seconds", 100)
+        .set("registry.release", format!("[{}]", releases.join(", ")))
+}
+
+#[test]
+fn contents_converge_by_every_mode_and_policy() {
+    for mode in ["eager", "lazy", "periodic", "bandwidth-aware", "latency-first", "reliability-first"] {
+        for policy in ["registry", "last-writer"] {
+            let run = changing(mode, policy).run();
+            all_finish(&run);
+            let sync = run.end.sync.as_ref().expect("there is sync");
+            let conflicts: u64 = sync.conflicts.values().sum();
+            println!("{mode}, {policy}: {sync:?}");
+            assert_eq!((conflicts, sync.converged), (3, 3), "{mode}, {policy}: {sync:?}");
+        }
+    }
+}
+
+#[test]
+fn only_layers_that_a_host_lacks_are_moved() {
+    let run = changing("eager", "registry").run();
+    let supply = run.end.supply.expect("there is a registry");
+    // Six hosts pull new weights; then a new template, and the one that was told otherwise its old one: small layers only.
+    let weights = Catalogue::builtin().model("gemma3:4b").expect("a built-in model").weights_bytes;
+    assert_eq!(supply.registry_bytes, 6 * weights + 7 * SMALL_BYTES, "{supply:?}");
+    assert_eq!(supply.registry_bytes, supply.wanted_bytes - supply.spared_bytes);
+    assert!(supply.spared_bytes > 0, "{supply:?}");
+    assert_eq!(run.end.errands[&Kind::Pull].done, 6 + 6 + 1);
+}
+
+#[test]
+fn hosts_fetch_from_one_another_where_the_simulator_is_told_that_they_can() {
+    let run = changing("eager", "last-writer")
+        .set("control.sync.allow_push", false)
+        .set("control.sync.peers", true)
+        .set("network.peers", true)
+        .run();
+    let supply = run.end.supply.expect("there is a registry");
+    assert!(supply.peer_bytes > 0 && supply.pushed_bytes == 0, "{supply:?}");
+    let fetches = run.decisions().filter_map(|record| match record {
+        control::log::Record::Step { outputs, .. } => Some(outputs.into_owned()),
+        _ => None,
+    });
+    let fetch = |output: &control::door::Output| matches!(output, control::door::Output::Act(action) if matches!(action.deed, Deed::Fetch(_)));
+    assert!(fetches.flatten().any(|output| fetch(&output)));
+}
