@@ -145,8 +145,8 @@ impl Control {
             Input::Policy(config) => self.on_policy(now, *config, out, env),
             Input::Operator(change) => self.on_operator(now, change, out, env),
             Input::Verdict(part) => self.on_verdict(now, part, out, env),
-            Input::Published { model, manifest } => {
-                self.on_published(now, model, manifest, out);
+            Input::Published { model, manifest, modified_nanos } => {
+                self.on_published(now, model, manifest, modified_nanos, out);
             }
             Input::Acted { action, outcome } => self.on_acted(now, action, outcome, out),
             Input::Remembered(learned) => self.on_remembered(now, *learned),

@@ -119,6 +119,8 @@ pub enum Input {
         model: ModelId,
         /// What it holds; nothing where it was withdrawn.
         manifest: Option<Manifest>,
+        /// When that was noticed, by the driver's clock, in nanoseconds since 1970; 0 where it has been so all the while.
+        modified_nanos: u64,
     },
     /// What became of an action.
     Acted {

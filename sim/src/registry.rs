@@ -104,11 +104,25 @@ pub struct Content {
     /// What its weights are called; names of the same blob share them.
     blob: String,
     weights_bytes: u64,
-    /// How often its weights and its template were made anew, in what order does not matter; `by` tells apart what different
-    /// places made.
-    weights: u32,
-    template: u32,
+    weights: Made,
+    template: Made,
+}
+
+/// How often a part was made anew, and where last: different places make different things.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Made {
+    times: u32,
     by: u32,
+}
+
+impl Made {
+    fn anew(self, by: u32) -> Self {
+        Self { times: self.times + 1, by }
+    }
+
+    fn numbers(self) -> [u32; 2] {
+        [self.times, self.by]
+    }
 }
 
 impl Content {
@@ -119,9 +133,8 @@ impl Content {
             name: model.name.clone(),
             blob: model.blob.clone(),
             weights_bytes: model.weights_bytes,
-            weights: 0,
-            template: 0,
-            by: 0,
+            weights: Made::default(),
+            template: Made::default(),
         }
     }
 
@@ -134,30 +147,26 @@ impl Content {
     /// The same with a part made anew by a place (0 is the registry).
     #[must_use]
     pub fn anew(&self, part: Part, by: u32) -> Self {
-        let mut content = Self { by, ..self.clone() };
+        let mut content = self.clone();
         match part {
-            Part::Weights => content.weights += 1,
-            Part::Template => content.template += 1,
+            Part::Weights => content.weights = self.weights.anew(by),
+            Part::Template => content.template = self.template.anew(by),
         }
         content
     }
 
     fn weights_layer(&self) -> Layer {
-        let by = if self.weights == 0 { 0 } else { self.by };
-        let digest = digest("weights", &self.blob, [self.weights, by]);
+        let digest = digest("weights", &self.blob, &self.weights.numbers());
         Layer { digest, bytes: Bytes(self.weights_bytes) }
     }
 
     /// What it is made of.
     #[must_use]
     pub fn manifest(&self) -> Manifest {
-        let by = if self.template == 0 { 0 } else { self.by };
-        let small = |what, bytes| Layer {
-            digest: digest(what, &self.name, [self.template, by]),
-            bytes: Bytes(bytes),
-        };
+        let (weights, template) = (self.weights.numbers(), self.template.numbers());
+        let small = |what, bytes| Layer { digest: digest(what, &self.name, &template), bytes: Bytes(bytes) };
         Manifest {
-            digest: digest("manifest", &self.name, [self.weights << 16 | self.template, self.by]),
+            digest: digest("manifest", &self.name, &[weights, template].concat()),
             layers: vec![
                 self.weights_layer(),
                 small("template", ASSUMED_TEMPLATE_BYTES),
@@ -179,7 +188,7 @@ impl Content {
     }
 }
 
-fn digest(what: &str, name: &str, numbers: [u32; 2]) -> Digest {
+fn digest(what: &str, name: &str, numbers: &[u32]) -> Digest {
     let mut hasher = blake3::Hasher::new();
     for part in [what.as_bytes(), name.as_bytes()] {
         hasher.update(&(part.len() as u64).to_le_bytes());
@@ -200,9 +209,8 @@ mod tests {
             name: name.into(),
             blob: "b".into(),
             weights_bytes: 1 << 30,
-            weights: 0,
-            template: 0,
-            by: 0,
+            weights: Made::default(),
+            template: Made::default(),
         }
     }
 
@@ -227,5 +235,6 @@ mod tests {
         let (here, there) = (one.anew(Part::Weights, 1), one.anew(Part::Weights, 2));
         assert_ne!(here.copy(0).digest, there.copy(0).digest);
         assert_ne!(here.copy(0).weights, there.copy(0).weights);
+        assert_eq!(here.anew(Part::Template, 2).copy(0).weights, here.copy(0).weights);
     }
 }

@@ -187,8 +187,7 @@ impl Control {
                 self.facts.placement.wanted.remove(&model);
                 continue;
             }
-            let comes = self.facts.errands.under_way.iter().any(|errand| errand.action.model == model);
-            if comes {
+            if self.facts.errands.comes(model) {
                 continue;
             }
             let pulls = |host: HostId| self.facts.errands.on_host(host).count();

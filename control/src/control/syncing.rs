@@ -55,9 +55,10 @@ impl Control {
         now: Instant,
         model: ModelId,
         manifest: Option<Manifest>,
+        modified_nanos: u64,
         out: &mut Outputs,
     ) {
-        self.facts.sync.publish(model, manifest);
+        self.facts.sync.publish(model, manifest.map(|manifest| (manifest, modified_nanos)));
         if self.config.sync.is_some() {
             self.hear_catalogue(now, model, out);
             self.sync_errands(now, out);
@@ -78,10 +79,10 @@ impl Control {
         if !self.syncs(model) {
             return;
         }
-        let manifest = self.facts.sync.published.get(&model).cloned();
-        let artifact = manifest.map(|manifest| {
-            let stored =
-                StoredModel { model, bytes: manifest.bytes(), digest: manifest.digest, modified_nanos: 0 };
+        let modified_nanos = self.facts.sync.modified_nanos.get(&model).copied().unwrap_or(0);
+        let artifact = self.facts.sync.published.get(&model).map(|manifest| {
+            let (bytes, digest) = (manifest.bytes(), manifest.digest);
+            let stored = StoredModel { model, bytes, digest, modified_nanos };
             self.artifact(Origin::Catalogue, &stored)
         });
         self.say(model, Origin::Catalogue, artifact);
@@ -373,7 +374,7 @@ impl Control {
         }
         let models: Vec<ModelId> = self.facts.sync.right.keys().copied().collect();
         for model in models {
-            let comes = self.facts.errands.under_way.iter().any(|errand| errand.action.model == model);
+            let comes = self.facts.errands.comes(model);
             let published = self.facts.sync.published.contains_key(&model);
             let nowhere = self.indexes.models[model.index()].stored.is_empty();
             if comes || !published || nowhere || self.good_copies(model) >= config.copies_min {

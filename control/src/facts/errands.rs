@@ -209,6 +209,15 @@ impl Errands {
         self.under_way.iter().filter(|errand| Kind::of(errand.action.deed) == kind).count()
     }
 
+    /// Whether a model comes to a disk somewhere, or has come and its host has not told yet.
+    #[must_use]
+    pub fn comes(&self, model: ModelId) -> bool {
+        let pulls =
+            |errand: &Errand| errand.action.model == model && Kind::of(errand.action.deed) == Kind::Pull;
+        self.under_way.iter().any(pulls)
+            || self.settling.iter().any(|(place, (_, kind))| place.1 == model && *kind == Kind::Pull)
+    }
+
     /// Loads under way on a host.
     #[must_use]
     pub fn loads_on(&self, host: HostId) -> u32 {

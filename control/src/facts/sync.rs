@@ -21,6 +21,8 @@ const MANIFESTS_MAX: usize = 4_096;
 pub struct SyncFacts {
     /// What the registry holds under each name.
     pub published: BTreeMap<ModelId, Manifest>,
+    /// Since when it does, as far as anybody noticed, in nanoseconds since 1970.
+    pub modified_nanos: BTreeMap<ModelId, u64>,
     /// Manifests that the registry held once.
     pub manifests: BTreeMap<Digest, Manifest>,
     /// What all say of each name that is managed.
@@ -64,9 +66,10 @@ pub struct SyncCounts {
 
 impl SyncFacts {
     /// The registry holds this under a name now.
-    pub(crate) fn publish(&mut self, model: ModelId, manifest: Option<Manifest>) {
-        match manifest {
-            Some(manifest) => {
+    pub(crate) fn publish(&mut self, model: ModelId, published: Option<(Manifest, u64)>) {
+        match published {
+            Some((manifest, modified_nanos)) => {
+                self.modified_nanos.insert(model, modified_nanos);
                 if self.manifests.len() >= MANIFESTS_MAX {
                     self.manifests.pop_first();
                 }

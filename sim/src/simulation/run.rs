@@ -9,7 +9,7 @@ mod supplies;
 use std::collections::VecDeque;
 
 use control::Control;
-use control::door::{Action, ActionOutcome, Input, Manifest, Observation, Outputs, Utilisation};
+use control::door::{Action, ActionOutcome, Input, Observation, Outputs, Utilisation};
 use control::ids::{ActionId, ArmId, HostId, ModelId, RequestId, TenantId};
 use control::index::argmin::Executor;
 use control::request::{Failure, Outcome, Usage};
@@ -22,7 +22,7 @@ use workloads::source::Source;
 use super::faults::Faults;
 use super::flights::{Flight, Flights};
 use super::hosts::{Hosts, pack, unpack};
-use super::supply::Supply;
+use super::supply::{News, Supply};
 use super::{Progress, RunEnd, RunError, Setup, Sink, ports};
 use crate::check::Checker;
 use crate::engine::{Digest, EventQueue, Lane, Order};
@@ -122,7 +122,7 @@ pub(super) enum ToControl {
     Observed(HostId, Box<Observation>),
     Acted(ActionId, ActionOutcome),
     Measured(HostId, Utilisation),
-    Published(Box<(ModelId, Option<Manifest>)>),
+    Published(Box<News>),
 }
 
 /// Whether a config of the run, the first or one that the operator installs, decides by the true lengths of answers.

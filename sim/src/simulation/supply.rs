@@ -24,6 +24,15 @@ pub(super) const EPOCH_NANOS: u64 = 1_767_225_600_000_000_000;
 /// A change of a host's disk that follows from an event here.
 pub(super) type Change = (HostId, ModelId, DiskChange);
 
+/// What the registry holds under a name, where control has not heard of it.
+#[derive(Clone, Debug)]
+pub(super) struct News {
+    pub(super) model: ModelId,
+    pub(super) manifest: Option<Manifest>,
+    /// Since when, in nanoseconds since 1970; 0 for what was there from the start.
+    pub(super) modified_nanos: u64,
+}
+
 /// What was moved in a run, and what became of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SupplyCounts {
@@ -112,8 +121,8 @@ pub(super) struct Supply {
     disks: Vec<Disk>,
     contents: BTreeMap<ModelId, Content>,
     releases: VecDeque<Release>,
-    /// Names whose content in the registry control has not heard of.
-    unheard: Vec<ModelId>,
+    /// Names whose content in the registry control has not heard of, and since when that is there.
+    unheard: BTreeMap<ModelId, u64>,
     transfers: BTreeMap<FlowId, Transfer>,
     flows: BTreeMap<ActionId, FlowId>,
     pulls_at_once: u32,
@@ -154,7 +163,7 @@ impl Supply {
             network,
             contents: registry.contents.clone(),
             releases: registry.releases.iter().copied().collect(),
-            unheard: registry.contents.keys().copied().collect(),
+            unheard: registry.contents.keys().map(|model| (*model, 0)).collect(),
             transfers: BTreeMap::new(),
             flows: BTreeMap::new(),
             pulls_at_once: config.pulls_at_once,
@@ -285,7 +294,7 @@ impl Supply {
         let change = match action.deed {
             Deed::Push => {
                 self.counts.pushed_bytes += bytes.0;
-                self.publish(action.model, content);
+                self.publish(now, action.model, content);
                 None
             }
             deed => {
@@ -321,7 +330,7 @@ impl Supply {
         match host {
             None => {
                 let content = self.contents[&model].anew(part, 0);
-                self.publish(model, content);
+                self.publish(now, model, content);
                 None
             }
             Some(host) => {
@@ -382,11 +391,9 @@ impl Supply {
         actions
     }
 
-    fn publish(&mut self, model: ModelId, content: Content) {
+    fn publish(&mut self, now: Instant, model: ModelId, content: Content) {
         self.contents.insert(model, content);
-        if !self.unheard.contains(&model) {
-            self.unheard.push(model);
-        }
+        self.unheard.insert(model, EPOCH_NANOS + now.0);
     }
 
     /// Whether the registry holds something that control has not heard of.
@@ -395,10 +402,14 @@ impl Supply {
     }
 
     /// What the registry holds that control has not heard of, in order of id.
-    pub(super) fn news(&mut self) -> Vec<(ModelId, Option<Manifest>)> {
-        let mut models = std::mem::take(&mut self.unheard);
-        models.sort_unstable();
-        models.into_iter().map(|model| (model, self.contents.get(&model).map(Content::manifest))).collect()
+    pub(super) fn news(&mut self) -> Vec<News> {
+        let unheard = std::mem::take(&mut self.unheard);
+        let news = unheard.into_iter().map(|(model, modified_nanos)| News {
+            model,
+            manifest: self.contents.get(&model).map(Content::manifest),
+            modified_nanos,
+        });
+        news.collect()
     }
 
     pub(super) fn counts(&self) -> SupplyCounts {

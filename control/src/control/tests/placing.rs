@@ -141,7 +141,7 @@ fn frozen_control_places_nothing() {
 fn publish(bench: &mut Bench, model: u32) {
     let layer = Layer { digest: Digest([7; 32]), bytes: Bytes(10) };
     let manifest = Manifest { digest: Digest([8; 32]), layers: vec![layer] };
-    bench.feed(Input::Published { model: ModelId(model), manifest: Some(manifest) });
+    bench.feed(Input::Published { model: ModelId(model), manifest: Some(manifest), modified_nanos: 0 });
 }
 
 #[test]

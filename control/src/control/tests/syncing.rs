@@ -21,7 +21,7 @@ fn digest(of: u8) -> Digest {
 fn publish(bench: &mut Bench, content: u8) -> Vec<Output> {
     let layer = Layer { digest: digest(content + 100), bytes: Bytes(10) };
     let manifest = Manifest { digest: digest(content), layers: vec![layer] };
-    bench.feed(Input::Published { model: ModelId(0), manifest: Some(manifest) })
+    bench.feed(Input::Published { model: ModelId(0), manifest: Some(manifest), modified_nanos: 0 })
 }
 
 /// A host says which content of model 0 it has, and since when.

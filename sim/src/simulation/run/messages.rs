@@ -9,6 +9,7 @@ use sim_host::api::{HostEvent, Message};
 use super::{Simulation, Timer, ToControl, ToHost};
 use crate::engine::Order;
 use crate::simulation::flights::{self, Handle};
+use crate::simulation::supply::News;
 use crate::simulation::{RunError, Sink, ports};
 
 impl<S: Sink> Simulation<'_, S> {
@@ -135,8 +136,8 @@ impl<S: Sink> Simulation<'_, S> {
                 self.step(Input::Observed { host, observation: *observation })
             }
             ToControl::Published(news) => {
-                let (model, manifest) = *news;
-                self.step(Input::Published { model, manifest })
+                let News { model, manifest, modified_nanos } = *news;
+                self.step(Input::Published { model, manifest, modified_nanos })
             }
             ToControl::Measured(host, utilisation) => self.step(Input::Measured { host, utilisation }),
         }

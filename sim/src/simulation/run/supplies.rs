@@ -7,15 +7,15 @@ use sim_host::api::Message;
 
 use super::{Simulation, Timer, ToControl};
 use crate::engine::Order;
-use crate::simulation::supply::Change;
+use crate::simulation::supply::{Change, News};
 use crate::simulation::{RunError, Sink};
 
 impl<S: Sink> Simulation<'_, S> {
     /// Tells control what the registry holds, at the start.
     pub(super) fn declare_contents(&mut self) -> Result<(), RunError> {
         let Some(supply) = &mut self.supply else { return Ok(()) };
-        for (model, manifest) in supply.news() {
-            self.step(Input::Published { model, manifest })?;
+        for News { model, manifest, modified_nanos } in supply.news() {
+            self.step(Input::Published { model, manifest, modified_nanos })?;
         }
         Ok(())
     }
