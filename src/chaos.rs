@@ -119,6 +119,20 @@ pub fn drawn(range: &Range, run: u64) -> Result<Scenario, Violation> {
         .map_err(|error| Violation { kind: Kind::Scenario, what: error.to_string() })
 }
 
+/// Runs a scenario twice, which must come to the same end.
+///
+/// # Errors
+/// What did not hold first.
+pub fn twice(scenario: &Scenario, terms: Terms<'_>) -> Result<Ran, Violation> {
+    let ran = trial::run(scenario, terms)?;
+    let again = trial::run(scenario, terms)?;
+    if again == ran {
+        return Ok(ran);
+    }
+    let what = format!("the same scenario ends twice in different ways: {ran:?}, then {again:?}");
+    Err(Violation { kind: Kind::Repetition, what })
+}
+
 /// Makes a run; one in [`TWICE_EVERY`] twice.
 fn make(hunt: &Hunt<'_>, run: u64) -> Result<Ran, Failed> {
     let scenario = drawn(&hunt.range, run).map_err(|violation| Failed { run, violation, scenario: None })?;

@@ -12,7 +12,7 @@ use ::control::draw::{Component, Draw};
 use sim::faults::FaultKind;
 
 /// Events of a run for each request, on average.
-const EVENTS_PER_REQUEST: u64 = 13;
+const EVENTS_PER_REQUEST: u64 = 9;
 
 /// What runs are drawn from.
 #[derive(Clone, PartialEq, Eq, Debug)]

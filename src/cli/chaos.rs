@@ -16,8 +16,8 @@ use super::progress::{Progress, span};
 use super::{Ending, interrupt, print};
 use crate::chaos::draw::Range;
 use crate::chaos::shrink::{Shrunk, shrink, written};
-use crate::chaos::trial::{self, Terms};
-use crate::chaos::{Failed, Found, Hunt, TWICE_EVERY, Totals, hunt};
+use crate::chaos::trial::Terms;
+use crate::chaos::{Failed, Found, Hunt, TWICE_EVERY, Totals, hunt, twice};
 use crate::scenario::{Overrides, load};
 
 /// Run many random scenarios in which things break, and check what must hold
@@ -171,7 +171,7 @@ fn cores() -> u32 {
 fn check_one(name: &str, terms: Terms<'_>) -> Result<Found> {
     let scenario = load(name, &Overrides::default())?;
     let (mut totals, mut failed) = (Totals::default(), None);
-    match trial::run(&scenario, terms) {
+    match twice(&scenario, terms) {
         Ok(ran) => totals.add(0, &ran),
         Err(violation) => failed = Some(Failed { run: 0, violation, scenario: None }),
     }

@@ -357,10 +357,11 @@ impl Supply {
         self.stop(now, |transfer| !matches!(transfer.action.deed, Deed::Fetch(_)))
     }
 
-    /// A host ends: nothing comes to it or from it, and what waited there is forgotten.
-    pub(super) fn crash(&mut self, now: Instant, host: HostId) {
+    /// A host ends: nothing comes to it or from it, and what waited there is forgotten. Whose transfers from it broke off.
+    pub(super) fn crash(&mut self, now: Instant, host: HostId) -> Vec<Action> {
         self.stop(now, |transfer| transfer.action.host == host);
         self.disks[host.index()].waiting.clear();
+        self.stop(now, |transfer| transfer.action.deed == Deed::Fetch(host))
     }
 
     fn stop(&mut self, now: Instant, which: impl Fn(&Transfer) -> bool) -> Vec<Action> {

@@ -312,8 +312,11 @@ impl<S: Sink> Simulation<'_, S> {
         for (request, attempt, failure) in broken {
             self.tell(host, ToControl::Failed(request, attempt, failure));
         }
-        if let Some(supply) = &mut self.supply {
-            supply.crash(self.now, host);
+        let stopped = self.supply.as_mut().map(|supply| supply.crash(self.now, host)).unwrap_or_default();
+        for action in stopped {
+            let outcome = ActionOutcome::Failed(ActionFailure::Host(Failure::Unreachable));
+            self.tell(action.host, ToControl::Acted(action.id, outcome));
+            self.begin_waiting(action.host)?;
         }
         let faults = self.faults.as_mut().expect("a crash is a fault");
         let acting: Vec<ActionId> =
@@ -335,6 +338,20 @@ impl<S: Sink> Simulation<'_, S> {
                 self.later(at, FaultTimer::Idle(request, attempt));
             }
         }
+    }
+
+    /// A first byte was heard. Where what follows it was lost or held up already, the stream is given up in time.
+    pub(super) fn stream_begins(&mut self, request: RequestId, attempt: u8) {
+        let Some((_, flight)) = self.flights.find(request) else { return };
+        let (at, host) = (self.now.saturating_add(flight.idle_timeout), flight.host);
+        if flight.silent || host.is_some_and(|host| self.is_cut_off(host)) {
+            self.later(at, FaultTimer::Idle(request, attempt));
+        }
+    }
+
+    /// Whether nothing comes from a host.
+    fn is_cut_off(&self, host: HostId) -> bool {
+        self.faults.as_ref().is_some_and(|faults| faults.hosts[host.index()].is_cut(Way::ToControl))
     }
 
     /// What was held up between a host and control comes now, in order.
@@ -421,11 +438,10 @@ impl<S: Sink> Simulation<'_, S> {
     fn idle(&mut self, request: RequestId, attempt: u8) -> Result<(), RunError> {
         let Some((_, flight)) = self.flights.find(request) else { return Ok(()) };
         let Some(host) = flight.host.filter(|_| flight.hears(attempt)) else { return Ok(()) };
-        let stands = flight.silent
-            || self.faults.as_ref().is_some_and(|faults| faults.hosts[host.index()].is_cut(Way::ToControl));
-        if !stands {
+        if !flight.silent && !self.is_cut_off(host) {
             return Ok(());
         }
+        let Some((_, flight)) = self.flights.find(request) else { return Ok(()) };
         flight.closed = true;
         self.ask(host, ToHost::Cancel(request, attempt));
         self.step(Input::Failed { request, attempt, failure: Failure::IdleTimeout })
@@ -477,6 +493,7 @@ impl<S: Sink> Simulation<'_, S> {
             }
             let outcome = ActionOutcome::Failed(ActionFailure::Stalled);
             self.tell(action.host, ToControl::Acted(action.id, outcome));
+            self.begin_waiting(action.host)?;
         }
         Ok(())
     }

@@ -64,7 +64,7 @@ impl<S: Sink> Simulation<'_, S> {
     }
 
     /// Transfers begin that wait on a host for their turn.
-    fn begin_waiting(&mut self, host: HostId) -> Result<(), RunError> {
+    pub(super) fn begin_waiting(&mut self, host: HostId) -> Result<(), RunError> {
         while let Some(next) = self.supply.as_mut().and_then(|supply| supply.next_waiting(host)) {
             self.begin_supply(next)?;
         }
