@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use control::facts::errands::{ErrandCounts, Kind as Deed};
 use control::units::Nanos;
 use sim::faults::FaultKind;
 use sim::simulation::FaultCounts;
@@ -50,8 +51,8 @@ pub struct Totals {
     pub ended: [u64; 4],
     /// Attempts after the first.
     pub retries: u64,
-    /// Actions on hosts that control asked for.
-    pub actions: u64,
+    /// Actions on hosts that control asked for, by kind.
+    pub actions: BTreeMap<Deed, ErrandCounts>,
     /// What broke.
     pub faults: FaultCounts,
     /// Requests under way when all faults of their run were over, or that came later.
@@ -97,7 +98,13 @@ impl Totals {
         self.events += ran.events;
         self.simulated = Nanos(self.simulated.0 + ran.simulated.0);
         self.retries += ran.retries;
-        self.actions += ran.actions;
+        for (kind, more) in &ran.actions {
+            let counts = self.actions.entry(*kind).or_default();
+            counts.asked += more.asked;
+            counts.done += more.done;
+            counts.failed += more.failed;
+            counts.done_nanos += more.done_nanos;
+        }
         self.after_faults += ran.after_faults;
         if ran.recovery > self.recovery.0 {
             self.recovery = (ran.recovery, run);

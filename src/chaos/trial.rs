@@ -4,7 +4,10 @@
 mod caught;
 mod sink;
 
+use std::collections::BTreeMap;
+
 use control::config::Config;
+use control::facts::errands::{ErrandCounts, Kind as Deed};
 use control::request::Outcome;
 use control::units::{Instant, Nanos};
 use serde::Serialize;
@@ -95,8 +98,8 @@ pub struct Ran {
     pub ended: [u64; 4],
     /// Attempts after the first.
     pub retries: u64,
-    /// Actions on hosts that control asked for.
-    pub actions: u64,
+    /// Actions on hosts that control asked for, by kind.
+    pub actions: BTreeMap<Deed, ErrandCounts>,
     /// What broke.
     pub faults: FaultCounts,
     /// Requests under way when all faults were over, or that came later.
@@ -190,7 +193,7 @@ impl Seen {
             simulated: self.end.ended_at.since(Instant::ZERO),
             ended,
             retries: self.watching.witness.seen().retries as u64,
-            actions: self.end.errands.values().map(|counts| counts.asked).sum(),
+            actions: self.end.errands.clone(),
             faults: self.end.faults.unwrap_or_default(),
             ..Ran::default()
         };

@@ -332,10 +332,19 @@ impl Supply {
         }
     }
 
-    /// A host's disk takes nothing more, or something again.
-    pub(super) fn fill(&mut self, host: HostId, begins: bool) {
+    /// A host's disk takes nothing more, or something again. Whose transfers to it broke off.
+    pub(super) fn fill(&mut self, now: Instant, host: HostId, begins: bool) -> Vec<Action> {
         let full = &mut self.disks[host.index()].full;
         *full = full.wrapping_add_signed(if begins { 1 } else { -1 });
+        if !begins {
+            return Vec::new();
+        }
+        self.stop(now, |transfer| transfer.action.host == host && transfer.action.deed != Deed::Push)
+    }
+
+    /// Whether a fault keeps a host's disk from taking anything.
+    pub(super) fn is_full(&self, host: HostId) -> bool {
+        self.disks[host.index()].full > 0
     }
 
     /// What comes to a host is damaged on its way, or no longer.

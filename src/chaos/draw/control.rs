@@ -120,7 +120,7 @@ fn placement(dice: &mut Dice, supplied: bool) -> String {
         dice.one(&[0, 5, 20]),
         supplied && dice.often(90),
         supplied && dice.often(70),
-        dice.one(&[60, 1_000, 10_000]),
+        dice.one(&[200, 2_000, 10_000]),
         dice.within(1, 4),
         dice.one(&[0, 5, 20]),
         dice.one(&["planned", "any"]),

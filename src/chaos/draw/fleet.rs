@@ -40,9 +40,10 @@ impl Drawn {
             format!("[fleet]\nhosts = {hosts_len}\npoll_period_millis = {}\n", dice.within(400, 2_000));
         let (mut slots, mut absent) = (0, models.clone());
         for group in 0..groups_len.min(hosts_len) {
-            // The first group's hosts have all models where nothing can be pulled.
-            let held =
-                if group == 0 && !supplied { models_len } else { dice.within(1, models_len as u32) as usize };
+            // The first group's hosts have all models where nothing can be pulled, and few where the rest can.
+            let most = if supplied { models_len.div_ceil(3) } else { models_len };
+            let least = if group == 0 && !supplied { models_len } else { 1 };
+            let held = dice.within(least as u32, most as u32) as usize;
             let held = dice.some(&models, held);
             absent.retain(|model| !held.contains(model));
             let parallel = dice.within(1, 4);
@@ -91,17 +92,17 @@ pub(super) fn supply(dice: &mut Dice, fleet: &Drawn, work: &workload::Drawn, sup
     }
     text.push_str(&format!(
         "host_mbit_per_second = {}\npulls_at_once = {}\npeers = {}\n",
-        dice.one(&[1_000, 5_000, 10_000]),
+        dice.one(&[500, 2_000, 10_000]),
         dice.within(1, 3),
         dice.often(50),
     ));
     if dice.often(40) {
-        text.push_str(&format!("zone_mbit_per_second = {}\n", dice.one(&[2_000, 10_000])));
+        text.push_str(&format!("zone_mbit_per_second = {}\n", dice.one(&[1_000, 10_000])));
     }
     text.push_str(&format!(
         "\n[registry]\nmodels = {:?}\negress_mbit_per_second = {}\npoll_period_millis = {}\n",
         fleet.absent,
-        dice.one(&[2_000, 10_000, 40_000]),
+        dice.one(&[1_000, 5_000, 40_000]),
         dice.within(1_000, 20_000),
     ));
     for _ in 0..dice.within(0, 4) {

@@ -1,5 +1,8 @@
 //! What a hunt came to, as a table and as JSON.
 
+use std::collections::BTreeMap;
+
+use control::facts::errands::{ErrandCounts, Kind};
 use serde::Serialize;
 use sim::faults::FaultKind;
 
@@ -15,13 +18,21 @@ pub(super) fn totals(totals: &Totals) -> String {
             vec![kind.name().to_owned(), count(&totals.faults.began), count(&totals.faults.felt)]
         })
         .collect();
+    let actions: String = totals
+        .actions
+        .iter()
+        .map(|(kind, counts)| {
+            let ErrandCounts { asked, done, failed, .. } = counts;
+            format!("{:10} {asked}: {done} done, {failed} failed\n", kind_name(*kind))
+        })
+        .collect();
     let [finished, rejected, failed, cancelled] = totals.ended;
     let requests: u64 = totals.ended.iter().sum();
     let mean = totals.events.checked_div(totals.runs).unwrap_or_default();
     format!(
         "{}\nruns       {}, {} of them made twice; {} events, {mean} a run; {} h simulated\n\
          requests   {requests}: {finished} finished, {rejected} rejected, {failed} failed, {cancelled} cancelled; {} retries\n\
-         actions    {}\n\
+         {actions}\
          liveness   {} requests under way after the faults, or later; the longest recovery took {} (run {})\n",
         table(&["fault", "began", "felt"], &rows),
         totals.runs,
@@ -29,11 +40,24 @@ pub(super) fn totals(totals: &Totals) -> String {
         totals.events,
         totals.simulated.0 / 3_600_000_000_000,
         totals.retries,
-        totals.actions,
         totals.after_faults,
         totals.recovery.0,
         totals.recovery.1,
     )
+}
+
+/// Several of a kind.
+const fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Load => "loads",
+        Kind::Unload => "unloads",
+        Kind::Pull => "pulls",
+        Kind::Push => "pushes",
+        Kind::Branch => "branches",
+        Kind::Delete => "deletes",
+        Kind::Start => "starts",
+        Kind::Stop => "stops",
+    }
 }
 
 #[derive(Serialize)]
@@ -56,7 +80,7 @@ struct Report<'a> {
     failed: u64,
     cancelled: u64,
     retries: u64,
-    actions: u64,
+    actions: &'a BTreeMap<Kind, ErrandCounts>,
     after_faults: u64,
     recovery_max_millis: u64,
     recovery_max_run: u64,
@@ -92,7 +116,7 @@ pub(super) fn json(found: &Found) -> String {
         failed: failed_requests,
         cancelled,
         retries: totals.retries,
-        actions: totals.actions,
+        actions: &totals.actions,
         after_faults: totals.after_faults,
         recovery_max_millis: totals.recovery.0.0 / 1_000_000,
         recovery_max_run: totals.recovery.1,
