@@ -132,7 +132,7 @@ impl Control {
         };
         let routed: HostSet = all.iter().filter(chosen).filter(has).copied().collect();
         same("routed", &self.indexes.models[lane.model.index()].routed, &routed)?;
-        let by_plan = |host: &&HostId| routed.is_empty() || routed.contains(**host);
+        let by_plan = |host: &&HostId| routed.is_empty() || routed.contains(**host) || lane.demands_hosts();
         let eligible: Vec<HostId> = reachable.iter().filter(chosen).filter(by_plan).copied().collect();
         let load = |host: &HostId| &self.facts.loads[host.index()];
         same("reachable", lane.reachable_len as usize, reachable.len())?;
