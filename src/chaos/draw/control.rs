@@ -104,10 +104,10 @@ fn rules(dice: &mut Dice, fleet: &fleet::Drawn) -> String {
 }
 
 fn placement(dice: &mut Dice, supplied: bool) -> String {
-    if !dice.often(if supplied { 80 } else { 40 }) {
+    if !dice.often(if supplied { 90 } else { 40 }) {
         return String::new();
     }
-    let most = if dice.often(40) { format!("replicas_max = {}\n", dice.within(1, 3)) } else { String::new() };
+    let most = if dice.often(40) { format!("replicas_max = {}\n", dice.within(2, 3)) } else { String::new() };
     format!(
         "\n[control.placement]\nstrategy = \"{}\"\nact = {}\nmanage = [\"*\"]\ninterval_seconds = {}\nhalf_life_seconds = {}\n\
          horizon_seconds = {}\nresidency_min_seconds = {}\nallow_pull = {}\nallow_delete = {}\nchanges_per_hour_max = {}\n\
@@ -118,13 +118,13 @@ fn placement(dice: &mut Dice, supplied: bool) -> String {
         dice.one(&[10, 60]),
         dice.one(&[30, 300]),
         dice.one(&[0, 5, 20]),
-        supplied && dice.often(90),
+        supplied && dice.often(95),
         supplied && dice.often(70),
         dice.one(&[200, 2_000, 10_000]),
         dice.within(1, 4),
         dice.one(&[0, 5, 20]),
         dice.one(&["planned", "any"]),
-        dice.within(0, 1),
+        dice.within(0, 2),
         dice.within(1, 2),
     )
 }

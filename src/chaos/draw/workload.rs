@@ -78,7 +78,8 @@ fn tenants(dice: &mut Dice) -> String {
             dice.one(&[-1, 0, 0, 1, 5]),
         ));
         if dice.often(30) {
-            text.push_str(&format!("patience_seconds = {}.5\n", dice.within(0, 8)));
+            // Longer than most loads: where clients leave before, Ollama gives the load up, and none ever ends.
+            text.push_str(&format!("patience_seconds = {}.5\n", dice.within(6, 15)));
         }
         if dice.often(30) {
             text.push_str(&format!("deadline_seconds = {}.0\n", dice.within(2, 20)));
