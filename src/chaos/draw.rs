@@ -77,7 +77,7 @@ pub fn scenario(range: &Range, run: u64) -> String {
     // Sums over runs are steady where no run is much longer than others.
     let requests = range.events_min * u64::from(dice.within(80, 150)) / 100 / EVENTS_PER_REQUEST;
     let requests = requests.max(1);
-    let supplied = dice.often(60);
+    let supplied = dice.often(75);
     let fleet = fleet::Drawn::new(&mut Dice::new(range, run, Section::Fleet), supplied);
     let work = workload::Drawn::new(&mut Dice::new(range, run, Section::Workload), &fleet, requests);
     let mut text = format!("name = \"chaos-{}-{run}\"\nseed = {seed}\n", range.seed);
@@ -100,8 +100,8 @@ fn faults(dice: &mut Dice, range: &Range, work: &workload::Drawn) -> String {
     format!(
         "[faults.drawn]\nkinds = [{}]\nswarm = true\nevery_seconds = {}\nfor_seconds = {}\nfrom_seconds = {}\nuntil_seconds = {until}\n",
         names.join(", "),
-        dice.within(8, 40),
-        dice.within(2, 15),
+        dice.within(6, 32),
+        dice.within(3, 20),
         (work.span_seconds / 20).min(until - 1),
     )
 }

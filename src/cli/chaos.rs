@@ -15,9 +15,9 @@ use sim::faults::FaultKind;
 use super::progress::{Progress, span};
 use super::{Ending, interrupt, print};
 use crate::chaos::draw::Range;
-use crate::chaos::shrink::{Shrunk, shrink, written};
+use crate::chaos::shrink::{Shrunk, concrete, shrink, written};
 use crate::chaos::trial::Terms;
-use crate::chaos::{Failed, Found, Hunt, TWICE_EVERY, Totals, hunt, twice};
+use crate::chaos::{Failed, Found, Hunt, TWICE_EVERY, Totals, drawn, hunt, twice};
 use crate::scenario::{Overrides, load};
 
 /// Run many random scenarios in which things break, and check what must hold
@@ -39,6 +39,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", conflicts_with = "runs")]
     run: Option<u64>,
 
+    /// Print the scenario of --run as a file would have it, and do not run it
+    #[arg(long, requires = "run", conflicts_with = "json")]
+    show: bool,
+
     /// Threads; as many as there are cores where absent
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
@@ -54,6 +58,10 @@ pub(super) struct Args {
     /// How often what must hold is checked in full
     #[arg(long, value_enum, default_value_t)]
     checks: Checks,
+
+    /// Fail where a kind of fault that may come was felt less often in all runs together
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    felt_min: u64,
 
     /// Where the scenario is written in which something does not hold
     #[arg(long, value_name = "DIR", default_value = ".")]
@@ -101,6 +109,7 @@ Examples:
   herder chaos --runs 1000000 --seed 7           overnight
   herder chaos --kinds crash,partition           only these faults
   herder chaos --seed 1 --run 17                 one of them again
+  herder chaos --run 17 --show > mine.toml       its scenario, each fault with its time
   herder chaos chaos-1-17.toml                   what an earlier one wrote, under the same checks
   herder chaos --json | jq '.faults[] | {{kind, felt}}'
 
@@ -117,6 +126,11 @@ Kinds of faults:
 }
 
 pub(super) fn main(args: &Args) -> Result<Ending> {
+    if let Some(run) = args.run.filter(|_| args.show) {
+        let scenario = drawn(&range(args), run).map_err(|violation| anyhow!(violation.what))?;
+        print(&written(&concrete(&scenario.file)))?;
+        return Ok(Ending::Done);
+    }
     let stop = interrupt::flag()?;
     let progress = Mutex::new(Progress::new());
     let locked = || progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -124,11 +138,10 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
     let found = match &args.scenario {
         Some(name) => check_one(name, terms)?,
         None => {
-            let range = Range { seed: args.seed, kinds: args.kinds.clone(), events_min: args.events_min };
             let runs = args.run.map_or(0..args.runs, |run| run..run + 1);
             let total = runs.end - runs.start;
             let threads = args.threads.unwrap_or_else(cores);
-            hunt(&Hunt { range, runs, threads, terms }, &|done| {
+            hunt(&Hunt { range: range(args), runs, threads, terms }, &|done| {
                 locked().show(done, Some(total), |elapsed| {
                     let left = elapsed.as_secs_f64() * (total - done) as f64 / done.max(1) as f64;
                     format!("{done} of {total} runs, about {} left", span(left.round() as u64))
@@ -148,9 +161,9 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
             writeln!(io::stderr(), "stopped by Ctrl-C after {} of {} runs", found.totals.runs, args.runs)?;
             return Ok(Ending::Interrupted);
         }
-        return Ok(Ending::Done);
+        return felt_enough(&found.totals, args);
     };
-    tell(failed)?;
+    tell(failed, args)?;
     if let (Some(scenario), None) = (&failed.scenario, &args.scenario) {
         let shrunk = shrink(scenario, failed.violation.clone(), terms, &mut |runs| {
             locked().show(0, None, |_| format!("making it small: {runs} runs"));
@@ -161,6 +174,10 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
         keep(&path, &shrunk, args)?;
     }
     Ok(Ending::Violated)
+}
+
+fn range(args: &Args) -> Range {
+    Range { seed: args.seed, kinds: args.kinds.clone(), events_min: args.events_min }
 }
 
 fn cores() -> u32 {
@@ -178,9 +195,34 @@ fn check_one(name: &str, terms: Terms<'_>) -> Result<Found> {
     Ok(Found { totals, failed, stopped: false })
 }
 
-fn tell(failed: &Failed) -> io::Result<()> {
+/// Whether each kind was felt as often as was asked for.
+fn felt_enough(totals: &Totals, args: &Args) -> Result<Ending> {
+    let may_come = |kind: &FaultKind| args.kinds.is_empty() || args.kinds.contains(kind);
+    let mut ending = Ending::Done;
+    for kind in FaultKind::ALL.into_iter().filter(may_come) {
+        let felt = totals.faults.felt[kind as usize];
+        if felt < args.felt_min {
+            writeln!(io::stderr(), "{} was felt {felt} times, less than {}", kind.name(), args.felt_min)?;
+            ending = Ending::Violated;
+        }
+    }
+    Ok(ending)
+}
+
+fn tell(failed: &Failed, args: &Args) -> io::Result<()> {
     let Failed { run, violation, .. } = failed;
-    writeln!(io::stderr(), "run {run}: {}: {}", violation.kind.name(), violation.what)
+    writeln!(io::stderr(), "run {run}: {}: {}", violation.kind.name(), violation.what)?;
+    if args.scenario.is_some() {
+        return Ok(());
+    }
+    let kinds: Vec<&str> = args.kinds.iter().map(|kind| kind.name()).collect();
+    let kinds = if kinds.is_empty() { String::new() } else { format!(" --kinds {}", kinds.join(",")) };
+    writeln!(
+        io::stderr(),
+        "to repeat it: herder chaos --seed {} --run {run} --events-min {}{kinds}",
+        args.seed,
+        args.events_min
+    )
 }
 
 /// Writes the small scenario down, and says how to repeat it.
@@ -203,7 +245,7 @@ fn keep(path: &Path, shrunk: &Shrunk, args: &Args) -> Result<()> {
     };
     writeln!(
         io::stderr(),
-        "made small in {} runs: from {} to {}\nit is in {}; herder {}\nto repeat it: herder chaos {} --checks {}",
+        "made small in {} runs: from {} to {}\nit is in {} (herder {})\nto repeat that: herder chaos {} --checks {}",
         shrunk.runs,
         size(&shrunk.before),
         size(&shrunk.after),

@@ -437,3 +437,6 @@ fn missing(contents: &BTreeMap<ModelId, Content>, manifest: &Manifest) -> Bytes 
     }
     lacking.iter().map(|layer| layer.bytes).sum()
 }
+
+#[cfg(test)]
+mod tests;
