@@ -30,7 +30,7 @@ fn random_runs_are_clean_and_feel_every_kind_of_fault() {
         assert!(felt >= 25, "{}: {began} began, {felt} felt", kind.name());
     }
     assert!(totals.events >= 20_000 * totals.runs, "{} events", totals.events);
-    assert!(totals.ended.iter().all(|count| *count > 1_000), "requests end in every way: {:?}", totals.ended);
+    assert!(totals.ended.iter().all(|count| *count > 500), "requests end in every way: {:?}", totals.ended);
     assert!(totals.after_faults > 10_000, "there is something left to recover: {totals:?}");
 }
 

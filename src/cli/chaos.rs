@@ -153,7 +153,7 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
     locked().finish();
     if args.json {
         print(&text::json(&found))?;
-    } else {
+    } else if found.totals.runs > 0 {
         print(&text::totals(&found.totals))?;
     }
     let Some(failed) = &found.failed else {
