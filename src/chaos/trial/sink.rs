@@ -44,9 +44,8 @@ impl Watching {
                     self.first_byte_timeout_max = self.first_byte_timeout_max.max(timeout);
                 }
                 Output::Act(action) => {
-                    if self.acting.insert(action.id, *action).is_some() {
-                        return Err(format!("action {} is asked for twice", action.id.0));
-                    }
+                    let before = self.acting.insert(action.id, *action);
+                    before.map_or(Ok(()), |_| Err(format!("action {} is asked for twice", action.id.0)))?;
                 }
                 Output::Abandon(action) => {
                     self.acting.remove(&action.id);
