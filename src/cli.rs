@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod chaos;
 mod completions;
 mod ctl;
 mod doctor;
@@ -39,6 +40,7 @@ Exit codes:
   1    an input is wrong, or something failed; the message says where
   2    the command line is wrong
   3    replay: control decided otherwise than the log says
+  4    chaos: something did not hold; the message says what, and how to repeat it
   130  stopped by Ctrl-C; what was whole has been written";
 
 /// The program's command line.
@@ -64,6 +66,7 @@ enum Command {
     Host(host::Args),
     Replay(replay::Args),
     Bench(bench::Args),
+    Chaos(chaos::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -75,6 +78,8 @@ enum Ending {
     Done,
     /// A replay differed.
     Differs,
+    /// Something that must hold did not.
+    Violated,
     /// Stopped by Ctrl-C.
     Interrupted,
 }
@@ -96,12 +101,14 @@ pub fn main() -> ExitCode {
         Command::Host(args) => host::main(&args),
         Command::Replay(args) => replay::main(&args),
         Command::Bench(args) => bench::main(&args),
+        Command::Chaos(args) => chaos::main(&args),
         Command::Completions(args) => completions::main(&args),
         Command::Man(args) => man::main(&args),
     };
     match ended {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Differs) => ExitCode::from(3),
+        Ok(Ending::Violated) => ExitCode::from(4),
         Ok(Ending::Interrupted) => ExitCode::from(130),
         Err(error) if reader_left(&error) => ExitCode::SUCCESS,
         Err(error) => {

@@ -4,6 +4,7 @@
 //! names them all: [`scenario`] reads their sections of a file, [`mod@bench`] measures their structures, [`cli`] is the program.
 
 pub mod bench;
+pub mod chaos;
 pub mod cli;
 pub mod run;
 pub mod scenario;

@@ -33,6 +33,8 @@ pub struct Plan {
     pub scenario: Scenario,
     /// How hosts' batch loops are computed.
     pub engine: Engine,
+    /// How often what must hold is checked in full.
+    pub checks: Checks,
     /// Threads for what can be done beside the run; at least 1.
     pub threads: u32,
     /// Where files go; none are written where absent.
@@ -96,7 +98,7 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
         fleet,
         changes: scenario.changes.clone(),
         sample_every: plan.out.is_some().then_some(sample_every),
-        checks: Checks::Sparse,
+        checks: plan.checks,
     };
     recorder.meter = plan.profile.then(StageMeter::default);
     let mut simulation = Simulation::new(setup, &mut *source, &mut recorder);

@@ -138,6 +138,15 @@ pub fn load(name: &str, overrides: &Overrides) -> Result<Scenario, ScenarioError
     check(file, &document)
 }
 
+/// Reads a scenario from its text; `name` is what errors call it.
+///
+/// # Errors
+/// Where something in it is wrong.
+pub fn parse(name: &str, text: &str) -> Result<Scenario, ScenarioError> {
+    let document = Document::parse(name, text)?;
+    check(document.read()?, &document)
+}
+
 fn open(name: &str) -> Result<Document, ScenarioError> {
     let path = Path::new(name);
     let names_a_file = name.ends_with(".toml") || name.contains(std::path::MAIN_SEPARATOR) || path.is_file();

@@ -3,8 +3,6 @@
 //! back. Everything that the simulator and its hosts can check is checked after each step; the checkers of `simulated/` read
 //! the decision log beside that.
 
-#[path = "simulated/invariants.rs"]
-mod invariants;
 #[path = "simulated/run.rs"]
 mod run;
 #[path = "simulated/service.rs"]
@@ -13,7 +11,7 @@ mod service;
 use control::draw::{Component, Draw};
 use control::ids::TenantId;
 use control::{balance, schedule};
-use invariants::Seen;
+use herder::chaos::invariants::{self, Seen};
 use run::{Case, Run, Told};
 use service::{Shares, measure};
 use sim::check::Checks;

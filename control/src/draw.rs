@@ -17,6 +17,8 @@ pub enum Component {
     Poll = 4,
     /// What breaks, and when.
     Faults = 5,
+    /// What a random scenario is like.
+    Scenario = 6,
 }
 
 /// A stream of numbers for one purpose.

@@ -1,7 +1,7 @@
 //! One run: jobs come in, control decides, hosts work, records go out.
 //!
 //! The simulator knows what control may not (true lengths), and gives control what a gateway would see, at the time it
-//! would see it. Faults, several controls and transfers between hosts are left out here.
+//! would see it. Several controls are left out here.
 
 mod faults;
 mod flights;

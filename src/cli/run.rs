@@ -53,6 +53,10 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t)]
     engine: Engine,
 
+    /// How often what must hold is checked in full
+    #[arg(long, value_enum, default_value_t)]
+    checks: super::chaos::Checks,
+
     /// Threads for what can be done beside a run (plots), and for choosing among thousands of hosts; no result depends on this
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: u32,
@@ -97,6 +101,7 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
             Engine::Coalesced => sim_host::api::Engine::Coalesced,
             Engine::Stepwise => sim_host::api::Engine::Stepwise,
         },
+        checks: args.checks.into(),
         threads: args.threads,
         out: args.out.clone(),
         log: args.log,

@@ -103,6 +103,11 @@ impl Lane {
 }
 
 impl Lane {
+    /// Whether its requests demand something of their host: they go by no plan, which knows nothing of that.
+    pub(super) fn demands_hosts(&self) -> bool {
+        self.demands.as_ref().is_some_and(|demands| !demands.constraints().is_empty())
+    }
+
     fn weigh(&mut self, host: HostId, weight: u32) {
         if let Some(weights) = &mut self.weights {
             weights.set(host.index(), weight.into());
@@ -215,7 +220,7 @@ impl Control {
         let index = &self.indexes.models[model.index()];
         let by_plan = if index.routed.is_empty() { &index.aimed } else { &index.routed };
         let by_plan = by_plan.is_empty() || by_plan.contains(host);
-        let chosen = by_plan && self.is_chosen(host, model) && !self.is_held_back(host, model);
+        let chosen = self.is_chosen(host, model) && !self.is_held_back(host, model);
         let load = self.facts.loads[host.index()];
         let in_flight = if self.indexes.sums { u64::from(load.in_flight) } else { 0 };
         let load = (load.has_room(), in_flight);
@@ -232,6 +237,7 @@ impl Control {
                 _ => true,
             };
             let has = has && will_do;
+            let chosen = chosen && (by_plan || lane.demands_hosts());
             lane.place(host, has, has && chosen, load);
             lane.weigh(host, if has && chosen && load.0 { weight } else { 0 });
         }

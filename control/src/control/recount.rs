@@ -141,7 +141,7 @@ impl Control {
         same("aimed at", &self.indexes.models[lane.model.index()].aimed, &aimed)?;
         same("routed", &self.indexes.models[lane.model.index()].routed, &routed)?;
         let by_plan = if routed.is_empty() { &aimed } else { &routed };
-        let by_plan = |host: &&HostId| by_plan.is_empty() || by_plan.contains(**host);
+        let by_plan = |host: &&HostId| by_plan.is_empty() || by_plan.contains(**host) || lane.demands_hosts();
         let eligible: Vec<HostId> = reachable.iter().filter(chosen).filter(by_plan).copied().collect();
         let load = |host: &HostId| &self.facts.loads[host.index()];
         same("reachable", lane.reachable_len as usize, reachable.len())?;

@@ -79,7 +79,7 @@ pub struct PlacementFile {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Routing {
-    /// Those with a planned replica, while there are any.
+    /// Those with a planned replica, while there are any. Requests that demand something of their host go to all that meet it.
     #[default]
     Planned,
     /// All that have the model on disk.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use control::draw::{Component, Draw};
-use control::ids::{ActionId, HostId};
+use control::ids::{ActionId, HostId, ModelId};
 use control::observe::Liveness;
 use control::units::{Instant, Nanos};
 
@@ -113,6 +113,8 @@ pub(super) struct Faults {
     pub(super) registry_down_at: Instant,
     /// Messages to control that a cut holds up, in order.
     pub(super) held: Vec<(HostId, ToControl)>,
+    /// Which weights a fault damaged.
+    pub(super) damaged: BTreeMap<Fault, ModelId>,
     /// Actions that hosts work on.
     pub(super) acting: BTreeMap<ActionId, HostId>,
     /// Messages that faults had a say in so far: keys their draws.
@@ -138,6 +140,7 @@ impl Faults {
             registry_down: 0,
             registry_down_at: Instant::ZERO,
             held: Vec::new(),
+            damaged: BTreeMap::new(),
             acting: BTreeMap::new(),
             messages: 0,
             timers: 0,

@@ -341,10 +341,19 @@ impl Supply {
         }
     }
 
-    /// A host's disk takes nothing more, or something again.
-    pub(super) fn fill(&mut self, host: HostId, begins: bool) {
+    /// A host's disk takes nothing more, or something again. Whose transfers to it broke off.
+    pub(super) fn fill(&mut self, now: Instant, host: HostId, begins: bool) -> Vec<Action> {
         let full = &mut self.disks[host.index()].full;
         *full = full.wrapping_add_signed(if begins { 1 } else { -1 });
+        if !begins {
+            return Vec::new();
+        }
+        self.stop(now, |transfer| transfer.action.host == host && transfer.action.deed != Deed::Push)
+    }
+
+    /// Whether a fault keeps a host's disk from taking anything.
+    pub(super) fn is_full(&self, host: HostId) -> bool {
+        self.disks[host.index()].full > 0
     }
 
     /// What comes to a host is damaged on its way, or no longer.
@@ -366,10 +375,11 @@ impl Supply {
         self.stop(now, |transfer| !matches!(transfer.action.deed, Deed::Fetch(_)))
     }
 
-    /// A host ends: nothing comes to it or from it, and what waited there is forgotten.
-    pub(super) fn crash(&mut self, now: Instant, host: HostId) {
+    /// A host ends: nothing comes to it or from it, and what waited there is forgotten. Whose transfers from it broke off.
+    pub(super) fn crash(&mut self, now: Instant, host: HostId) -> Vec<Action> {
         self.stop(now, |transfer| transfer.action.host == host);
         self.disks[host.index()].waiting.clear();
+        self.stop(now, |transfer| transfer.action.deed == Deed::Fetch(host))
     }
 
     fn stop(&mut self, now: Instant, which: impl Fn(&Transfer) -> bool) -> Vec<Action> {
@@ -438,3 +448,6 @@ fn missing(contents: &BTreeMap<ModelId, Content>, manifest: &Manifest) -> Bytes 
     }
     lacking.iter().map(|layer| layer.bytes).sum()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! Faults as events of the run: what they do to hosts, to connections and to messages on their way.
 
+mod transfers;
+
 use control::door::{ActionFailure, ActionOutcome, Input};
 use control::ids::{ActionId, HostId, RequestId};
 use control::observe::Turn as Heard;
@@ -194,19 +196,6 @@ impl<S: Sink> Simulation<'_, S> {
         }
     }
 
-    /// The end of an action shows a fault.
-    pub(super) fn feel_action(&mut self, outcome: ActionOutcome) {
-        let Some(faults) = &mut self.faults else { return };
-        match outcome {
-            ActionOutcome::Failed(ActionFailure::RegistryUnreachable) => {
-                faults.felt(FaultKind::RegistryDown);
-            }
-            ActionOutcome::Failed(ActionFailure::DiskFull) => faults.felt(FaultKind::DiskFull),
-            ActionOutcome::Failed(ActionFailure::DigestMismatch) => faults.felt(FaultKind::CorruptBlob),
-            _ => {}
-        }
-    }
-
     /// What a host reports of an answer, by its own clock.
     #[inline]
     pub(super) fn counted(&mut self, host: HostId, usage: Usage) -> Usage {
@@ -280,12 +269,7 @@ impl<S: Sink> Simulation<'_, S> {
                 self.release_held(host);
                 Ok(())
             }
-            FaultKind::DiskFull => {
-                if let Some(supply) = &mut self.supply {
-                    supply.fill(host, begins);
-                }
-                Ok(())
-            }
+            FaultKind::DiskFull => self.disk_turns(host, begins),
             FaultKind::CorruptBlob => self.corrupt(host, fault, begins),
             _ => Ok(()),
         }
@@ -312,9 +296,8 @@ impl<S: Sink> Simulation<'_, S> {
         for (request, attempt, failure) in broken {
             self.tell(host, ToControl::Failed(request, attempt, failure));
         }
-        if let Some(supply) = &mut self.supply {
-            supply.crash(self.now, host);
-        }
+        let stopped = self.supply.as_mut().map(|supply| supply.crash(self.now, host)).unwrap_or_default();
+        self.transfers_break(stopped, ActionFailure::Host(Failure::Unreachable))?;
         let faults = self.faults.as_mut().expect("a crash is a fault");
         let acting: Vec<ActionId> =
             faults.acting.iter().filter(|(_, at)| **at == host).map(|(action, _)| *action).collect();
@@ -337,6 +320,20 @@ impl<S: Sink> Simulation<'_, S> {
         }
     }
 
+    /// A first byte was heard. Where what follows it was lost or held up already, the stream is given up in time.
+    pub(super) fn stream_begins(&mut self, request: RequestId, attempt: u8) {
+        let Some((_, flight)) = self.flights.find(request) else { return };
+        let (at, host) = (self.now.saturating_add(flight.idle_timeout), flight.host);
+        if flight.silent || host.is_some_and(|host| self.is_cut_off(host)) {
+            self.later(at, FaultTimer::Idle(request, attempt));
+        }
+    }
+
+    /// Whether nothing comes from a host.
+    fn is_cut_off(&self, host: HostId) -> bool {
+        self.faults.as_ref().is_some_and(|faults| faults.hosts[host.index()].is_cut(Way::ToControl))
+    }
+
     /// What was held up between a host and control comes now, in order.
     fn release_held(&mut self, host: HostId) {
         let Some(faults) = &mut self.faults else { return };
@@ -349,30 +346,6 @@ impl<S: Sink> Simulation<'_, S> {
         for (host, message) in released {
             self.tell(host, message);
         }
-    }
-
-    fn corrupt(&mut self, host: HostId, fault: &Fault, begins: bool) -> Result<(), RunError> {
-        if let Some(supply) = &mut self.supply {
-            supply.corrupt(host, begins);
-        }
-        let stored = self.hosts.stored(host);
-        let Some(at) = (fault.at.0 / 1_000_000).checked_rem(stored.len() as u64) else { return Ok(()) };
-        self.deliver_fault(host, Message::Fault(Breaks::Damage(stored[at as usize], begins)))
-    }
-
-    fn registry_turns(&mut self, begins: bool) -> Result<(), RunError> {
-        let faults = self.faults.as_mut().expect("a turn is a fault's");
-        faults.registry_down = faults.registry_down.wrapping_add_signed(if begins { 1 } else { -1 });
-        if begins && faults.registry_down == 1 {
-            faults.registry_down_at = self.now;
-            faults.felt(FaultKind::RegistryDown);
-            self.later(self.now.saturating_add(STALL_TIMEOUT), FaultTimer::Stalled(self.now));
-        }
-        let down = self.faults.as_ref().is_some_and(|faults| faults.registry_down > 0);
-        if let Some(supply) = &mut self.supply {
-            supply.reach_registry(self.now, !down);
-        }
-        Ok(())
     }
 
     fn watch(&mut self, host: HostId) {
@@ -421,11 +394,10 @@ impl<S: Sink> Simulation<'_, S> {
     fn idle(&mut self, request: RequestId, attempt: u8) -> Result<(), RunError> {
         let Some((_, flight)) = self.flights.find(request) else { return Ok(()) };
         let Some(host) = flight.host.filter(|_| flight.hears(attempt)) else { return Ok(()) };
-        let stands = flight.silent
-            || self.faults.as_ref().is_some_and(|faults| faults.hosts[host.index()].is_cut(Way::ToControl));
-        if !stands {
+        if !flight.silent && !self.is_cut_off(host) {
             return Ok(());
         }
+        let Some((_, flight)) = self.flights.find(request) else { return Ok(()) };
         flight.closed = true;
         self.ask(host, ToHost::Cancel(request, attempt));
         self.step(Input::Failed { request, attempt, failure: Failure::IdleTimeout })
@@ -460,23 +432,6 @@ impl<S: Sink> Simulation<'_, S> {
             if !goes_on && let Some(at) = self.hosts.poll_wanted(Instant(self.now.0 + 1), host) {
                 self.poll_at(at, host);
             }
-        }
-        Ok(())
-    }
-
-    /// Transfers that have stood still since the registry went away are given up.
-    fn stalled(&mut self, since: Instant) -> Result<(), RunError> {
-        let Some(faults) = &mut self.faults else { return Ok(()) };
-        if faults.registry_down == 0 || faults.registry_down_at != since {
-            return Ok(());
-        }
-        let Some(supply) = &mut self.supply else { return Ok(()) };
-        for action in supply.give_up(self.now) {
-            if let Some(faults) = &mut self.faults {
-                faults.felt(FaultKind::RegistryDown);
-            }
-            let outcome = ActionOutcome::Failed(ActionFailure::Stalled);
-            self.tell(action.host, ToControl::Acted(action.id, outcome));
         }
         Ok(())
     }

@@ -118,6 +118,9 @@ impl<S: Sink> Simulation<'_, S> {
                 for token in tokens.into_iter().flatten() {
                     self.timers.cancel(token);
                 }
+                if self.faults.is_some() {
+                    self.stream_begins(request, attempt);
+                }
                 self.step(Input::FirstByte { request, attempt })
             }
             ToControl::Finished(request, attempt, usage) => {

@@ -103,6 +103,7 @@ impl<S: Sink> Simulation<'_, S> {
         flight.closed = false;
         flight.idle_timeout = idle_timeout;
         flight.silent = false;
+        flight.held_until = self.now;
         flight.timeout = Some(token);
         self.ask(host, ToHost::Request(request, attempt));
     }

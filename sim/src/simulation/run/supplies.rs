@@ -28,13 +28,16 @@ impl<S: Sink> Simulation<'_, S> {
             None => Some(refused),
         };
         let Some((outcome, change)) = ended else { return Ok(()) };
-        self.feel_action(outcome);
+        self.feel_action(action.host, outcome);
         self.tell(action.host, ToControl::Acted(action.id, outcome));
         change.map_or(Ok(()), |change| self.change_disk(change))
     }
 
     /// A host's disk changes.
     fn change_disk(&mut self, (host, model, change): Change) -> Result<(), RunError> {
+        if let Some(supply) = &self.supply {
+            supply.check(host).map_err(|what| self.broken(what))?;
+        }
         self.hosts.deliver(self.now, host, Message::Disk(model, change), &mut self.host_events);
         self.after_host(host)
     }
@@ -49,9 +52,7 @@ impl<S: Sink> Simulation<'_, S> {
             let host = supply.host_of(flow);
             let skew = self.faults.as_ref().map_or(0, |faults| faults.skew_nanos(host));
             let (action, outcome, change) = supply.end_transfer(self.now, flow, skew);
-            self.feel_action(outcome);
-            let supply = self.supply.as_ref().expect("transfers are the supply's");
-            supply.check(action.host).map_err(|what| self.broken(what))?;
+            self.feel_action(action.host, outcome);
             self.tell(action.host, ToControl::Acted(action.id, outcome));
             if let Some(change) = change {
                 self.change_disk(change)?;
@@ -64,7 +65,7 @@ impl<S: Sink> Simulation<'_, S> {
     }
 
     /// Transfers begin that wait on a host for their turn.
-    fn begin_waiting(&mut self, host: HostId) -> Result<(), RunError> {
+    pub(super) fn begin_waiting(&mut self, host: HostId) -> Result<(), RunError> {
         while let Some(next) = self.supply.as_mut().and_then(|supply| supply.next_waiting(host)) {
             self.begin_supply(next)?;
         }

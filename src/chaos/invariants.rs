@@ -14,20 +14,25 @@ use traces::record::Record;
 
 /// How often what is to be checked has come up.
 #[derive(Clone, Copy, Default, Debug)]
-pub(crate) struct Seen {
-    pub(crate) requests: usize,
-    pub(crate) finished: usize,
-    pub(crate) rejected: usize,
-    pub(crate) failed: usize,
-    pub(crate) cancelled: usize,
+pub struct Seen {
+    /// Requests that came.
+    pub requests: usize,
+    /// Those that were answered in full.
+    pub finished: usize,
+    /// Those that control turned away.
+    pub rejected: usize,
+    /// Those whose last attempt failed.
+    pub failed: usize,
+    /// Those whose clients left.
+    pub cancelled: usize,
     /// Attempts after the first.
-    pub(crate) retries: usize,
+    pub retries: usize,
     /// Attempts that hosts were too busy for.
-    pub(crate) busy: usize,
+    pub busy: usize,
     /// First bytes that came too late.
-    pub(crate) timeouts: usize,
+    pub timeouts: usize,
     /// Configs that were installed under way.
-    pub(crate) swaps: usize,
+    pub swaps: usize,
 }
 
 impl std::ops::AddAssign for Seen {
@@ -48,27 +53,63 @@ impl std::ops::AddAssign for Seen {
 ///
 /// # Errors
 /// The first thing that does not hold, and where.
-pub(crate) fn hold(
-    log: impl Iterator<Item = LogRecord<'static>>,
-    records: &[Record],
-) -> Result<Seen, String> {
-    let mut world: Option<World> = None;
-    for (at, record) in log.enumerate() {
+pub fn hold(log: impl Iterator<Item = LogRecord<'static>>, records: &[Record]) -> Result<Seen, String> {
+    let mut witness = Witness::default();
+    for record in log {
+        witness.read(&record)?;
+    }
+    witness.ended_as_recorded(records)?;
+    Ok(witness.seen())
+}
+
+/// Reads a decision log as it is written.
+#[derive(Debug, Default)]
+pub struct Witness {
+    world: Option<World>,
+    records: u64,
+}
+
+impl Witness {
+    /// The next record.
+    ///
+    /// # Errors
+    /// What does not hold, and where.
+    pub fn read(&mut self, record: &LogRecord<'_>) -> Result<(), String> {
+        let at = self.records;
+        self.records += 1;
         match record {
             LogRecord::Open { snapshot, .. } => {
-                world.get_or_insert_with(|| World::new(snapshot.config));
+                self.world.get_or_insert_with(|| World::new(snapshot.config.clone()));
+                Ok(())
             }
             LogRecord::Step { now, input, outputs } => {
-                let world = world.as_mut().ok_or("a step before a snapshot")?;
-                let checked = world.step(now, &input, &outputs);
-                checked.map_err(|what| format!("step {at} at {now}: {what}: {input:?} gave {outputs:?}"))?;
+                let world = self.world.as_mut().ok_or("a step before a snapshot")?;
+                let checked = world.step(*now, input, outputs);
+                checked.map_err(|what| format!("step {at} at {now}: {what}: {input:?} gave {outputs:?}"))
             }
-            LogRecord::Gap { .. } => return Err("a gap in the log of a simulation".into()),
+            LogRecord::Gap { .. } => Err("a gap in the log of a simulation".into()),
         }
     }
-    let world = world.ok_or("an empty log")?;
-    world.ended_as_recorded(records)?;
-    Ok(world.seen)
+
+    /// At the end: each request has ended once, in the log and in the records alike (I1), and its times are in order (I3).
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub fn ended_as_recorded(&self, records: &[Record]) -> Result<(), String> {
+        self.world.as_ref().ok_or("an empty log")?.ended_as_recorded(records)
+    }
+
+    /// How often what is to be checked has come up.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        self.world.as_ref().map(|world| world.seen).unwrap_or_default()
+    }
+
+    /// Hosts that control was told do not answer, and not yet that they do again.
+    pub fn silent(&self) -> impl Iterator<Item = HostId> {
+        let hosts = self.world.iter().flat_map(|world| world.hosts.iter().enumerate());
+        hosts.filter(|(_, host)| host.silent).map(|(index, _)| HostId(index as u32))
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
