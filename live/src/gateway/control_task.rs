@@ -19,6 +19,7 @@ use event::observed;
 pub(super) use event::{Arrival, Event, Holds, Question};
 
 use super::ServeSummary;
+use super::act::{self, Actions};
 use super::config::ServeConfig;
 use super::decision_log::DecisionLog;
 use super::guarded::{Broken, Guarded};
@@ -26,7 +27,8 @@ use super::keys::ANYONE;
 use super::metrics::Recorder;
 use super::metrics::text::LabelNames;
 use super::notes;
-use super::survey::{Around, Survey};
+use super::registry::managed_names;
+use super::survey::{Around, PlacementView, Survey};
 use super::ticket::{Decision, Sender, TicketNumber, Told};
 use crate::clock::Clock;
 
@@ -56,6 +58,7 @@ pub(super) struct ControlTask {
     last: Instant,
     no_wake_before: Instant,
     out: Outputs,
+    actions: Actions,
     log: Option<DecisionLog>,
     segment_records: u64,
     models: BTreeMap<String, ModelId>,
@@ -76,6 +79,7 @@ impl ControlTask {
         config: &ServeConfig,
         clock: Clock,
         log: Option<DecisionLog>,
+        actions: Actions,
         counters: watch::Sender<Counters>,
         recorder: Recorder,
     ) -> Self {
@@ -86,6 +90,7 @@ impl ControlTask {
             last: Instant::ZERO,
             no_wake_before: Instant::ZERO,
             out: Outputs::new(),
+            actions,
             log,
             segment_records: config.log_segment_records,
             models: BTreeMap::new(),
@@ -188,6 +193,16 @@ impl ControlTask {
                 self.heard[host.index()] = None;
                 self.step(Input::Silent { host });
             }
+            Event::Acted { action, outcome, why } => {
+                if self.actions.ended(action, outcome, &why) {
+                    self.step(Input::Acted { action, outcome });
+                }
+            }
+            Event::Published { model, manifest } => {
+                if let Some(model) = self.model(&model) {
+                    self.step(Input::Published { model, manifest });
+                }
+            }
             Event::Ask(question) => self.answer(question),
             Event::Operate { inputs, done } => {
                 inputs.into_iter().for_each(|input| self.operate(input));
@@ -219,6 +234,13 @@ impl ControlTask {
                 drop(reply.send(Box::new(all)));
             }
             Question::Decisions { limit, reply } => drop(reply.send(self.recorder.decisions(limit, facts))),
+            Question::Placement(reply) => {
+                let now = self.clock.now().max(self.last);
+                drop(reply.send(PlacementView::of(self.control.look(), &self.recorder, now)));
+            }
+            Question::ManagedNames(reply) => {
+                drop(reply.send(managed_names(facts, self.control.look().config())));
+            }
             Question::InFlight { host, reply } => drop(reply.send(facts.loads[host.index()].in_flight)),
         }
     }
@@ -404,8 +426,21 @@ impl ControlTask {
                 notes::tell(&note, self.control.facts());
                 return;
             }
-            // Shadows act in the log alone. Actions come from prefetch, which this gateway's config refuses.
-            Output::Shadow(_) | Output::Act(_) | Output::Proposed(_) | Output::Abandon(_) => return,
+            Output::Act(action) => {
+                let control = self.control.look();
+                self.actions.begin(action, control.facts(), control.config());
+                return;
+            }
+            Output::Abandon(action) => {
+                self.actions.abandon(&action);
+                return;
+            }
+            Output::Proposed(action) => {
+                act::tell_proposed(&action, self.control.facts());
+                return;
+            }
+            // Shadows act in the log alone.
+            Output::Shadow(_) => return,
         };
         if let Some(flight) = self.tickets.get(&request).and_then(|ticket| self.flights.get(ticket)) {
             // A client that left reads nothing; its goodbye is on its way here.

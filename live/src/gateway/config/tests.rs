@@ -87,11 +87,7 @@ fn bad_files_are_refused_with_their_place() {
             "gateway.toml:18:13: control.scheduler: found \"oracle-shortest-job\", expected a strategy that requires no \
              oracle",
         ),
-        (
-            "balancer = \"least-tokens\"",
-            "prefetch = { stream = \"tenant\" }",
-            "gateway.toml:18:12: control.prefetch: found a table, expected none",
-        ),
+        ("[control]", "insecure_registries = [\"http://r\"]\n[control]", "serve.insecure_registries"),
         ("log_dir", "logdir", "(did you mean `log_dir`?)"),
         ("127.0.0.1:0", "here", "gateway.toml:3:10: invalid socket address syntax"),
         ("[serve]\n", "[serve\n", "gateway.toml:2:"),

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use control::constraints::Demands;
-use control::door::{Input, LoadedModel, Observation, StoredModel};
-use control::ids::{HostId, ModelId, SessionId};
+use control::door::{ActionOutcome, Input, LoadedModel, Manifest, Observation, StoredModel};
+use control::ids::{ActionId, HostId, ModelId, SessionId};
 use control::request::{Failure, HostOptions, Kind, Usage};
 use control::units::Bytes;
 use tokio::sync::oneshot;
 
 use crate::gateway::metrics::text::LabelNames;
 use crate::gateway::metrics::{DecisionRecord, Metrics};
-use crate::gateway::survey::Survey;
+use crate::gateway::survey::{PlacementView, Survey};
 use crate::gateway::ticket::{Sender, TicketNumber, Told};
 use crate::wire::lists::Entry;
 use crate::wire::name;
@@ -34,6 +34,10 @@ pub(in crate::gateway) enum Event {
     Heard { host: HostId, holds: Holds },
     /// A host did not answer its last polls.
     Silent { host: HostId },
+    /// An action on a host ended; `why` says more where it failed.
+    Acted { action: ActionId, outcome: ActionOutcome, why: String },
+    /// A registry has another content under a normalised name, or none any more.
+    Published { model: String, manifest: Option<Manifest> },
     /// What the operator's side wants to see.
     Ask(Question),
     /// What an operator changes, checked before; answered when control has taken it.
@@ -51,6 +55,10 @@ pub(in crate::gateway) enum Question {
     Metrics(oneshot::Sender<Box<(Survey, Metrics, LabelNames)>>),
     /// The last requests.
     Decisions { limit: usize, reply: oneshot::Sender<Vec<Arc<DecisionRecord>>> },
+    /// Plan, actions and contents.
+    Placement(oneshot::Sender<PlacementView>),
+    /// Names of managed models that registries may be asked for.
+    ManagedNames(oneshot::Sender<Vec<String>>),
     /// Requests on a host.
     InFlight { host: HostId, reply: oneshot::Sender<u32> },
 }

@@ -1,0 +1,98 @@
+//! Whether an action may be carried out, and what exactly is to be done: looked up in the config in force, whatever control asks.
+
+use control::config::Config;
+use control::door::{Action, Deed};
+use control::facts::Facts;
+use control::place::config::PlacementConfig;
+use control::request::KeepAlive;
+
+use super::super::registry::is_insecure;
+use crate::wire::name;
+
+/// An action that may be carried out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Order {
+    pub(super) host: control::ids::HostId,
+    pub(super) model: String,
+    pub(super) work: Work,
+}
+
+/// What is to be done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Work {
+    Load(Option<KeepAlive>),
+    Unload,
+    /// `insecure`: over plain HTTP.
+    Pull {
+        insecure: bool,
+    },
+    Push {
+        insecure: bool,
+    },
+    Branch {
+        to: String,
+    },
+    /// As long as so many other hosts have it.
+    Delete {
+        copies_min: usize,
+    },
+}
+
+/// What is to be done for an action; else why it is refused.
+pub(super) fn order(
+    action: &Action,
+    facts: &Facts,
+    config: &Config,
+    insecure: &[String],
+) -> Result<Order, &'static str> {
+    let model = facts.models[action.model.index()].name.clone();
+    if name::is_cloud(&model) {
+        return Err("the model forwards prompts to a cloud service");
+    }
+    let managed = config.placement.as_ref().filter(|placement| placement.act);
+    let managed = managed.and_then(|placement| Some((placement, placement.of(&model)?)));
+    let unmanaged = "no section of [control] that may act manages the model";
+    let work = match (action.deed, managed) {
+        (Deed::Fetch(_), _) => return Err("no Ollama can fetch from another"),
+        (Deed::Start | Deed::Stop, _) => return Err("this gateway neither starts nor stops hosts"),
+        (Deed::Load(keep), _) if managed.is_some() || config.prefetch.is_some() => Work::Load(keep),
+        (_, None) => return Err(unmanaged),
+        (Deed::Load(keep), Some(_)) => Work::Load(keep),
+        (Deed::Unload, Some(_)) => Work::Unload,
+        (Deed::Pull, Some((placement, _))) => {
+            if !placement.allow_pull {
+                return Err("control.placement.allow_pull is false");
+            }
+            Work::Pull { insecure: registry_of(&model, placement, insecure)? }
+        }
+        (Deed::Push, Some((placement, _))) => {
+            Work::Push { insecure: registry_of(&model, placement, insecure)? }
+        }
+        (Deed::Branch, Some(_)) => Work::Branch { to: branch_of(action, &model, facts)? },
+        (Deed::Delete, Some((placement, of_model))) => {
+            if !placement.allow_delete {
+                return Err("control.placement.allow_delete is false");
+            }
+            Work::Delete { copies_min: of_model.copies_min.max(1) as usize }
+        }
+    };
+    Ok(Order { host: action.host, model, work })
+}
+
+/// Whether the model's registry, which must be allowed, speaks plain HTTP.
+fn registry_of(model: &str, placement: &PlacementConfig, insecure: &[String]) -> Result<bool, &'static str> {
+    let registry = name::registry(model).unwrap_or_default();
+    if !placement.may_pull_from(registry) {
+        return Err("the model's registry is not in control.placement.pull_from");
+    }
+    Ok(is_insecure(registry, insecure))
+}
+
+/// The second name of what the host holds: with its short digest in the tag.
+fn branch_of(action: &Action, model: &str, facts: &Facts) -> Result<String, &'static str> {
+    let stored = &facts.hosts[action.host.index()].observation.stored;
+    let held = stored.iter().find(|stored| stored.model == action.model);
+    let digest = held.map(|stored| stored.digest).filter(|digest| digest.is_known());
+    let digest = digest.ok_or("what the host holds under the name is not known")?;
+    name::normalise(&format!("{model}-{}", digest.short())).ok_or("the second name would be no name")
+}

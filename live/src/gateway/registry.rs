@@ -1,0 +1,129 @@
+//! What registries hold under the names of managed models: asked now and then, told to control where it differs from before.
+//!
+//! Only registries that `[control]` allows are asked, for names that it manages; the default one only where the config says so besides.
+//! Over TLS, but for those in `serve.insecure_registries`. Bounds: names ([`NAMES_MAX`]), time and size of each answer (`lookup`), one
+//! lookup at a time. Left out: logins, and redirects, which are not followed.
+
+mod lookup;
+mod manifest;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use control::config::Config;
+use control::door::Manifest;
+use control::facts::Facts;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use super::config::ServeConfig;
+use super::config::manage::OLLAMA_REGISTRY;
+use super::control_task::{Event, Question};
+use crate::wire::name;
+
+/// Most names that are looked up.
+const NAMES_MAX: usize = 1_000;
+
+/// Whether a registry speaks plain HTTP.
+pub(super) fn is_insecure(registry: &str, insecure: &[String]) -> bool {
+    insecure.iter().any(|known| known.eq_ignore_ascii_case(registry))
+}
+
+/// Names that `[control]` manages and whose registries it allows: those that are known, and those that it spells out.
+pub(super) fn managed_names(facts: &Facts, config: &Config) -> Vec<String> {
+    let Some(placement) = &config.placement else { return Vec::new() };
+    let known = facts.models.iter().map(|model| model.name.as_str());
+    let known = known.filter(|name| placement.manage.matches(name));
+    let spelt_out = placement.manage.spelt_out().chain(placement.models.keys().map(String::as_str));
+    let names: BTreeSet<String> = known.chain(spelt_out).filter_map(name::normalise).collect();
+    let allowed = |name: &String| {
+        placement.may_pull_from(name::registry(name).unwrap_or_default()) && !name::is_cloud(name)
+    };
+    names.into_iter().filter(allowed).take(NAMES_MAX).collect()
+}
+
+/// Asks registries, as long as the gateway runs.
+pub(super) struct Watch {
+    events: mpsc::UnboundedSender<Event>,
+    insecure: Vec<String>,
+    /// Whether the registry of names that name none is asked.
+    ollama: bool,
+    /// What control was told of each name.
+    told: BTreeMap<String, Manifest>,
+    /// Registries that cannot be asked, and why.
+    failing: BTreeMap<String, String>,
+}
+
+impl Watch {
+    pub(super) fn new(config: &ServeConfig, events: mpsc::UnboundedSender<Event>) -> Self {
+        Self {
+            events,
+            insecure: config.insecure_registries.clone(),
+            ollama: config.registry_poll_ollama,
+            told: BTreeMap::new(),
+            failing: BTreeMap::new(),
+        }
+    }
+
+    /// Looks all names up at each beat, and where something was pushed.
+    pub(super) async fn run(mut self, period: Duration, pushed: Arc<Notify>) {
+        loop {
+            let (reply, names) = oneshot::channel();
+            if self.events.send(Event::Ask(Question::ManagedNames(reply))).is_err() {
+                return;
+            }
+            let Ok(names) = names.await else { return };
+            self.look_up_all(&names).await;
+            // Either is a reason to look again.
+            let _ = tokio::time::timeout(period, pushed.notified()).await;
+        }
+    }
+
+    async fn look_up_all(&mut self, names: &[String]) {
+        let mut failing = BTreeMap::new();
+        for name in names {
+            let registry = name::registry(name);
+            let authority = match registry {
+                Some(registry) => registry,
+                None if self.ollama => OLLAMA_REGISTRY,
+                None => continue,
+            };
+            // One that did not answer makes no other name wait.
+            if failing.contains_key(authority) {
+                continue;
+            }
+            let insecure = is_insecure(authority, &self.insecure);
+            match lookup::manifest(authority, insecure, name).await {
+                Ok(manifest) => self.found(name, manifest),
+                Err(why) => {
+                    if self.failing.get(authority) != Some(&why) {
+                        tracing::warn!(registry = authority, why, "a registry cannot be asked");
+                    }
+                    failing.insert(authority.to_owned(), why);
+                }
+            }
+        }
+        for registry in self.failing.keys().filter(|registry| !failing.contains_key(*registry)) {
+            tracing::info!(registry, "a registry answers again");
+        }
+        self.failing = failing;
+    }
+
+    fn found(&mut self, name: &str, manifest: Option<Manifest>) {
+        if self.told.get(name) == manifest.as_ref() {
+            return;
+        }
+        match &manifest {
+            Some(manifest) => {
+                tracing::info!(model = ?name, digest = %manifest.digest.short(), "a registry has another content");
+                self.told.insert(name.to_owned(), manifest.clone());
+            }
+            None => {
+                tracing::info!(model = ?name, "a registry has a name no longer");
+                self.told.remove(name);
+            }
+        }
+        // Where control has ended, the loop sees it.
+        let _ = self.events.send(Event::Published { model: name.to_owned(), manifest });
+    }
+}
