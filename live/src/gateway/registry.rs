@@ -127,3 +127,59 @@ impl Watch {
         let _ = self.events.send(Event::Published { model: name.to_owned(), manifest });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use control::Control;
+    use control::door::{Env, Input, NoMeter, Outputs};
+    use control::ids::ModelId;
+    use control::units::Instant;
+
+    use super::*;
+
+    /// Names that are looked up under this `[control]`, where these are known.
+    fn names(section: &str, known: &[&str]) -> Vec<String> {
+        let host = "[[serve.hosts]]\nname = \"a\"\nurl = \"http://127.0.0.1:1\"";
+        let text = format!("[serve]\n{host}\n[control]\n{section}");
+        let config = ServeConfig::parse(&text, Path::new("test.toml")).expect("a good config");
+        let mut control = Control::new(config.control);
+        for (model, name) in (0..).map(ModelId).zip(known) {
+            let mut env = Env { seed: 0, meter: &mut NoMeter };
+            let named = Input::ModelNamed { model, name: (*name).into() };
+            control.step(Instant::ZERO, named, &mut Outputs::new(), &mut env);
+        }
+        managed_names(control.facts(), control.config())
+    }
+
+    #[test]
+    fn only_managed_names_of_allowed_registries_are_looked_up() {
+        let known = ["r:1/a/b:x", "r:1/a/c:x", "evil/a/b:x", "b:x", "r:1/a/b:cloud"];
+        assert!(names("", &known).is_empty());
+        let section = "[control.placement]\nmanage = [\"*b:*\", \"r:1/a/d\", \"e:x\"]\n";
+        assert_eq!(names(section, &known), ["b:x", "e:x"]);
+        let from = section.to_owned() + "pull_from = [\"r:1\"]";
+        assert_eq!(names(&from, &known), ["r:1/a/b:x", "r:1/a/d:latest"]);
+    }
+
+    #[test]
+    fn what_was_told_is_told_again_only_where_it_changed() {
+        let host = "[serve]\n[[serve.hosts]]\nname = \"a\"\nurl = \"http://127.0.0.1:1\"";
+        let config = ServeConfig::parse(host, Path::new("test.toml")).expect("a good config");
+        let (events, mut told) = mpsc::unbounded_channel();
+        let mut watch = Watch::new(&config, events);
+        let held = |byte| {
+            let digest = control::digest::Digest([byte; 32]);
+            Some(Manifest { digest, layers: Vec::new() })
+        };
+        for manifest in [None, held(1), held(1), held(2), None, None] {
+            watch.found("a:x", manifest);
+        }
+        let mut found = Vec::new();
+        while let Ok(Event::Published { manifest, .. }) = told.try_recv() {
+            found.push(manifest);
+        }
+        assert_eq!(found, [held(1), held(2), None]);
+    }
+}

@@ -252,3 +252,55 @@ fn a_second_name_ends_with_the_digest_and_loads_ahead_of_demand_need_no_placemen
     assert_eq!(permitted(ahead, Deed::Load(None), &["mine:x"]), [Ok(Work::Load(None))]);
     assert!(permitted(ahead, Deed::Unload, &["mine:x"])[0].is_err());
 }
+
+/// A host that answers nothing to a load, and tells when its connection is closed.
+async fn waiting() -> (String, mpsc::UnboundedReceiver<&'static str>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let (tell, told) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let tell = tell.clone();
+            tokio::spawn(async move {
+                let mut request = [0; 4_096];
+                let read = stream.read(&mut request).await.expect("a request");
+                if String::from_utf8_lossy(&request[..read]).starts_with("POST /api/generate") {
+                    tell.send("asked").expect("the test listens");
+                    while stream.read(&mut request).await.is_ok_and(|read| read > 0) {}
+                    tell.send("closed").expect("the test listens");
+                }
+            });
+        }
+    });
+    (url, told)
+}
+
+#[test]
+fn a_load_that_is_given_up_closes_its_connection_and_is_not_told_of() {
+    run(async {
+        let control = control("[control.prefetch]\nstream = \"tenant\"", &["m:x"]);
+        for by_end in [false, true] {
+            let (url, mut told) = waiting().await;
+            let text = format!("[serve]\n[[serve.hosts]]\nname = \"a\"\nurl = \"{url}\"");
+            let config = ServeConfig::parse(&text, Path::new("test.toml")).expect("a good config");
+            let (events, mut heard) = mpsc::unbounded_channel();
+            let fleet = Fleet::new(Arc::new(config.clone()), mpsc::unbounded_channel().0);
+            let (upstream, hosts) = (fleet.upstream.clone(), Arc::clone(&fleet.hosts));
+            let mut actions = Actions::new(&config, upstream, hosts, &events, Arc::new(Notify::new()));
+            let action =
+                Action { id: ActionId(7), host: HostId(0), deed: Deed::Load(None), model: ModelId(0) };
+            actions.begin(action, control.facts(), control.config());
+            assert_eq!(told.recv().await, Some("asked"));
+            if by_end {
+                drop(actions);
+            } else {
+                actions.abandon(&action);
+                assert!(!actions.ended(action.id, ActionOutcome::Done, ""));
+            }
+            assert_eq!(told.recv().await, Some("closed"));
+            drop(events);
+            assert!(heard.recv().await.is_none());
+        }
+    });
+}

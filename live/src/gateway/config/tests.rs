@@ -87,7 +87,11 @@ fn bad_files_are_refused_with_their_place() {
             "gateway.toml:18:13: control.scheduler: found \"oracle-shortest-job\", expected a strategy that requires no \
              oracle",
         ),
-        ("[control]", "insecure_registries = [\"http://r\"]\n[control]", "serve.insecure_registries"),
+        (
+            "[serve]\n",
+            "[serve]\ninsecure_registries = [\"http://r\"]\n",
+            "gateway.toml:3:24: serve.insecure_registries: found \"http://r\"",
+        ),
         ("log_dir", "logdir", "(did you mean `log_dir`?)"),
         ("127.0.0.1:0", "here", "gateway.toml:3:10: invalid socket address syntax"),
         ("[serve]\n", "[serve\n", "gateway.toml:2:"),
