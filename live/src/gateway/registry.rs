@@ -6,6 +6,7 @@
 
 mod lookup;
 mod manifest;
+mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,6 +21,8 @@ use super::config::ServeConfig;
 use super::config::manage::OLLAMA_REGISTRY;
 use super::control_task::{Event, Question};
 use crate::wire::name;
+use lookup::Way;
+use trust::Trust;
 
 /// Most names that are looked up.
 const NAMES_MAX: usize = 1_000;
@@ -50,6 +53,8 @@ pub(super) struct Watch {
     ollama: bool,
     /// What control was told of each name.
     told: BTreeMap<String, Manifest>,
+    /// Certificates that are trusted, once a registry is asked over TLS.
+    trust: Option<Trust>,
     /// Registries that cannot be asked, and why.
     failing: BTreeMap<String, String>,
 }
@@ -61,6 +66,7 @@ impl Watch {
             insecure: config.insecure_registries.clone(),
             ollama: config.registry_poll_ollama,
             told: BTreeMap::new(),
+            trust: None,
             failing: BTreeMap::new(),
         }
     }
@@ -92,8 +98,7 @@ impl Watch {
             if failing.contains_key(authority) {
                 continue;
             }
-            let insecure = is_insecure(authority, &self.insecure);
-            match lookup::manifest(authority, insecure, name).await {
+            match self.look_up(authority, name).await {
                 Ok(manifest) => self.found(name, manifest),
                 Err(why) => {
                     if self.failing.get(authority) != Some(&why) {
@@ -107,6 +112,15 @@ impl Watch {
             tracing::info!(registry, "a registry answers again");
         }
         self.failing = failing;
+    }
+
+    async fn look_up(&mut self, authority: &str, name: &str) -> Result<Option<Manifest>, String> {
+        let insecure = is_insecure(authority, &self.insecure);
+        if !insecure && self.trust.is_none() {
+            self.trust = Some(Trust::of_this_machine().await?);
+        }
+        let trust = self.trust.as_ref().filter(|_| !insecure);
+        lookup::manifest(Way { authority, trust }, name).await
     }
 
     fn found(&mut self, name: &str, manifest: Option<Manifest>) {

@@ -13,22 +13,29 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use super::trust::Trust;
+
 /// How long one question may take in all.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// Largest manifest that is read, in bytes.
 const MANIFEST_BYTES_MAX: usize = 4 << 20;
 const ACCEPTED: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
+/// A registry, as it is reached.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way<'a> {
+    /// `host` or `host:port`.
+    pub(super) authority: &'a str,
+    /// How its certificate is checked; without, it speaks plain HTTP.
+    pub(super) trust: Option<&'a Trust>,
+}
+
 /// What a registry holds under a normalised name; `None` where it knows no such name.
 ///
 /// # Errors
 /// Why it cannot be asked, in words.
-pub(super) async fn manifest(
-    authority: &str,
-    insecure: bool,
-    name: &str,
-) -> Result<Option<Manifest>, String> {
-    let asked = tokio::time::timeout(ANSWER_MAX, ask(authority, insecure, name)).await;
+pub(super) async fn manifest(way: Way<'_>, name: &str) -> Result<Option<Manifest>, String> {
+    let asked = tokio::time::timeout(ANSWER_MAX, ask(way, name)).await;
     let Some(bytes) = asked.unwrap_or_else(|_| Err("it does not answer in time".into()))? else {
         return Ok(None);
     };
@@ -36,18 +43,26 @@ pub(super) async fn manifest(
     read.map(Some).ok_or_else(|| format!("what it has under {name:?} is no manifest"))
 }
 
-async fn ask(authority: &str, insecure: bool, name: &str) -> Result<Option<Bytes>, String> {
+async fn ask(way: Way<'_>, name: &str) -> Result<Option<Bytes>, String> {
     let request = Request::get(path(name))
-        .header(HOST, authority)
+        .header(HOST, way.authority)
         .header(ACCEPT, ACCEPTED)
         .header(USER_AGENT, concat!("herder/", env!("CARGO_PKG_VERSION")))
         .body(Empty::new())
         .map_err(|error| error.to_string())?;
-    if !insecure {
-        return Err("this version asks registries over plain HTTP only: see serve.insecure_registries".into());
+    let (host, port) = host_and_port(way)?;
+    let stream = TcpStream::connect((host, port)).await.map_err(|error| error.to_string())?;
+    match way.trust {
+        None => exchange(stream, request).await,
+        Some(trust) => exchange(trust.secure(host, stream).await?, request).await,
     }
-    let stream = TcpStream::connect(authority).await.map_err(|error| error.to_string())?;
-    exchange(stream, request).await
+}
+
+fn host_and_port(way: Way<'_>) -> Result<(&str, u16), String> {
+    match way.authority.split_once(':') {
+        Some((host, port)) => Ok((host, port.parse().map_err(|_| format!("{port:?} is no port"))?)),
+        None => Ok((way.authority, if way.trust.is_some() { 443 } else { 80 })),
+    }
 }
 
 /// The path of a name's manifest.
@@ -94,7 +109,15 @@ async fn read(response: Response<Incoming>) -> Result<Option<Bytes>, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::path;
+    use super::{Way, host_and_port, path};
+
+    #[test]
+    fn a_registry_without_a_port_has_that_of_its_protocol() {
+        let way = |authority| Way { authority, trust: None };
+        assert_eq!(host_and_port(way("r.example")), Ok(("r.example", 80)));
+        assert_eq!(host_and_port(way("r.example:5000")), Ok(("r.example", 5_000)));
+        assert!(host_and_port(way("r.example:x")).is_err());
+    }
 
     #[test]
     fn a_name_is_looked_up_where_ollama_would() {
