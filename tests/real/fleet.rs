@@ -75,7 +75,7 @@ impl Fleet {
                 "[[serve.hosts]]\nname = \"host-{index}\"\nurl = \"http://{address}\"\nmemory_gib = 4\n"
             ));
         }
-        config.push_str(&format!("[control]\nbalancer = \"least-connections\"\n{control}\n"));
+        config.push_str(&format!("[control]\nbalancer = \"round-robin\"\n{control}\n"));
         gateway_on(folder, name, &config)
     }
 }

@@ -87,6 +87,8 @@ impl Actions {
         let names = Names::of(&action, facts);
         let order = match permit::order(&action, facts, config, &self.insecure) {
             _ if self.under_way.len() >= WAITING_MAX => Err("too many actions are under way"),
+            // Whatever its name says.
+            _ if self.reach.hosts.spelt(names.model.clone()).1 => Err(permit::FORWARDS),
             order => order,
         };
         let Names { deed, model, host } = &names;

@@ -166,7 +166,7 @@ fn a_model_of_a_registry_comes_to_all_hosts_serves_from_all_and_the_log_replays(
         }
         assert_eq!(seen["published"][0]["bytes"], 1_300_000_000);
         for host in hosts {
-            assert_eq!(listed(host, "/api/ps").await, [model.clone()]);
+            assert_eq!(listed(host, "/api/ps").await, std::slice::from_ref(&model));
             let asked = json!({ "model": model, "prompt": "x", "options": { "num_predict": 1 } });
             let answer = gateway.client.post("/api/generate", asked).await;
             assert_eq!(answer.status, 200, "{}", answer.body);
@@ -241,7 +241,7 @@ fn room_is_made_on_a_full_disk_but_never_by_a_last_copy() {
         let gateway = self::gateway(&hosts, &serve, "disk_gib = 3", &plan).await;
         let seen = until(&gateway, |seen| loaded(seen) == 1).await;
         assert_eq!((count(&seen, "delete", "done"), count(&seen, "pull", "done")), (1, 1), "{seen}");
-        assert_eq!(listed(hosts[0], "/api/tags").await, [model.clone()]);
+        assert_eq!(listed(hosts[0], "/api/tags").await, std::slice::from_ref(&model));
         assert_eq!(listed(hosts[1], "/api/tags").await, [SMALL]);
         gateway.stop().await;
 

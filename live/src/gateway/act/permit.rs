@@ -3,16 +3,20 @@
 use control::config::Config;
 use control::door::{Action, Deed};
 use control::facts::Facts;
+use control::ids::HostId;
 use control::place::config::PlacementConfig;
 use control::request::KeepAlive;
 
-use super::super::registry::is_insecure;
+use crate::gateway::registry::is_insecure;
 use crate::wire::name;
+
+/// Why nothing is done with some models.
+pub(super) const FORWARDS: &str = "the model forwards prompts to a cloud service";
 
 /// An action that may be carried out.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Order {
-    pub(super) host: control::ids::HostId,
+    pub(super) host: HostId,
     pub(super) model: String,
     pub(super) work: Work,
 }
@@ -47,7 +51,7 @@ pub(super) fn order(
 ) -> Result<Order, &'static str> {
     let model = facts.models[action.model.index()].name.clone();
     if name::is_cloud(&model) {
-        return Err("the model forwards prompts to a cloud service");
+        return Err(FORWARDS);
     }
     let managed = config.placement.as_ref().filter(|placement| placement.act);
     let managed = managed.and_then(|placement| Some((placement, placement.of(&model)?)));

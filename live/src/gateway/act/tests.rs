@@ -118,7 +118,7 @@ fn a_copy_is_deleted_only_while_enough_others_say_that_they_have_it() {
         assert_eq!(delete(1).await, Ok(()));
         assert!(!listed(&reach, "/api/tags").await.contains(&MODEL.to_owned()));
 
-        let reach = super::tests::reach(&[emulated().await]).await;
+        let reach = self::reach(&[emulated().await]).await;
         let last = order(&reach, MODEL, Work::Delete { copies_min: 1 }).await;
         assert_eq!(last, Err(ActionFailure::Refused), "the last copy stays");
         assert!(listed(&reach, "/api/tags").await.contains(&MODEL.to_owned()));

@@ -132,7 +132,8 @@ mod tests {
                     let (stream, _) = listener.accept().await.expect("a connection");
                     let Ok(mut stream) = acceptor.accept(stream).await else { continue };
                     let mut request = [0; 4_096];
-                    stream.read(&mut request).await.expect("a request");
+                    let read = stream.read(&mut request).await.expect("a request");
+                    assert!(request[..read].starts_with(b"GET /v2/library/a/manifests/x "));
                     let answer = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
                     stream.write_all(answer.as_bytes()).await.expect("it listens");
                 }

@@ -5,7 +5,7 @@ use control::digest::Digest;
 use control::door::{Action, Manifest};
 use control::facts::errands::{Errand, Kind, Purpose};
 use control::ids::{HostId, ModelId};
-use control::place::problem::{Plan, Standing, Unmet};
+use control::place::problem::{Demand, Hindrance, Plan, Standing, Unmet, Why};
 use control::policy::prefetch::PrefetchCounts;
 use control::strategy;
 use control::units::{Instant, Nanos};
@@ -49,7 +49,7 @@ struct PlanView {
 struct ReplicaView {
     host: String,
     model: String,
-    why: control::place::problem::Why,
+    why: Why,
     /// Whether it is in memory, as far as polls tell.
     loaded: bool,
 }
@@ -61,7 +61,7 @@ struct UnmetView {
     /// The host that must have it; else so many replicas are missing.
     pinned: Option<String>,
     missing: Option<u32>,
-    why: control::place::problem::Hindrance,
+    why: Hindrance,
 }
 
 /// An action under way.
@@ -201,7 +201,6 @@ fn plan_view(control: &Control, plan: &Plan) -> PlanView {
 }
 
 fn unmet_view(control: &Control, unmet: &Unmet) -> UnmetView {
-    use control::place::problem::Demand;
     let (pinned, missing) = match unmet.demand {
         Demand::Pinned(host) => (Some(host_name(control, host)), None),
         Demand::Minimum(missing) => (None, Some(missing)),
