@@ -8,11 +8,13 @@
 //! (`requests_max`), connections (`connections_max`), size of a body (`body_bytes_max`) and of all that wait
 //! (`queued_body_bytes_max`), records that wait for the disk (`log_queue_records`), names of models that clients may bring up ([`NAMES_MAX`]).
 
+mod act;
 mod admin;
 mod api;
 mod background;
 mod config;
 mod control_task;
+mod copies;
 mod decision_log;
 mod fleet;
 mod folder_lock;
@@ -24,6 +26,8 @@ mod metrics;
 mod notes;
 mod operator;
 mod poll;
+mod progress;
+mod registry;
 mod relay;
 mod reload;
 mod remembered;
@@ -41,7 +45,7 @@ use std::time::Duration;
 
 use control::facts::Counters;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use traces::log::LogError;
 
 pub use config::{
@@ -54,6 +58,7 @@ pub use admin::SetLogLevel;
 pub use folder_lock::FolderError;
 pub use state::StateError;
 
+use act::Actions;
 use admin::{Admin, AdminService, Phase};
 use control_task::{ControlTask, Event};
 use decision_log::DecisionLog;
@@ -61,6 +66,7 @@ use fleet::Fleet;
 use kept::Kept;
 use metrics::Recorder;
 use operator::Operator;
+use registry::Watch;
 
 use crate::clock::Clock;
 use crate::server;
@@ -198,12 +204,15 @@ impl Gateway {
         let (events, incoming) = mpsc::unbounded_channel();
         let requests_ended = metrics::ended_requests();
         let recorder = Recorder::new(unix_millis(), requests_ended.clone());
-        let mut task = ControlTask::new(&config, clock, log, self.counters, recorder);
+        let fleet = Arc::new(Fleet::new(Arc::clone(&config), events.clone()));
+        let pushed = Arc::new(Notify::new());
+        let (upstream, hosts) = (fleet.upstream.clone(), Arc::clone(&fleet.hosts));
+        let actions = Actions::new(&config, upstream, hosts, &events, Arc::clone(&pushed));
+        let mut task = ControlTask::new(&config, clock, log, actions, self.counters, recorder);
         if let Some(learned) = learned {
             remembered::take_over(&mut task, &learned, &config.hosts);
         }
         let mut control = tokio::spawn(task.run(incoming));
-        let fleet = Arc::new(Fleet::new(Arc::clone(&config), events.clone()));
         let operator =
             Operator::new(operated, Arc::clone(&fleet), events.clone(), folder.clone(), Arc::clone(&keys));
         let operator = Arc::new(operator);
@@ -233,6 +242,9 @@ impl Gateway {
             () = fleet.start() => false,
         };
         phase.send_replace(Phase::Serving);
+        let watch = Watch::new(&config, events.clone());
+        let _watching =
+            AbortOnDrop(tokio::spawn(watch.run(Duration::from_secs(config.registry_poll_seconds), pushed)));
         let shutdown = async {
             if !stopped_early {
                 shutdown.await;
@@ -315,10 +327,8 @@ async fn serve_admin(listener: TcpListener, admin: Admin, mut phase: watch::Rece
 }
 
 /// A task that ends with whoever started it.
-#[cfg(feature = "tls")]
 struct AbortOnDrop(tokio::task::JoinHandle<()>);
 
-#[cfg(feature = "tls")]
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();

@@ -158,10 +158,23 @@ javascript() {
     replace "$scratch/javascript" "$folder/javascript"
 }
 
+# What models are moved through. Debian's package; it is unpacked in the folder, so this needs no root, and nothing starts it.
+registry() {
+    mkdir -p "$scratch/registry" "$scratch/bin"
+    (
+        cd "$scratch/registry"
+        apt-get download docker-registry >/dev/null 2>&1 ||
+            { apt-get update >/dev/null && apt-get download docker-registry >/dev/null; }
+        dpkg -x docker-registry_*.deb root
+    )
+    replace "$scratch/registry/root/usr/bin/docker-registry" "$folder/bin/docker-registry"
+}
+
 part headers "nlohmann-json3-dev libstb-dev miniaudio==1.71" headers
 for version in "${versions[@]}"; do
     part "ollama-$version" "$version $flags" ollama
 done
+part registry docker-registry registry
 part models "$gemma $smollm num_thread=1 $(cksum <tests/real/tools.Modelfile)" models
 part python-clients "${python_clients[*]}" python
 if command -v npm >/dev/null; then

@@ -60,7 +60,7 @@ pub(crate) struct Process {
 impl Process {
     /// Starts a command and reads its output until a line holds `before`, after which its address stands. The rest of
     /// the output goes to a file.
-    fn start(mut command: Command, output: &Path, on_stdout: bool, before: &'static str) -> Self {
+    pub(crate) fn start(mut command: Command, output: &Path, on_stdout: bool, before: &'static str) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let (said, heard) = mpsc::channel();
@@ -135,15 +135,25 @@ impl Drop for Process {
 
 /// A real host of a version, with a home and a list of models of its own; the weights are those that are installed.
 pub(crate) fn real_host(installed: &Installed, version: &str, folder: &Path, name: &str) -> Process {
-    let home = folder.join(name);
+    lay(&installed.folder.join("models"), &folder.join(name).join("models"))
+        .expect("the folder can be written");
+    host(installed, version, &folder.join(name))
+}
+
+/// One without models.
+pub(crate) fn empty_host(installed: &Installed, version: &str, folder: &Path, name: &str) -> Process {
+    fs::create_dir(folder.join(name)).expect("the folder can be written");
+    host(installed, version, &folder.join(name))
+}
+
+fn host(installed: &Installed, version: &str, home: &Path) -> Process {
     let models = home.join("models");
-    lay(&installed.folder.join("models"), &models).expect("the folder can be written");
     let mut command = Command::new(installed.folder.join(format!("bin/ollama-{version}")));
     // Nothing of the test's own environment reaches the host: no proxy, no settings of the user's.
     command
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", &home)
+        .env("HOME", home)
         .env("OLLAMA_MODELS", &models)
         .env("OLLAMA_HOST", "127.0.0.1:0")
         .env("OLLAMA_NUM_PARALLEL", "1")
@@ -192,6 +202,11 @@ pub(crate) fn gateway(folder: &Path, name: &str, hosts: &[&Process]) -> Process 
         ));
     }
     config.push_str("[control]\nbalancer = \"least-connections\"\n");
+    gateway_on(folder, name, &config)
+}
+
+/// A gateway on a config's text, in a file `NAME.toml`.
+pub(crate) fn gateway_on(folder: &Path, name: &str, config: &str) -> Process {
     let file = format!("{name}.toml");
     fs::write(folder.join(&file), config).expect("the folder can be written");
     let mut command = herder(folder);

@@ -22,6 +22,11 @@ impl Patterns {
     pub fn matches(&self, name: &str) -> bool {
         self.0.iter().any(|pattern| matches(pattern, name))
     }
+
+    /// Those that are whole names.
+    pub fn spelt_out(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str).filter(|pattern| !pattern.contains('*'))
+    }
 }
 
 /// The text before the first `*` begins the name, that after the last ends it, and what stands between two is looked for from

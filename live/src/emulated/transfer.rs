@@ -215,7 +215,9 @@ async fn pull(shared: &Shared, name: &str, told: &Told) -> Result<(), Left> {
 /// Brings a model of the registry to the disk; whether it is there now.
 async fn fetch(shared: &Shared, name: &str, told: &Told) -> Result<bool, Left> {
     told.status("pulling manifest").await?;
-    let Some(&index) = shared.registry.get(name) else {
+    // Every registry has the same here: what matters is the name in it.
+    let in_registry = name::registry(name).map_or(name, |_| name.rsplit('/').next().unwrap_or(name));
+    let Some(&index) = shared.registry.get(in_registry) else {
         told.fail(Failed::internal("pull model manifest: file does not exist")).await?;
         return Ok(false);
     };

@@ -2,6 +2,7 @@
 
 mod access;
 pub(crate) mod manage;
+mod registries;
 mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,6 +97,12 @@ pub struct ServeConfig {
     pub admin: Option<AdminConfig>,
     /// Who may change what hosts have on their disks, and how.
     pub manage: ManageConfig,
+    /// Registries that speak plain HTTP (`host` or `host:port`, in small letters).
+    pub insecure_registries: Vec<String>,
+    /// How often registries are asked what they hold under the names of managed models.
+    pub registry_poll_seconds: u64,
+    /// Whether the registry of names that name none is asked too.
+    pub registry_poll_ollama: bool,
     /// Keys of clients; with none, whoever reaches the gateway is served.
     pub keys: Vec<ClientKey>,
     /// The hosts; a host's id is its place.
@@ -292,6 +299,13 @@ impl ServeConfig {
             log_format: serve.log_format,
             admin: admin.transpose()?,
             manage: manage::check_manage(&source, &serve.manage)?,
+            insecure_registries: registries::check_insecure(&source, &serve.insecure_registries)?,
+            registry_poll_seconds: source.within(
+                "serve.registry_poll_seconds",
+                &serve.registry_poll_seconds,
+                1..86_401,
+            )?,
+            registry_poll_ollama: serve.registry_poll_ollama,
             keys: access::check_keys(&source, serve.keys)?,
             hosts,
             control,
@@ -311,6 +325,10 @@ impl ServeConfig {
 
 /// What of a config no gateway can do: the key, what was found, and what was expected.
 pub(super) fn beyond_a_gateway(control: &Config) -> Option<(&'static str, String)> {
+    if control.sync.as_ref().is_some_and(|sync| sync.peers) {
+        let message = "control.sync.peers: found true, expected false: no Ollama can fetch from another";
+        return Some(("sync.peers", message.to_owned()));
+    }
     for (requires, why) in [
         (
             Requires::Metrics,
@@ -325,11 +343,7 @@ pub(super) fn beyond_a_gateway(control: &Config) -> Option<(&'static str, String
             return Some((key, format!("control.{key}: found {name:?}, expected {why}")));
         }
     }
-    control.prefetch.as_ref().map(|_| {
-        let message =
-            "control.prefetch: found a table, expected none: this gateway loads no models ahead of demand";
-        ("prefetch", message.to_owned())
-    })
+    None
 }
 
 /// Ollama's own where none are written: pages of this machine, and applications that are no pages.

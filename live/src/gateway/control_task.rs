@@ -1,33 +1,36 @@
 //! The one task that owns control. Everything that happens comes in as an [`Event`], goes through one step, and what was
 //! decided goes out to the requests; each step is handed to the decision log.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
+mod event;
 
-use control::constraints::Demands;
-use control::door::{Change, Declaration, Input, LoadedModel, Observation, Output, Outputs, StoredModel};
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use control::door::{Change, Declaration, Input, Observation, Output, Outputs};
 use control::facts::Counters;
-use control::ids::{HostId, ModelId, RequestId, SessionId, TenantId};
+use control::ids::{HostId, ModelId, RequestId, TenantId};
 use control::log::Record;
 use control::observe;
-use control::request::{Arrive, Failure, HostOptions, Kind, Particulars, Reject, Usage};
-use control::units::{Bytes, Instant, Nanos};
-use tokio::sync::{mpsc, oneshot, watch};
+use control::request::{Arrive, Failure, Particulars, Reject};
+use control::units::{Instant, Nanos};
+use tokio::sync::{mpsc, watch};
+
+use event::observed;
+pub(super) use event::{Arrival, Event, Holds, Question};
 
 use super::ServeSummary;
+use super::act::{self, Actions};
 use super::config::ServeConfig;
 use super::decision_log::DecisionLog;
 use super::guarded::{Broken, Guarded};
 use super::keys::ANYONE;
+use super::metrics::Recorder;
 use super::metrics::text::LabelNames;
-use super::metrics::{DecisionRecord, Metrics, Recorder};
 use super::notes;
-use super::survey::{Around, Survey};
+use super::registry::managed_names;
+use super::survey::{Around, PlacementView, Survey};
 use super::ticket::{Decision, Sender, TicketNumber, Told};
 use crate::clock::Clock;
-use crate::wire::lists::Entry;
-use crate::wire::name;
 
 /// Most names of models that are known; a client that asks for one more is told that no host has it.
 pub const NAMES_MAX: usize = 65_536;
@@ -40,72 +43,6 @@ const BATCH: usize = 64;
 
 /// How long control is not woken after a wake that it could not take.
 const WAKE_PAUSE: Nanos = Nanos::from_secs(1);
-
-/// What happened. The queue of events is bounded by the requests under way (`requests_max`), each of which has few
-/// events, and by the hosts, each of which has one poll at a time.
-#[derive(Debug)]
-pub(super) enum Event {
-    /// A request came in.
-    Arrive { ticket: TicketNumber, arrival: Arrival, decisions: Sender<Told> },
-    /// The first byte of its answer came.
-    FirstByte { ticket: TicketNumber, attempt: u8 },
-    /// Its answer was relayed in full.
-    Finished { ticket: TicketNumber, attempt: u8, usage: Usage },
-    /// An attempt failed.
-    Failed { ticket: TicketNumber, attempt: u8, failure: Failure },
-    /// Its client left, after so many tokens.
-    Gone { ticket: TicketNumber, attempt: u8, tokens: u32 },
-    /// A host said what it holds.
-    Heard { host: HostId, holds: Holds },
-    /// A host did not answer its last polls.
-    Silent { host: HostId },
-    /// What the operator's side wants to see.
-    Ask(Question),
-    /// What an operator changes, checked before; answered when control has taken it.
-    Operate { inputs: Vec<Input>, done: oneshot::Sender<()> },
-    /// Serving has ended; answered when all before was dealt with.
-    Stop(oneshot::Sender<()>),
-}
-
-/// A question of the operator's side. Whoever asked may have left: then nobody reads the answer.
-#[derive(Debug)]
-pub(super) enum Question {
-    /// How everything is.
-    Survey(oneshot::Sender<Survey>),
-    /// The same, with all counts.
-    Metrics(oneshot::Sender<Box<(Survey, Metrics, LabelNames)>>),
-    /// The last requests.
-    Decisions { limit: usize, reply: oneshot::Sender<Vec<Arc<DecisionRecord>>> },
-    /// Requests on a host.
-    InFlight { host: HostId, reply: oneshot::Sender<u32> },
-}
-
-/// A request as control is told of it.
-#[derive(Debug)]
-pub(super) struct Arrival {
-    /// Normalised name.
-    pub(super) model: String,
-    /// Whose it is.
-    pub(super) tenant: String,
-    pub(super) priority: i8,
-    /// Whether the answer comes in one piece.
-    pub(super) whole: bool,
-    pub(super) kind: Kind,
-    pub(super) session: Option<SessionId>,
-    pub(super) prompt_bytes: Bytes,
-    pub(super) num_predict: Option<u32>,
-    pub(super) options: HostOptions,
-    pub(super) demands: Demands,
-    pub(super) prefix: Box<[u64]>,
-}
-
-/// What a host holds, by names.
-#[derive(Debug)]
-pub(super) struct Holds {
-    pub(super) version: String,
-    pub(super) loaded: Vec<Entry>,
-    pub(super) stored: Vec<Entry>,
-}
 
 /// A request under way.
 struct Flight {
@@ -121,6 +58,7 @@ pub(super) struct ControlTask {
     last: Instant,
     no_wake_before: Instant,
     out: Outputs,
+    actions: Actions,
     log: Option<DecisionLog>,
     segment_records: u64,
     models: BTreeMap<String, ModelId>,
@@ -141,6 +79,7 @@ impl ControlTask {
         config: &ServeConfig,
         clock: Clock,
         log: Option<DecisionLog>,
+        actions: Actions,
         counters: watch::Sender<Counters>,
         recorder: Recorder,
     ) -> Self {
@@ -151,6 +90,7 @@ impl ControlTask {
             last: Instant::ZERO,
             no_wake_before: Instant::ZERO,
             out: Outputs::new(),
+            actions,
             log,
             segment_records: config.log_segment_records,
             models: BTreeMap::new(),
@@ -253,6 +193,19 @@ impl ControlTask {
                 self.heard[host.index()] = None;
                 self.step(Input::Silent { host });
             }
+            Event::Acted { action, outcome, why } => {
+                if self.actions.ended(action, outcome, &why) {
+                    self.step(Input::Acted { action, outcome });
+                }
+            }
+            Event::Published { model, manifest } => {
+                if let Some(model) = self.model(&model) {
+                    // What it held when it was asked first, it held before; what differs later is noticed now.
+                    let is_first = !self.control.facts().sync.published.contains_key(&model);
+                    let modified_nanos = if is_first { 0 } else { unix_nanos() };
+                    self.step(Input::Published { model, manifest, modified_nanos });
+                }
+            }
             Event::Ask(question) => self.answer(question),
             Event::Operate { inputs, done } => {
                 inputs.into_iter().for_each(|input| self.operate(input));
@@ -284,6 +237,13 @@ impl ControlTask {
                 drop(reply.send(Box::new(all)));
             }
             Question::Decisions { limit, reply } => drop(reply.send(self.recorder.decisions(limit, facts))),
+            Question::Placement(reply) => {
+                let now = self.clock.now().max(self.last);
+                drop(reply.send(PlacementView::of(self.control.look(), &self.recorder, now)));
+            }
+            Question::ManagedNames(reply) => {
+                drop(reply.send(managed_names(facts, self.control.look().config())));
+            }
             Question::InFlight { host, reply } => drop(reply.send(facts.loads[host.index()].in_flight)),
         }
     }
@@ -378,24 +338,7 @@ impl ControlTask {
     }
 
     fn heard(&mut self, host: HostId, holds: &Holds) {
-        let mut observation = Observation { version: holds.version.clone(), ..Observation::default() };
-        for entry in &holds.loaded {
-            if let Some(model) = name::normalise(&entry.name).and_then(|name| self.model(&name)) {
-                let (bytes, vram) = (Bytes(entry.size), Bytes(entry.size_vram));
-                observation.loaded.push(LoadedModel { model, bytes, vram });
-            }
-        }
-        for entry in &holds.stored {
-            if let Some(model) = name::normalise(&entry.name).and_then(|name| self.model(&name)) {
-                let (bytes, digest) = (Bytes(entry.size), entry.digest());
-                let modified_nanos = entry.modified_nanos();
-                observation.stored.push(StoredModel { model, bytes, digest, modified_nanos });
-            }
-        }
-        observation.loaded.sort_unstable();
-        observation.loaded.dedup_by_key(|loaded| loaded.model);
-        observation.stored.sort_unstable();
-        observation.stored.dedup_by_key(|stored| stored.model);
+        let observation = observed(holds, |name| self.model(name));
         if observe::is_news(self.heard[host.index()].as_ref(), &observation) {
             self.heard[host.index()] = Some(observation.clone());
             self.step(Input::Observed { host, observation });
@@ -486,8 +429,21 @@ impl ControlTask {
                 notes::tell(&note, self.control.facts());
                 return;
             }
-            // Shadows act in the log alone. Actions come from prefetch, which this gateway's config refuses.
-            Output::Shadow(_) | Output::Act(_) | Output::Proposed(_) | Output::Abandon(_) => return,
+            Output::Act(action) => {
+                let control = self.control.look();
+                self.actions.begin(action, control.facts(), control.config());
+                return;
+            }
+            Output::Abandon(action) => {
+                self.actions.abandon(&action);
+                return;
+            }
+            Output::Proposed(action) => {
+                act::tell_proposed(&action, self.control.facts());
+                return;
+            }
+            // Shadows act in the log alone.
+            Output::Shadow(_) => return,
         };
         if let Some(flight) = self.tickets.get(&request).and_then(|ticket| self.flights.get(ticket)) {
             // A client that left reads nothing; its goodbye is on its way here.
@@ -497,4 +453,10 @@ impl ControlTask {
             self.forget(request);
         }
     }
+}
+
+/// The time, by this machine's clock, in nanoseconds since 1970.
+fn unix_nanos() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,10 +1,11 @@
 //! What each host said last: for the lists that clients ask for, and for what is asked of one host that has a model.
 
 use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use control::ids::HostId;
 use hyper::header::HeaderValue;
+use tokio::sync::Notify;
 
 use crate::wire::lists::{Listed, ModelList, VersionAnswer};
 use crate::wire::name;
@@ -24,6 +25,8 @@ struct Known {
     header: Option<HeaderValue>,
     said: Said,
     stored: BTreeMap<String, bool>,
+    /// Wakes whoever polls it.
+    changed: Arc<Notify>,
 }
 
 /// A name in any case of letters, over all hosts.
@@ -48,6 +51,8 @@ struct Fleet {
 #[derive(Debug, Default)]
 pub(super) struct Hosts {
     fleet: RwLock<Fleet>,
+    /// Held while a model is deleted: two that each leave a copy to the other would leave none.
+    pub(super) deleting: tokio::sync::Mutex<()>,
 }
 
 impl Fleet {
@@ -108,6 +113,11 @@ impl Hosts {
         if let Some(stored) = stored {
             fleet.stored_changed(host, stored);
         }
+    }
+
+    /// What a declared host holds was changed: told to whoever waits on this, or will next.
+    pub(super) fn changed(&self, host: HostId) -> Arc<Notify> {
+        Arc::clone(&self.fleet().known[host.index()].changed)
     }
 
     fn fleet(&self) -> RwLockReadGuard<'_, Fleet> {

@@ -9,6 +9,7 @@
 //! their own, the rest are `other` (names that clients make up are sent nowhere); [`DECISIONS_MAX`] ended requests are
 //! remembered.
 
+mod actions;
 mod histogram;
 mod process;
 pub(super) mod text;
@@ -17,7 +18,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use control::door::{BreakerState, Dispatch, Input, Note, Output, Reason};
+use control::door::{Action, BreakerState, Dispatch, Input, Note, Output, Reason};
 use control::facts::Facts;
 use control::ids::{HostId, ModelId, RequestId, TenantId};
 use control::request::{Failure, Reject, Usage};
@@ -26,6 +27,8 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 
 pub(super) use histogram::Histogram;
+
+use actions::ActionCounts;
 
 /// Models with series of their own.
 const MODELS_MAX: u32 = 100;
@@ -136,6 +139,7 @@ pub(super) struct Metrics {
     pub(super) hosts: Vec<HostCounts>,
     pub(super) breakers: BTreeMap<(HostId, Option<ModelId>), BreakerState>,
     pub(super) rejects: BTreeMap<&'static str, u64>,
+    pub(super) actions: ActionCounts,
 }
 
 /// Watches the door of control.
@@ -165,6 +169,7 @@ impl Recorder {
                 hosts: Vec::new(),
                 breakers: BTreeMap::new(),
                 rejects: BTreeMap::new(),
+                actions: ActionCounts::default(),
             },
             open: BTreeMap::new(),
             decisions: VecDeque::new(),
@@ -175,6 +180,7 @@ impl Recorder {
 
     /// Control takes an input.
     pub(super) fn input(&mut self, now: Instant, input: &Input, facts: &Facts) {
+        self.metrics.actions.input(now, input);
         match input {
             Input::Arrive(arrive) => {
                 let (model, tenant) = (arrive.model, arrive.tenant);
@@ -216,6 +222,7 @@ impl Recorder {
 
     /// Control has decided.
     pub(super) fn output(&mut self, now: Instant, output: &Output, facts: &Facts) {
+        self.metrics.actions.output(now, output);
         match output {
             Output::Dispatch(dispatch) => {
                 self.metrics.hosts[dispatch.host.index()].dispatches += 1;
@@ -255,6 +262,11 @@ impl Recorder {
     /// A copy of all counts.
     pub(super) fn metrics(&self) -> Metrics {
         self.metrics.clone()
+    }
+
+    /// What control would have done on hosts, the newest first.
+    pub(super) fn proposed(&self) -> impl Iterator<Item = &(Instant, Action)> {
+        self.metrics.actions.proposed()
     }
 
     /// State of a host's own breaker.

@@ -66,6 +66,7 @@ struct Poller {
 impl Poller {
     async fn run(mut self, period: Duration, done: oneshot::Sender<()>) {
         let mut done = Some(done);
+        let changed = self.hosts.changed(self.host);
         for round in 0_u32.. {
             if self.events.is_closed() {
                 break;
@@ -83,7 +84,8 @@ impl Poller {
                 // Nobody waits where the gateway was dropped.
                 let _ = done.send(());
             }
-            tokio::time::sleep(jittered(period, self.host, round)).await;
+            // What was changed through this gateway is to be known at once.
+            let _ = tokio::time::timeout(jittered(period, self.host, round), changed.notified()).await;
         }
     }
 

@@ -53,6 +53,9 @@ impl ServeConfig {
             ("serve.drain_seconds", self.drain_seconds != other.drain_seconds),
             ("serve.state_dir", self.state_dir != other.state_dir),
             ("serve.log_format", self.log_format != other.log_format),
+            ("serve.insecure_registries", self.insecure_registries != other.insecure_registries),
+            ("serve.registry_poll_seconds", self.registry_poll_seconds != other.registry_poll_seconds),
+            ("serve.registry_poll_ollama", self.registry_poll_ollama != other.registry_poll_ollama),
             ("serve.manage", self.manage != other.manage),
             ("serve.admin", admin(self) != admin(other)),
         ];

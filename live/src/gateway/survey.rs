@@ -1,6 +1,9 @@
 //! What the admin API and the metrics show of control at a moment. Made in the task that owns control, on demand; written
 //! out by whoever asked. The field names are the API's: `docs/serving.md` describes them.
 
+mod contents;
+mod placement;
+
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -16,6 +19,7 @@ use control::units::Instant;
 use serde::Serialize;
 
 use super::metrics::Recorder;
+pub(super) use placement::PlacementView;
 
 /// Waiting requests that are listed one by one.
 const WAITING_MAX: usize = 100;

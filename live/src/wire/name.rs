@@ -37,6 +37,13 @@ pub fn normalise(name: &str) -> Option<String> {
     Some(format!("{}:{tag}", parts.join("/")))
 }
 
+/// The registry that a normalised name names; `None` for the default one.
+#[must_use]
+pub fn registry(name: &str) -> Option<&str> {
+    let (registry, rest) = name.split_once('/')?;
+    rest.contains('/').then_some(registry)
+}
+
 /// Whether a model's tag says that Ollama forwards prompts to its own cloud service: `cloud`, or what ends in `-cloud`.
 ///
 /// Source: Ollama v0.24.0, `internal/modelref/modelref.go`.
@@ -58,7 +65,19 @@ fn is_part(part: &str, host: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_cloud, normalise};
+    use super::{is_cloud, normalise, registry};
+
+    #[test]
+    fn a_registry_stands_before_two_other_parts() {
+        for (name, wanted) in [
+            ("a:x", None),
+            ("hf.co/a:x", None),
+            ("hf.co/a/b:x", Some("hf.co")),
+            ("127.0.0.1:5000/library/a:x", Some("127.0.0.1:5000")),
+        ] {
+            assert_eq!(registry(name), wanted, "{name}");
+        }
+    }
 
     #[test]
     fn cloud_models_are_known_by_their_tag() {

@@ -159,6 +159,8 @@ pub(crate) async fn read(response: Response<Incoming>) -> Answer {
 /// A gateway in front of hosts.
 pub(crate) struct Running {
     pub(crate) client: Client,
+    /// Of the operator's side, where the config has one.
+    pub(crate) admin: Option<Client>,
     counters: watch::Receiver<Counters>,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<Result<ServeSummary, ServeError>>,
@@ -172,13 +174,19 @@ pub(crate) async fn gateway(hosts: &[SocketAddr], slots: u32, more: &str, contro
             &format!("[[serve.hosts]]\nname = \"host-{index}\"\nurl = \"http://{host}\"\nslots = {slots}\n");
     }
     text += &format!("[control]\nbalancer = \"round-robin\"\n{control}\n");
-    let config = ServeConfig::parse(&text, Path::new("test.toml")).expect("a good config");
+    start(&text).await
+}
+
+/// Starts a gateway on a config's text.
+pub(crate) async fn start(text: &str) -> Running {
+    let config = ServeConfig::parse(text, Path::new("test.toml")).expect("a good config");
     let gateway = Gateway::bind(config).await.expect("a free port");
     let client = Client::new(gateway.address());
+    let admin = gateway.admin_address().map(Client::new);
     let counters = gateway.counters();
     let (stop, stopped) = oneshot::channel();
     let ended = tokio::spawn(gateway.run(async { drop(stopped.await) }));
-    Running { client, counters, stop, ended }
+    Running { client, admin, counters, stop, ended }
 }
 
 impl Running {

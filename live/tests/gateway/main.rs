@@ -1,5 +1,6 @@
 //! The gateway as its clients and hosts see it, over real sockets.
 
+mod act;
 mod client;
 mod demands;
 mod dialects;

@@ -71,7 +71,7 @@ fn records(folder: &Path) -> impl Iterator<Item = LogRecord> {
     LogReader::open(folder).expect("a log").map(|record| record.expect("a whole record"))
 }
 
-fn replay(folder: &Path) -> Result<Progress, Box<Difference>> {
+pub(crate) fn replay(folder: &Path) -> Result<Progress, Box<Difference>> {
     let mut replay = Replay::new();
     for record in records(folder) {
         replay.feed(Record::decode(&record.payload).expect("a record"))?;

@@ -30,6 +30,7 @@ pub(super) async fn answer(admin: &Arc<Admin>, caller: &Caller, uri: &Uri) -> Re
         "hosts" => answer_json(&json!({ "hosts": survey(admin).await?.hosts })),
         "models" => answer_json(&json!({ "models": survey(admin).await?.models })),
         "queue" => answer_json(&survey(admin).await?.queue),
+        "placement" => answer_json(&ask(admin, Question::Placement).await?),
         "experiments" => answer_json(&survey(admin).await?.experiments),
         "decisions" => {
             let decisions = decisions(admin, limit(uri)?).await?;

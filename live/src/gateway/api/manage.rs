@@ -20,7 +20,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Response, StatusCode};
-use tokio::sync::{Mutex, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 
 use super::routes::Managed;
 use super::{Shared, authorization, busy, cloud_refusal, unread};
@@ -50,8 +50,6 @@ pub(super) struct Manage {
     /// Whether only this machine reaches the gateway.
     local_only: bool,
     operations: Arc<Semaphore>,
-    /// Held while a model is deleted: two calls that each leave a copy to the other would leave none.
-    deleting: Mutex<()>,
 }
 
 impl Manage {
@@ -60,7 +58,6 @@ impl Manage {
             config: config.manage.clone(),
             local_only,
             operations: Arc::new(Semaphore::new(OPERATIONS_MAX)),
-            deleting: Mutex::default(),
         }
     }
 
@@ -280,7 +277,7 @@ impl Operation<'_> {
         };
         let chosen = choice::chosen(&self.shared.hosts, self.headers)?;
         let shared = self.shared;
-        let _alone = shared.manage.deleting.lock().await;
+        let _alone = shared.hosts.deleting.lock().await;
         // All are asked, and now: what polls said a moment ago may be deleted since.
         let holding = choice::holding(shared, choice::up(&shared.hosts)?, &model).await;
         let is_chosen = |host: &Host| chosen.iter().any(|chosen| chosen.id == host.id);

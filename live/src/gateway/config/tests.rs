@@ -88,9 +88,9 @@ fn bad_files_are_refused_with_their_place() {
              oracle",
         ),
         (
-            "balancer = \"least-tokens\"",
-            "prefetch = { stream = \"tenant\" }",
-            "gateway.toml:18:12: control.prefetch: found a table, expected none",
+            "[serve]\n",
+            "[serve]\ninsecure_registries = [\"http://r\"]\n",
+            "gateway.toml:3:24: serve.insecure_registries: found \"http://r\"",
         ),
         ("log_dir", "logdir", "(did you mean `log_dir`?)"),
         ("127.0.0.1:0", "here", "gateway.toml:3:10: invalid socket address syntax"),

@@ -78,6 +78,12 @@ pub(super) struct ServeFile {
     #[serde(default)]
     pub(super) manage: manage::ManageFile,
     #[serde(default)]
+    pub(super) insecure_registries: Vec<Spanned<String>>,
+    #[serde(default = "default_registry_poll_seconds")]
+    pub(super) registry_poll_seconds: Spanned<u64>,
+    #[serde(default)]
+    pub(super) registry_poll_ollama: bool,
+    #[serde(default)]
     pub(super) keys: Vec<access::KeyFile>,
     #[serde(default)]
     pub(super) hosts: Vec<HostFile>,
@@ -171,6 +177,9 @@ fn default_total_timeout_seconds() -> Spanned<u64> {
 }
 fn default_queued_body_bytes_max() -> Spanned<u64> {
     unwritten(1 << 30)
+}
+fn default_registry_poll_seconds() -> Spanned<u64> {
+    unwritten(300)
 }
 fn default_response_headers() -> bool {
     true

@@ -12,6 +12,10 @@ pub(in crate::gateway) const DECISION_SECONDS: &[f64] = &[
     0.1,
 ];
 
+/// Times of actions on hosts: from a second name to a pull of hundreds of GiB.
+pub(in crate::gateway) const ACTION_SECONDS: &[f64] =
+    &[0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1_800.0, 7_200.0];
+
 /// Counts of values by the least bound that is not below them.
 #[derive(Clone, PartialEq, Debug)]
 pub(in crate::gateway) struct Histogram {

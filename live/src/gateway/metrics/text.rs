@@ -7,6 +7,7 @@ use control::door::BreakerState;
 use control::facts::Facts;
 use control::ids::{HostId, ModelId};
 
+use super::actions::ActionCounts;
 use super::process::ProcessFacts;
 use super::{Histogram, Metrics, ModelTimes, Progress, TENANTS_MAX};
 use crate::gateway::survey::{HostView, Survey};
@@ -51,6 +52,7 @@ pub(in crate::gateway) fn write(survey: &Survey, metrics: &Metrics, names: &Labe
     let hosts: Vec<&HostView> = survey.hosts.iter().filter(|host| !host.removed).collect();
     host_gauges(&mut text, &hosts);
     host_counts(&mut text, &hosts, metrics, names);
+    actions(&mut text, &metrics.actions);
     gateway(&mut text, survey);
     if let Some(process) = ProcessFacts::now() {
         text.one("process_resident_memory_bytes", "gauge", "Resident memory.", process.resident_bytes as f64);
@@ -185,6 +187,24 @@ fn breaker(metrics: &Metrics, host: HostId, model: Option<ModelId>) -> f64 {
         None | Some(BreakerState::Closed) => 0.0,
         Some(BreakerState::HalfOpen) => 0.5,
         Some(BreakerState::Open) => 1.0,
+    }
+}
+
+fn actions(text: &mut Text, actions: &ActionCounts) {
+    let name = "herder_actions_total";
+    text.family(name, "counter", "Actions on hosts that ended, by what became of them.");
+    for ((deed, outcome), count) in &actions.ended {
+        text.series(name, &[("deed", deed), ("outcome", outcome)], *count as f64);
+    }
+    let name = "herder_actions_in_flight";
+    text.family(name, "gauge", "Actions on hosts that are under way.");
+    for (deed, count) in actions.in_flight() {
+        text.series(name, &[("deed", deed)], count as f64);
+    }
+    let name = "herder_action_seconds";
+    text.family(name, "histogram", "Time that actions on hosts took which were done.");
+    for (deed, took) in &actions.took {
+        text.histogram(name, &[("deed", deed)], took);
     }
 }
 

@@ -49,10 +49,7 @@ impl Named {
 
     /// The host that it would be pulled from.
     pub(super) fn registry(&self) -> &str {
-        match self.model.split_once('/') {
-            Some((registry, rest)) if rest.contains('/') => registry,
-            _ => OLLAMA_REGISTRY,
-        }
+        name::registry(&self.model).unwrap_or(OLLAMA_REGISTRY)
     }
 }
 

@@ -14,9 +14,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::choice::{self, Host};
-use super::work::{Failure, Outcome};
+use super::work::Outcome;
 use super::{No, Operation, blob_path};
 use crate::gateway::api::Shared;
+use crate::gateway::progress::Failure;
 use crate::gateway::upstream::Upstream;
 use crate::reply::{self, Body, BrokenOff};
 

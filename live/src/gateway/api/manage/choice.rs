@@ -5,13 +5,11 @@ use std::sync::Arc;
 use control::ids::HostId;
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName};
-use tokio::task::JoinSet;
 
 use super::No;
 use crate::gateway::api::Shared;
+use crate::gateway::copies;
 use crate::gateway::hosts::Hosts;
-use crate::wire::lists::ModelList;
-use crate::wire::name;
 
 /// Names of hosts, with commas between them.
 pub(super) const HOSTS_HEADER: HeaderName = HeaderName::from_static("x-herder-hosts");
@@ -80,30 +78,15 @@ pub(super) fn chosen(hosts: &Hosts, headers: &HeaderMap) -> Result<Vec<Host>, No
 
 /// Those that have a model, in order of id. They are asked: what the last poll said may have changed.
 pub(super) async fn holding(shared: &Shared, hosts: Vec<Host>, model: &str) -> Vec<Holding> {
-    let mut asked = JoinSet::new();
-    for host in hosts {
-        let (upstream, timeout) = (shared.upstream.clone(), shared.info_timeout);
-        asked.spawn(async move {
-            let answer = upstream.get(host.id, "/api/tags", timeout).await;
-            (host, answer.ok().and_then(|body| serde_json::from_slice::<ModelList>(&body).ok()))
-        });
-    }
+    let ids = hosts.iter().map(|host| host.id);
+    let said = copies::ask(&shared.upstream, ids, model, shared.info_timeout).await;
     let before = shared.hosts.having(model);
-    let mut holding = Vec::new();
-    while let Some(answered) = asked.join_next().await {
-        let (host, list) = answered.expect("asking does not panic, and nobody aborts it");
-        let has = list.as_ref().map_or_else(|| before.contains(&host.id), |list| has(list, model));
-        if has {
-            holding.push(Holding { host, said_now: list.is_some() });
-        }
-    }
-    holding.sort_by_key(|holding| holding.host.id);
-    holding
-}
-
-fn has(list: &ModelList, model: &str) -> bool {
-    list.listed()
-        .any(|listed| name::normalise(&listed.name).is_some_and(|name| name.eq_ignore_ascii_case(model)))
+    let holding = hosts.into_iter().filter_map(|host| {
+        let said = said.get(&host.id).copied().flatten();
+        let has = said.unwrap_or_else(|| before.contains(&host.id));
+        has.then_some(Holding { host, said_now: said.is_some() })
+    });
+    holding.collect()
 }
 
 /// Refuses where one of the hosts lacks a model.

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::choice::Host;
+use crate::gateway::progress::HostLine;
 
 /// The last line of what went well everywhere.
 pub(super) const SUCCESS: &str = "{\"status\":\"success\"}";
@@ -19,17 +19,6 @@ pub(super) const SUCCESS: &str = "{\"status\":\"success\"}";
 const LAYERS_MAX: usize = 1_024;
 /// Longest digest and status that are told, in bytes.
 const TEXT_BYTES_MAX: usize = 256;
-
-/// A line of a host's progress.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct HostLine {
-    pub(super) status: String,
-    pub(super) digest: String,
-    pub(super) total: u64,
-    pub(super) completed: u64,
-    pub(super) error: Option<String>,
-}
 
 /// How far all hosts are.
 #[derive(Debug)]

@@ -4,27 +4,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Limited};
+use bytes::Bytes;
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Response, StatusCode};
-use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::choice::Host;
-use super::progress::{HostLine, Teller};
+use super::progress::Teller;
+use crate::gateway::progress::{Failure, HostLine, Lines, SHORT_MAX};
 use crate::gateway::upstream::{Answer, Upstream};
 use crate::reply::{self, Body};
 
 /// How long a host may be silent within a transfer: large files are hashed and converted without a word.
 const SILENCE_MAX: Duration = Duration::from_secs(30 * 60);
-/// How long a host may take for what is short.
-const SHORT_MAX: Duration = Duration::from_secs(60);
-/// Longest line of progress, and longest error that is read, in bytes.
-const LINE_BYTES_MAX: usize = 64 << 10;
-/// Longest reason that is passed on, in bytes.
-const WHY_BYTES_MAX: usize = 512;
 /// Lines of hosts that wait to be passed on.
 const SAID_MAX: usize = 64;
 
@@ -47,35 +40,6 @@ impl Ask {
     /// Something short.
     pub(super) fn plain(method: Method, path: &'static str, body: Bytes) -> Self {
         Self { method, path, body, progress: false }
-    }
-}
-
-/// Why a host did not do it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Failure {
-    /// The status that it answered with, where it was no success.
-    pub(super) status: Option<StatusCode>,
-    pub(super) why: String,
-}
-
-impl Failure {
-    pub(super) fn new(why: &str) -> Self {
-        Self { status: None, why: why[..why.floor_char_boundary(WHY_BYTES_MAX)].to_owned() }
-    }
-
-    /// An answer that is no success, with what the host says.
-    pub(super) async fn said(response: Response<Answer>) -> Self {
-        #[derive(Deserialize)]
-        struct Said {
-            error: String,
-        }
-        let status = response.status();
-        let read = Limited::new(response.into_body(), LINE_BYTES_MAX).collect();
-        let body = tokio::time::timeout(SHORT_MAX, read).await.ok().and_then(Result::ok);
-        let said = body.and_then(|body| serde_json::from_slice::<Said>(&body.to_bytes()).ok());
-        let why =
-            said.map_or_else(|| format!("it answered with status {}", status.as_u16()), |said| said.error);
-        Self { status: Some(status), ..Self::new(&why) }
     }
 }
 
@@ -185,44 +149,18 @@ async fn ask_one(upstream: &Upstream, host: &Host, ask: Ask, index: usize, ear: 
 }
 
 /// Reads progress to its end.
-async fn follow(mut body: Answer, index: usize, ear: &Ear) -> Result<(), Failure> {
-    let mut unread = BytesMut::new();
+async fn follow(body: Answer, index: usize, ear: &Ear) -> Result<(), Failure> {
+    let mut lines = Lines::of(body);
     let mut last = HostLine::default();
     loop {
-        let frame = tokio::time::timeout(SILENCE_MAX, body.frame()).await;
-        let chunk = match frame {
-            Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
-            Ok(Some(Err(_))) => return Err(Failure::new("the connection broke")),
-            Err(_) => return Err(Failure::new("it was silent for too long")),
-            Ok(None) => break,
-        };
-        unread.extend_from_slice(&chunk);
-        while let Some(end) = memchr::memchr(b'\n', &unread) {
-            let line = unread.split_to(end + 1);
-            if let Some(line) = read_line(&line)? {
-                last = line;
-                // Nobody hears where the work was dropped.
-                let _ = ear.send((index, Heard::Line(last.clone()))).await;
-            }
-        }
-        if unread.len() > LINE_BYTES_MAX {
-            return Err(Failure::new("it told a line that is too long"));
-        }
-    }
-    if let Some(line) = read_line(&unread)? {
+        let line = tokio::time::timeout(SILENCE_MAX, lines.next()).await;
+        let line = line.unwrap_or_else(|_| Err(Failure::new("it was silent for too long")));
+        let Some(line) = line? else { break };
         last = line;
+        // Nobody hears where the work was dropped.
+        let _ = ear.send((index, Heard::Line(last.clone()))).await;
     }
-    if last.status == "success" { Ok(()) } else { Err(Failure::new("its answer broke off")) }
-}
-
-fn read_line(line: &[u8]) -> Result<Option<HostLine>, Failure> {
-    if line.trim_ascii().is_empty() {
-        return Ok(None);
-    }
-    let line: HostLine =
-        serde_json::from_slice(line).map_err(|_| Failure::new("it told something that is no progress"))?;
-    line.error.as_deref().map_or(Ok(()), |error| Err(Failure::new(error)))?;
-    Ok(Some(line))
+    if last.is_success() { Ok(()) } else { Err(Failure::new("its answer broke off")) }
 }
 
 #[cfg(test)]
@@ -253,14 +191,5 @@ mod tests {
         assert_eq!(status(&[("a", Some(400)), ("b", Some(400))]), 400);
         assert_eq!(status(&[("a", Some(400)), ("b", None)]), 502);
         assert_eq!(status(&[("a", Some(500))]), 502);
-    }
-
-    #[test]
-    fn lines_are_progress_errors_or_neither() {
-        let good = read_line(b"{\"status\":\"x\",\"completed\":3,\"more\":[]}\n").expect("progress");
-        assert_eq!(good.expect("a line").completed, 3);
-        assert_eq!(read_line(b" \r\n"), Ok(None));
-        assert_eq!(read_line(b"{\"error\":\"disk full\"}").expect_err("an error").why, "disk full");
-        assert!(read_line(b"<html>").is_err() && read_line(b"{\"total\":-1}").is_err());
     }
 }

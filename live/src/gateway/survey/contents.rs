@@ -1,0 +1,99 @@
+//! What hosts and the registry have under each name that is kept the same, as `GET /api/v1/placement` shows it.
+
+use std::collections::BTreeMap;
+
+use control::Control;
+use control::digest::Digest;
+use control::ids::ModelId;
+use control::sync::artifact::Origin;
+use control::sync::conflict::Kind;
+use control::units::Instant;
+use serde::Serialize;
+
+use super::model_name;
+
+/// A name and all its contents.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct ContentsView {
+    model: String,
+    /// `healthy`, `degraded` or `critical`: good copies against `copies_target` and `copies_min`.
+    state: &'static str,
+    /// Hosts that answer and have the right content.
+    good_copies: u32,
+    /// The right content; `null` where an operator must decide.
+    right: Option<RightView>,
+    /// How contents differ, and for how long; `null` where all are the same.
+    conflict: Option<ConflictView>,
+    /// By digest.
+    held: Vec<HeldView>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct RightView {
+    digest: String,
+    /// Who has it: a host, or `registry`.
+    origin: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ConflictView {
+    kind: Kind,
+    seconds: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct HeldView {
+    digest: String,
+    right: bool,
+    /// Hosts, and `registry`.
+    by: Vec<String>,
+}
+
+/// Names of which sync knows.
+pub(super) fn of(control: &Control, now: Instant) -> Vec<ContentsView> {
+    let sync = &control.facts().sync;
+    sync.registers.keys().map(|model| view(control, *model, now)).collect()
+}
+
+fn view(control: &Control, model: ModelId, now: Instant) -> ContentsView {
+    let facts = control.facts();
+    let sync = &facts.sync;
+    let right = sync.right.get(&model);
+    let mut held: BTreeMap<Digest, Vec<String>> = BTreeMap::new();
+    for (origin, artifact) in sync.registers[&model].artifacts() {
+        held.entry(artifact.digest).or_default().push(name(control, origin));
+    }
+    let good_copies = control.good_copies(model);
+    let (min, target) =
+        control.config().sync.as_ref().map_or((1, 1), |config| (config.copies_min, config.copies_target));
+    ContentsView {
+        model: model_name(control, model),
+        state: match good_copies {
+            copies if copies >= target => "healthy",
+            copies if copies >= min => "degraded",
+            _ => "critical",
+        },
+        good_copies,
+        right: right
+            .map(|(origin, digest)| RightView { digest: digest.to_string(), origin: name(control, *origin) }),
+        conflict: sync
+            .diverged
+            .get(&model)
+            .map(|(since, kind)| ConflictView { kind: *kind, seconds: now.since(*since).0 / 1_000_000_000 }),
+        held: held
+            .into_iter()
+            .map(|(digest, by)| HeldView {
+                right: right.is_some_and(|right| right.1 == digest),
+                digest: digest.to_string(),
+                by,
+            })
+            .collect(),
+    }
+}
+
+fn name(control: &Control, origin: Origin) -> String {
+    match origin {
+        Origin::Catalogue => "registry".to_owned(),
+        Origin::Host(host) => control.facts().hosts[host.index()].declaration.name.clone(),
+    }
+}
