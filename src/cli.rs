@@ -16,6 +16,7 @@ mod interrupt;
 mod key;
 mod logging;
 mod man;
+mod models;
 mod profiles;
 mod progress;
 mod replay;
@@ -61,6 +62,7 @@ enum Command {
     Strategies(strategies::Args),
     Serve(serve::Args),
     Ctl(ctl::Args),
+    Models(models::Args),
     Key(key::Args),
     Doctor(doctor::Args),
     Host(host::Args),
@@ -96,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Strategies(args) => strategies::main(&args),
         Command::Serve(args) => serve::main(&args),
         Command::Ctl(args) => ctl::main(&args),
+        Command::Models(args) => models::main(&args),
         Command::Key(args) => key::main(&args),
         Command::Doctor(args) => doctor::main(&args),
         Command::Host(args) => host::main(&args),

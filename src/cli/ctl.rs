@@ -1,7 +1,7 @@
 //! `herder ctl`: the operator's hand on a running gateway, over its admin API.
 
 mod assign;
-mod client;
+pub(super) mod client;
 mod tables;
 
 use anyhow::Result;

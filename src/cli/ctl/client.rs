@@ -15,7 +15,7 @@ use serde_json::Value;
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Asks a gateway.
-pub(super) struct Client {
+pub(in crate::cli) struct Client {
     address: String,
     key: Option<String>,
     runtime: tokio::runtime::Runtime,
@@ -27,17 +27,17 @@ pub(super) fn percent_encoded(name: &str) -> String {
 }
 
 impl Client {
-    pub(super) fn new(address: &str, key: Option<String>) -> Result<Self> {
+    pub(in crate::cli) fn new(address: &str, key: Option<String>) -> Result<Self> {
         let address = address.strip_prefix("http://").unwrap_or(address).trim_end_matches('/').to_owned();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         Ok(Self { address, key, runtime: runtime.context("cannot start")? })
     }
 
-    pub(super) fn get(&self, path: &str) -> Result<Value> {
+    pub(in crate::cli) fn get(&self, path: &str) -> Result<Value> {
         self.ask(Method::GET, path, Bytes::new())
     }
 
-    pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value> {
+    pub(in crate::cli) fn post(&self, path: &str, body: &Value) -> Result<Value> {
         self.ask(Method::POST, path, body.to_string().into())
     }
 
