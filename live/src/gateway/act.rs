@@ -6,7 +6,7 @@
 //! of a model that is to be removed are asked for when it is removed (`deed`).
 //!
 //! Bounds: actions at a time ([`AT_ONCE_MAX`]), those that wait for their turn ([`WAITING_MAX`]), the time of each
-//! ([`Limits`](deed::Limits)). Left out: hosts that fetch from one another, start or stop, which Ollama cannot.
+//! ([`Limits`]). Left out: hosts that fetch from one another, start or stop, which Ollama cannot.
 
 mod deed;
 mod failure;
