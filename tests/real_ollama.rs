@@ -416,6 +416,58 @@ fn host_is_free_again_soon_after_a_client_left() {
 }
 
 #[test]
+fn a_changed_tag_and_a_conflict_converge_on_two_real_hosts() {
+    let Some(installed) = installed("contents that differ") else { return };
+    let _turn = turn();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let Some(fleet) = Fleet::start(&installed, NEWER, folder.path()) else { return };
+    let (name, registry) = (fleet.name("tiny"), &fleet.registry.address);
+    let temperature = |host: usize| {
+        let asked = format!("{{\"model\":{name:?}}}");
+        let shown = http::post(&fleet.hosts[host].address, "/api/show", &asked);
+        ["0.5", "0.7", "0.9"].into_iter().find(|of| shown.contains(&format!(" {of}")))
+    };
+    fleet.publish(0, "tiny", "smollm2:135m", 0.5);
+    let pull = format!("{{\"model\":{name:?},\"insecure\":true,\"stream\":false}}");
+    for host in &fleet.hosts {
+        assert!(http::post(&host.address, "/api/pull", &pull).contains("success"));
+    }
+    for policy in ["registry", "last-writer"] {
+        let control = format!(
+            "[control.sync]\nact = true\nmanage = [{name:?}]\nregistries = [{registry:?}]\npolicy = {policy:?}\n\
+             allow_push = true"
+        );
+        let mut gateway = fleet.gateway(folder.path(), policy, &control);
+        let admin = admin_of(&gateway);
+        let converged = |of: &str| {
+            until("both hosts have the right content", || {
+                let seen = get(&admin, "/api/v1/placement");
+                let same =
+                    seen["contents"][0]["conflict"].is_null() && !seen["contents"][0]["right"].is_null();
+                (same && [0, 1].iter().all(|host| temperature(*host) == Some(of))).then_some(())
+            });
+        };
+        let began = Instant::now();
+        if policy == "registry" {
+            // A changed tag: the second host follows the registry.
+            fleet.publish(0, "tiny", "smollm2:135m", 0.7);
+            converged("0.7");
+        } else {
+            // A conflict: somebody makes another content on the second host, and tells nobody.
+            fleet.create(1, "tiny", 0.9);
+            converged("0.9");
+        }
+        say(&format!(
+            "contents that differ, {policy}: the same after {:.1} s",
+            began.elapsed().as_secs_f64()
+        ));
+        assert_eq!(gateway.interrupt(), Some(0), "{}", gateway.said());
+        let said = replay(folder.path(), policy);
+        assert!(said.contains("same decisions"), "{said}");
+    }
+}
+
+#[test]
 fn placement_brings_a_model_from_a_registry_to_a_second_host_and_sees_it_change() {
     let Some(installed) = installed("models that move") else { return };
     let _turn = turn();

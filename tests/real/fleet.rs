@@ -49,6 +49,16 @@ impl Fleet {
         format!("{}/library/{model}:latest", self.registry.address)
     }
 
+    /// Makes another content of a model that a host has, there alone.
+    pub(crate) fn create(&self, host: usize, model: &str, temperature: f32) {
+        let (name, address) = (self.name(model), &self.hosts[host].address);
+        let parameters = format!("{{\"num_thread\":1,\"temperature\":{temperature}}}");
+        let body = format!(
+            "{{\"model\":\"{name}\",\"from\":\"{name}\",\"parameters\":{parameters},\"stream\":false}}"
+        );
+        assert!(http::post(address, "/api/create", &body).contains("success"));
+    }
+
     /// Makes a model on a host out of one that is there, and pushes it.
     pub(crate) fn publish(&self, host: usize, model: &str, from: &str, temperature: f32) {
         let (name, address) = (self.name(model), &self.hosts[host].address);

@@ -262,8 +262,10 @@ impl Control {
         let Some(errand) = self.facts.errands.end(now, action, outcome) else { return };
         let Action { host, model, deed, .. } = errand.action;
         if outcome == ActionOutcome::Done {
-            if deed == Deed::Branch {
-                self.content_kept(host, model);
+            match deed {
+                Deed::Branch => self.content_kept(host, model),
+                Deed::Push => self.content_pushed(host, model),
+                _ => {}
             }
             self.facts.errands.settle(now.saturating_add(SETTLES), (host, model), deed);
         }

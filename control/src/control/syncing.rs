@@ -60,6 +60,7 @@ impl Control {
     ) {
         self.facts.sync.publish(model, manifest.map(|manifest| (manifest, modified_nanos)));
         if self.config.sync.is_some() {
+            self.learn_pushed(now, model, out);
             self.hear_catalogue(now, model, out);
             self.sync_errands(now, out);
         }
@@ -72,6 +73,32 @@ impl Control {
         register.decide(Decision { number, keep: Some(digest) });
         self.judge(now, model, out);
         self.sync_errands(now, out);
+    }
+
+    /// What the registry holds after a push is what the host has that pushed it, under a manifest of its own.
+    fn learn_pushed(&mut self, now: Instant, model: ModelId, out: &mut Outputs) {
+        let sync = &mut self.facts.sync;
+        let Some(pushed) = sync.pushed.remove(&model) else { return };
+        let Some(manifest) = sync.published.get(&model).filter(|manifest| manifest.digest != pushed) else {
+            return;
+        };
+        sync.same.insert(pushed, manifest.digest);
+        for host in (0..self.facts.hosts.len() as u32).map(HostId) {
+            self.hear_contents(now, host, &[], out);
+        }
+    }
+
+    /// A host has pushed what it holds.
+    pub(super) fn content_pushed(&mut self, host: HostId, model: ModelId) {
+        if let Some(digest) = self.digest_on(host, model) {
+            self.facts.sync.pushed.insert(model, digest);
+        }
+    }
+
+    fn digest_on(&self, host: HostId, model: ModelId) -> Option<Digest> {
+        let stored = &self.facts.hosts[host.index()].observation.stored;
+        let at = stored.binary_search_by_key(&model, |stored| stored.model).ok()?;
+        Some(stored[at].digest)
     }
 
     /// What the registry says of a name.
@@ -105,7 +132,8 @@ impl Control {
         for stored in &after {
             let known = self.facts.sync.registers.get(&stored.model);
             let said = known.and_then(|register| register.artifact(origin)).map(|said| said.digest);
-            if stored.digest.is_known() && self.syncs(stored.model) && said != Some(stored.digest) {
+            let digest = self.facts.sync.canonical(stored.digest);
+            if digest.is_known() && self.syncs(stored.model) && said != Some(digest) {
                 let artifact = self.artifact(origin, stored);
                 self.say(stored.model, origin, Some(artifact));
                 self.judge(now, stored.model, out);
@@ -136,7 +164,8 @@ impl Control {
     /// has something new wrote it.
     fn artifact(&self, origin: Origin, stored: &StoredModel) -> Artifact {
         let register = self.facts.sync.registers.get(&stored.model);
-        let same = |(_, other): &(Origin, &Artifact)| other.digest == stored.digest;
+        let digest = self.facts.sync.canonical(stored.digest);
+        let same = |(_, other): &(Origin, &Artifact)| other.digest == digest;
         let mut vector = VersionVector::default();
         match register.and_then(|register| register.artifacts().find(same)) {
             Some((_, other)) => vector.join(&other.vector),
@@ -147,12 +176,12 @@ impl Control {
                 vector.advance(origin);
             }
         }
-        let manifest = self.facts.sync.manifests.get(&stored.digest);
+        let manifest = self.facts.sync.manifests.get(&digest);
         let weights = manifest.and_then(|manifest| manifest.layers.iter().max_by_key(|layer| layer.bytes));
         let name = &self.facts.models[stored.model.index()].name;
         Artifact {
-            digest: stored.digest,
-            weights: weights.map_or(stored.digest, |layer| layer.digest),
+            digest,
+            weights: weights.map_or(digest, |layer| layer.digest),
             details: Details::default(),
             settings: Digest::UNKNOWN,
             base: None,
@@ -303,9 +332,8 @@ impl Control {
     ) {
         let Some((origin, digest)) = self.facts.sync.right.get(&model).copied() else { return };
         let terms = Terms::of_sync(config);
-        let stored = &self.facts.hosts[host.index()].observation.stored;
-        let Ok(at) = stored.binary_search_by_key(&model, |stored| stored.model) else { return };
-        let own = (model, host, stored[at].digest);
+        let Some(held) = self.digest_on(host, model) else { return };
+        let own = (model, host, self.facts.sync.canonical(held));
         if config.keep_others
             && self.other_weights(model, own.2, digest)
             && !self.facts.sync.kept.contains(&own)
@@ -399,9 +427,8 @@ impl Control {
 
     /// A content was kept under a second name.
     pub(super) fn content_kept(&mut self, host: HostId, model: ModelId) {
-        let stored = &self.facts.hosts[host.index()].observation.stored;
-        if let Ok(at) = stored.binary_search_by_key(&model, |stored| stored.model) {
-            self.facts.sync.kept.insert((model, host, stored[at].digest));
+        if let Some(held) = self.digest_on(host, model) {
+            self.facts.sync.kept.insert((model, host, self.facts.sync.canonical(held)));
         }
     }
 }

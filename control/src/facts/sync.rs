@@ -35,6 +35,10 @@ pub struct SyncFacts {
     pub diverged: BTreeMap<ModelId, (Instant, Kind)>,
     /// Names that were asked for while hosts differed in them.
     pub asked: BTreeSet<ModelId>,
+    /// What hosts pushed last of a name: the registry writes another manifest for the same content.
+    pub pushed: BTreeMap<ModelId, Digest>,
+    /// Manifests of hosts, and those that the registry wrote for the same contents.
+    pub same: BTreeMap<Digest, Digest>,
     /// Contents of hosts that were kept under a second name.
     pub kept: BTreeSet<(ModelId, HostId, Digest)>,
     /// When all bytes moved so far are paid for, for `bandwidth-aware`.
@@ -78,6 +82,12 @@ impl SyncFacts {
             }
             None => self.published.remove(&model),
         };
+    }
+
+    /// The manifest that stands for a content: the registry's, where the content was pushed there.
+    #[must_use]
+    pub fn canonical(&self, digest: Digest) -> Digest {
+        self.same.get(&digest).copied().unwrap_or(digest)
     }
 
     /// Hosts that have another content of a name than the right one.

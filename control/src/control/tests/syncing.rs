@@ -91,6 +91,24 @@ fn a_right_content_on_one_host_is_pushed_first_and_pulled_then() {
 }
 
 #[test]
+fn what_the_registry_makes_of_a_push_is_the_same_content() {
+    let file = SyncFile { policy: PolicyFile::Majority, allow_push: true, ..sync() };
+    let mut bench = Bench::new(&with(file), 3, 1);
+    has(&mut bench, 0, 1, 5);
+    has(&mut bench, 1, 3, 5);
+    assert_eq!(acts(&has(&mut bench, 2, 3, 5)), [(1, Deed::Push)]);
+    done(&mut bench, 0);
+    // The registry's manifest of it has a digest of its own.
+    assert_eq!(
+        acts(&publish(&mut bench, 4)),
+        [(0, Deed::Pull)],
+        "those that have the content are left alone"
+    );
+    done(&mut bench, 1);
+    assert_eq!(notes(&has(&mut bench, 0, 4, 60)), (false, true));
+}
+
+#[test]
 fn the_first_writer_the_majority_and_an_operator_decide_otherwise() {
     let right = |policy| {
         let mut bench = Bench::new(&with(SyncFile { policy, act: false, ..sync() }), 3, 1);
