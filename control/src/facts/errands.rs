@@ -253,7 +253,7 @@ mod tests {
             errands.begin(now, errand(id, 0), 4);
         }
         assert!(!errands.allows(now, 4) && !errands.allows(now, 0));
-        now = now + Nanos(HOUR.0 / 4);
+        now += Nanos(HOUR.0 / 4);
         assert!(errands.allows(now, 4), "a quarter of an hour pays for one of four");
     }
 
@@ -266,9 +266,9 @@ mod tests {
         for (id, seconds) in [(0, 30), (1, 60), (2, 120)] {
             errands.begin(now, errand(id, 1), 100);
             assert!(errands.end(now, ActionId(id), failed).is_some());
-            now = now + Nanos::from_secs(seconds - 1);
+            now += Nanos::from_secs(seconds - 1);
             assert!(errands.rests(now, place));
-            now = now + Nanos::from_secs(1);
+            now += Nanos::from_secs(1);
             assert!(!errands.rests(now, place));
         }
         errands.begin(now, errand(3, 1), 100);
