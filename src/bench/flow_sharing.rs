@@ -37,7 +37,7 @@ pub(super) fn components() -> Vec<Component> {
                 "groups of one rate; only what a change can reach",
             ],
             operation: "take out the pulls that end next and start others for their hosts",
-            scale: "pulls under way, each over four links",
+            scale: "pulls under way",
             claimed: [Complexity::Linear, claimed(name)],
             clock: Clock::Cpu,
             counted: Some("links and flows looked at"),

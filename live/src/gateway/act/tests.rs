@@ -205,14 +205,17 @@ fn permitted(section: &str, deed: Deed, models: &[&str]) -> Vec<Result<Work, &'s
 
 const ALL: &str = "[control.placement]\nact = true\nmanage = [\"*mine*\"]\nallow_pull = true\nallow_delete = true\npull_from = [\"r:1\", \"s\"]";
 
+const SYNC: &str = "[control.sync]\nact = true\nmanage = [\"*mine*\"]\nregistries = [\"r:1\", \"s\"]\nallow_push = true\nkeep_others = true";
+
 #[test]
 fn what_is_not_managed_is_never_touched() {
-    let deeds = [Deed::Load(None), Deed::Unload, Deed::Pull, Deed::Push, Deed::Branch, Deed::Delete];
-    for deed in deeds {
+    let placed = [Deed::Load(None), Deed::Unload, Deed::Pull, Deed::Delete].map(|deed| (ALL, deed));
+    let synced = [Deed::Pull, Deed::Push, Deed::Branch].map(|deed| (SYNC, deed));
+    for (section, deed) in placed.into_iter().chain(synced) {
         let models = ["r:1/a/other:x", "r:1/a/mine:x", "r:1/a/mine:cloud"];
-        let permitted = permitted(ALL, deed, &models);
+        let permitted = permitted(section, deed, &models);
         assert!(permitted[0].is_err() && permitted[1].is_ok() && permitted[2].is_err(), "{deed:?}");
-        let shadow = ALL.replace("act = true", "act = false");
+        let shadow = section.replace("act = true", "act = false");
         assert!(self::permitted(&shadow, deed, &models).iter().all(Result::is_err), "{deed:?}");
         assert!(self::permitted("", deed, &models).iter().all(Result::is_err), "{deed:?}");
     }
@@ -229,7 +232,10 @@ fn hosts_are_sent_to_allowed_registries_only() {
     assert_eq!(pulls[0], Ok(Work::Pull { insecure: true }));
     assert_eq!(pulls[1], Ok(Work::Pull { insecure: false }));
     assert!(pulls[2..].iter().all(Result::is_err), "{pulls:?}");
-    assert!(permitted(ALL, Deed::Push, &models)[2..].iter().all(Result::is_err));
+    for deed in [Deed::Pull, Deed::Push] {
+        let moves = permitted(SYNC, deed, &models);
+        assert!(moves[..2].iter().all(Result::is_ok) && moves[2..].iter().all(Result::is_err), "{moves:?}");
+    }
     let default = ALL.replace("pull_from = [\"r:1\", \"s\"]", "");
     let pulls = permitted(&default, Deed::Pull, &models);
     assert_eq!(pulls.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, false, false, true, true]);
@@ -240,6 +246,9 @@ fn pulls_and_removals_are_allowed_apart() {
     let nothing = "[control.placement]\nact = true\nmanage = [\"*\"]";
     assert!(permitted(nothing, Deed::Pull, &["mine:x"])[0].is_err());
     assert!(permitted(nothing, Deed::Delete, &["mine:x"])[0].is_err());
+    let nothing = "[control.sync]\nact = true\nmanage = [\"*\"]";
+    assert!(permitted(nothing, Deed::Push, &["mine:x"])[0].is_err());
+    assert!(permitted(nothing, Deed::Branch, &["mine:x"])[0].is_err());
     let copies = ALL.to_owned() + "\ncopies_min = 3";
     assert_eq!(permitted(&copies, Deed::Delete, &["mine:x"]), [Ok(Work::Delete { copies_min: 3 })]);
 }
@@ -247,7 +256,7 @@ fn pulls_and_removals_are_allowed_apart() {
 #[test]
 fn a_second_name_ends_with_the_digest_and_loads_ahead_of_demand_need_no_placement() {
     let to = "r:1/a/mine:x-abababababab".to_owned();
-    assert_eq!(permitted(ALL, Deed::Branch, &["r:1/a/mine:x"]), [Ok(Work::Branch { to })]);
+    assert_eq!(permitted(SYNC, Deed::Branch, &["r:1/a/mine:x"]), [Ok(Work::Branch { to })]);
     let ahead = "[control.prefetch]\nstream = \"tenant\"";
     assert_eq!(permitted(ahead, Deed::Load(None), &["mine:x"]), [Ok(Work::Load(None))]);
     assert!(permitted(ahead, Deed::Unload, &["mine:x"])[0].is_err());
