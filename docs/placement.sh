@@ -48,11 +48,10 @@ def oracle():
     for first, second in itertools.combinations_with_replacement(subsets, 2):
         if not set(first) | set(second):
             continue
-        sets = ["control.placement.strategy=static"]
-        for model, name in enumerate(SMALL):
-            pins = [f"tower-{host}" for host, subset in ((1, first), (2, second)) if model in subset]
-            if pins:
-                sets.append(f'control.placement.models."{name}".pin=' + json.dumps(pins))
+        pins = {name: [f"tower-{host}" for host, subset in ((1, first), (2, second)) if model in subset]
+                for model, name in enumerate(SMALL)}
+        tables = ", ".join(f'"{name}" = {{ pin = {json.dumps(hosts)} }}' for name, hosts in pins.items() if hosts)
+        sets = ["control.placement.strategy=static", f"control.placement.models={{ {tables} }}"]
         summary = run("more-models-than-vram", SMALL_SETS + ACT + sets)
         tried += 1
         if best is None or summary["ttft_ms"]["mean"] < best[0]["ttft_ms"]["mean"]:

@@ -38,7 +38,7 @@ pub struct Declaration {
     pub cost_cents_per_hour: u32,
     /// What else can be asked of it (`vision`, `eu`, `a100-pool`), in any order.
     pub capabilities: Vec<String>,
-    /// Whether something tells how busy it is ([`Input::Measured`]): Ollama itself does not.
+    /// Whether something tells how busy it is ([`Input::Measured`](super::Input::Measured)): Ollama itself does not.
     pub metrics: bool,
 }
 
