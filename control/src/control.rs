@@ -152,9 +152,7 @@ impl Control {
             Input::Remembered(learned) => self.on_remembered(now, *learned),
         }
         self.expire(now, out);
-        if self.facts.placement.tick_at.is_some_and(|at| at <= now) {
-            self.place_on_time(now, out, env);
-        }
+        self.place_on_time(now, out, env);
         self.sync_on_time(now, out);
         if self.indexes.next_wake().is_some_and(|wake| wake <= now) {
             let started = self.start_deferred(now, env);
@@ -168,7 +166,10 @@ impl Control {
     #[must_use]
     #[inline]
     pub fn next_wake(&self) -> Option<Instant> {
-        [self.indexes.next_wake(), self.placement_wake(), self.facts.sync.tick_at].into_iter().flatten().min()
+        [self.indexes.next_wake(), self.facts.placement.tick_at, self.facts.sync.tick_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What control knows.

@@ -20,6 +20,7 @@ pub mod log;
 pub mod observe;
 pub mod place;
 pub mod policy;
+pub mod registries;
 pub mod replay;
 pub mod request;
 pub mod schedule;

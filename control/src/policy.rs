@@ -10,6 +10,7 @@ mod fixed;
 pub mod guard;
 pub mod limit;
 pub mod markov;
+pub mod pace;
 pub mod prefetch;
 pub mod quarantine;
 pub mod select;

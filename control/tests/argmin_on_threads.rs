@@ -1,33 +1,12 @@
 //! The least score is the same on threads. Here, since `control` itself is built without them.
 
+#[path = "common/threads.rs"]
+mod threads;
+
 use control::ids::HostId;
-use control::index::argmin::{Executor, Scored, Sequential, least, least_k};
+use control::index::argmin::{Sequential, least, least_k};
 use proptest::prelude::*;
-
-/// So many threads, each with its share of the chunks.
-struct Threads(usize);
-
-impl Executor for Threads {
-    fn width(&self) -> usize {
-        self.0
-    }
-
-    fn map(
-        &self,
-        chunks: usize,
-        score: &(dyn Fn(usize) -> Option<Scored> + Sync),
-        into: &mut [Option<Scored>],
-    ) {
-        let share = chunks.div_ceil(self.0).max(1);
-        std::thread::scope(|scope| {
-            for (thread, into) in into.chunks_mut(share).enumerate() {
-                scope.spawn(move || {
-                    into.iter_mut().zip(thread * share..).for_each(|(into, chunk)| *into = score(chunk));
-                });
-            }
-        });
-    }
-}
+use threads::Threads;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]

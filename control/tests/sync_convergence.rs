@@ -1,10 +1,13 @@
 //! Replicas that hear of each other in any order end alike: what they know, who is right, and what the resolver says of it on
 //! threads. Here, since `control` itself is built without them.
 
+#[path = "common/threads.rs"]
+mod threads;
+
 use control::digest::Digest;
 use control::ids::{Epoch, HostId};
 use control::index::Implementation;
-use control::index::argmin::{Executor, Scored, Sequential};
+use control::index::argmin::Sequential;
 use control::sync::artifact::{Artifact, Details, Origin, Permission};
 use control::sync::conflict::{Policy, Preference};
 use control::sync::register::{Decision, Handling, Register, Resolution};
@@ -12,6 +15,7 @@ use control::sync::resolve::Resolver;
 use control::sync::version::Version;
 use control::units::Bytes;
 use proptest::prelude::*;
+use threads::Threads;
 
 const REPLICAS: usize = 4;
 
@@ -198,31 +202,6 @@ proptest! {
                 prop_assert!(rounds < 10, "{:?} never end", handling);
             }
         }
-    }
-}
-
-/// So many threads, each with its share of the chunks.
-struct Threads(usize);
-
-impl Executor for Threads {
-    fn width(&self) -> usize {
-        self.0
-    }
-
-    fn map(
-        &self,
-        chunks: usize,
-        score: &(dyn Fn(usize) -> Option<Scored> + Sync),
-        into: &mut [Option<Scored>],
-    ) {
-        let share = chunks.div_ceil(self.0).max(1);
-        std::thread::scope(|scope| {
-            for (thread, into) in into.chunks_mut(share).enumerate() {
-                scope.spawn(move || {
-                    into.iter_mut().zip(thread * share..).for_each(|(into, chunk)| *into = score(chunk));
-                });
-            }
-        });
     }
 }
 

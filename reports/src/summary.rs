@@ -8,13 +8,13 @@ use control::policy::prefetch::PrefetchCounts;
 use control::policy::select::SelectCounters;
 use control::units::Instant;
 use serde::Serialize;
-use traces::record::{HostSample, Sample};
+use traces::record::{HostSample, Moved, Sample};
 
 use crate::events::{Event, Events};
 use crate::metrics::{Counts, HostMetrics, Latencies, Metrics};
 use crate::number::{millis, ratio};
 pub use arms::ArmRow;
-pub use fleet::{ActionRow, ConflictRow, FaultRow, FleetInfo, Moved, Synced};
+pub use fleet::{ActionRow, ConflictRow, FaultRow, FleetInfo, Synced};
 use parts::mean_millis;
 pub use parts::{Failed, Quantiles, Rejected, Requests, TierHits, TierShares};
 pub use predictions::{Predicted, PredictedQuantile, Predictions};

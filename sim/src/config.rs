@@ -15,7 +15,7 @@ use sim_host::fit::KvCache;
 use sim_host::host::HostSpec;
 use sim_host::profile::{Catalogue, ProfileError};
 use sim_host::spec::Version;
-use traces::names::expanded;
+use traces::names;
 
 pub use self::network::{NetworkConfig, NetworkFile};
 use crate::faults::{Fault, FaultsFile};
@@ -206,7 +206,7 @@ impl Fleet {
     /// The first key that cannot be taken.
     pub fn check(source: FleetSource<'_>) -> Result<Self, FleetError> {
         let file = source.fleet;
-        let models = names(source);
+        let models = all_names(source);
         let poll_period = within("fleet.poll_period_millis", file.poll_period_millis, 1, 3_600_000)?;
         let network = source.network.check()?;
         let mut contents = BTreeMap::new();
@@ -250,11 +250,11 @@ impl Fleet {
 }
 
 /// The names of all models, in the order of their ids: those that are known, those on disks, those in the registry.
-fn names(source: FleetSource<'_>) -> Vec<String> {
+fn all_names(source: FleetSource<'_>) -> Vec<String> {
     let mut names = source.known_models.to_vec();
-    let on_disks = source.fleet.group.iter().flat_map(|group| &group.models);
-    let in_registry = source.registry.iter().flat_map(|registry| &registry.models);
-    for name in on_disks.chain(in_registry).flat_map(|name| expanded(name)) {
+    let on_disks = source.fleet.group.iter().flat_map(|group| names::all(&group.models));
+    let in_registry = source.registry.iter().flat_map(|registry| names::all(&registry.models));
+    for name in on_disks.chain(in_registry) {
         if !names.contains(&name) {
             names.push(name);
         }
@@ -270,10 +270,7 @@ fn registry(
 ) -> Result<Registry, FleetError> {
     let poll = within("registry.poll_period_millis", file.poll_period_millis, 1, 86_400_000)?;
     let find = |name: &String| models.iter().position(|known| known == name).map(|id| ModelId(id as u32));
-    let listed = file.models.iter().enumerate();
-    for (index, name) in
-        listed.flat_map(|(index, name)| expanded(name).into_iter().map(move |name| (index, name)))
-    {
+    for (index, name) in names::placed(&file.models) {
         if find(&name).is_none_or(|model| !contents.contains_key(&model)) {
             let key = format!("registry.models[{index}]");
             return Err(error(key, format!("{name:?}"), "a model with a profile for a GPU of the fleet"));

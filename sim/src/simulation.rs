@@ -21,11 +21,10 @@ use control::facts::sync::SyncCounts;
 use control::policy::prefetch::PrefetchCounts;
 use control::policy::select::SelectCounters;
 use control::units::{Instant, Nanos};
-use traces::record::{Record, Sample};
+use traces::record::{Moved, Record, Sample};
 
 pub use faults::FaultCounts;
 pub use run::Simulation;
-pub use supply::SupplyCounts;
 
 use crate::check::Checks;
 use crate::config::Fleet;
@@ -117,7 +116,7 @@ pub struct RunEnd {
     /// How often what broke, where anything was to.
     pub faults: Option<FaultCounts>,
     /// What was moved, where there is a registry.
-    pub supply: Option<SupplyCounts>,
+    pub supply: Option<Moved>,
 }
 
 /// A run that cannot go on.

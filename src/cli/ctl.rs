@@ -1,15 +1,16 @@
 //! `herder ctl`: the operator's hand on a running gateway, over its admin API.
 
 mod assign;
-pub(super) mod client;
-mod tables;
+mod client;
+pub(super) mod tables;
 
 use anyhow::Result;
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
-use super::{Ending, print};
-use client::{Client, percent_encoded};
+use super::Ending;
+use client::percent_encoded;
+pub(super) use client::{Client, Gateway};
 
 /// Watch and change a running gateway: hosts, queue, strategies, flags, experiments
 #[derive(clap::Args, Debug)]
@@ -25,15 +26,8 @@ Examples:
 The gateway must have an operator's side: [serve.admin] listen = \"127.0.0.1:11435\" in its config. The key is read from
 the variable HERDER_ADMIN_KEY; `herder key new NAME --role operate` makes one. Every change stands in the decision log.")]
 pub(super) struct Args {
-    /// Where the operator's side of the gateway listens
-    #[arg(long, global = true, value_name = "HOST:PORT", default_value = "127.0.0.1:11435")]
-    address: String,
-    /// The key, where HERDER_ADMIN_KEY is not set: others on this machine can see it in the list of processes
-    #[arg(long, global = true, value_name = "KEY")]
-    key: Option<String>,
-    /// Print the gateway's answer as JSON instead of a table
-    #[arg(long, global = true)]
-    json: bool,
+    #[command(flatten)]
+    gateway: Gateway,
     #[command(subcommand)]
     command: Command,
 }
@@ -163,8 +157,7 @@ Examples:
 type Shown = (Value, fn(&Value) -> String);
 
 pub(super) fn main(args: &Args) -> Result<Ending> {
-    let key = args.key.clone().or_else(|| std::env::var("HERDER_ADMIN_KEY").ok());
-    let client = Client::new(&args.address, key)?;
+    let client = args.gateway.client()?;
     let (answer, table): Shown = match &args.command {
         Command::Status => (client.get("status")?, tables::status),
         Command::Hosts { command: None } => (client.get("hosts")?, tables::hosts),
@@ -186,11 +179,7 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
         }
         Command::Reload => (client.post("reload", &json!({}))?, tables::changed),
     };
-    if args.json {
-        print(&format!("{}\n", serde_json::to_string_pretty(&answer)?))?;
-    } else {
-        print(&table(&answer))?;
-    }
+    args.gateway.show(&answer, table)?;
     Ok(Ending::Done)
 }
 

@@ -4,8 +4,9 @@ use anyhow::{Result, bail};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::ctl::client::Client;
-use super::{Ending, print, table};
+use super::ctl::tables::{self, cell, list};
+use super::ctl::{Client, Gateway};
+use super::{Ending, table};
 
 /// Where models are, what placement and sync would do, and whether they may
 #[derive(clap::Args, Debug)]
@@ -20,15 +21,8 @@ Examples:
 The gateway must have an operator's side and the sections [control.placement] or [control.sync], see docs/placement.md. The key is
 read from the variable HERDER_ADMIN_KEY.")]
 pub(super) struct Args {
-    /// Where the operator's side of the gateway listens
-    #[arg(long, global = true, value_name = "HOST:PORT", default_value = "127.0.0.1:11435")]
-    address: String,
-    /// The key, where HERDER_ADMIN_KEY is not set: others on this machine can see it in the list of processes
-    #[arg(long, global = true, value_name = "KEY")]
-    key: Option<String>,
-    /// Print the gateway's answer as JSON instead of a table
-    #[arg(long, global = true)]
-    json: bool,
+    #[command(flatten)]
+    gateway: Gateway,
     #[command(subcommand)]
     command: Command,
 }
@@ -49,29 +43,18 @@ enum Command {
     Conflicts,
 }
 
+/// How an answer is shown to people.
+type Text = fn(&Value) -> String;
+
 pub(super) fn main(args: &Args) -> Result<Ending> {
-    let key = args.key.clone().or_else(|| std::env::var("HERDER_ADMIN_KEY").ok());
-    let client = Client::new(&args.address, key)?;
-    let (answer, text) = match &args.command {
-        Command::Apply { off } => {
-            let answer = apply(&client, !off)?;
-            let text = match answer["changed"].as_str() {
-                Some(changed) => format!("{changed}\n"),
-                None => format!("{answer}\n"),
-            };
-            (answer, text)
-        }
-        command => {
-            let answer = client.get("placement")?;
-            let text = match command {
-                Command::Plan => plan(&answer),
-                Command::Conflicts => conflicts(&answer),
-                _ => status(&answer),
-            };
-            (answer, text)
-        }
+    let client = args.gateway.client()?;
+    let (answer, text): (Value, Text) = match &args.command {
+        Command::Status => (client.get("placement")?, status),
+        Command::Plan => (client.get("placement")?, plan),
+        Command::Conflicts => (client.get("placement")?, conflicts),
+        Command::Apply { off } => (apply(&client, !off)?, tables::changed),
     };
-    print(&if args.json { format!("{}\n", serde_json::to_string_pretty(&answer)?) } else { text })?;
+    args.gateway.show(&answer, text)?;
     Ok(Ending::Done)
 }
 
@@ -95,17 +78,17 @@ fn apply(client: &Client, act: bool) -> Result<Value> {
 }
 
 fn status(answer: &Value) -> String {
-    let rows = |item: &Value| {
+    let row = |item: &Value| {
         vec![
-            text(&item["model"]),
-            text(&item["state"]),
-            text(&item["good_copies"]),
+            cell(&item["model"]),
+            cell(&item["state"]),
+            cell(&item["good_copies"]),
             short(&item["right"]["digest"]),
-            text(&item["right"]["origin"]),
-            item["conflict"]["kind"].as_str().unwrap_or("").to_owned(),
+            cell(&item["right"]["origin"]),
+            cell(&item["conflict"]["kind"]),
         ]
     };
-    let contents = list(&answer["contents"], rows);
+    let contents = rows(&answer["contents"], row);
     if contents.is_empty() {
         return "no names are kept the same: [control.sync] is absent, or manages none that a host has\n"
             .to_owned();
@@ -119,19 +102,19 @@ fn plan(answer: &Value) -> String {
     };
     let acts = if answer["act"].as_bool() == Some(true) { "acts" } else { "only shown: act = false" };
     let mut said = format!("placement by {strategy}, {acts}\n\n");
-    let replicas = list(&answer["plan"]["replicas"], |item| {
+    let replicas = rows(&answer["plan"]["replicas"], |item| {
         let loaded = if item["loaded"].as_bool() == Some(true) { "in memory" } else { "missing" };
-        vec![text(&item["host"]), text(&item["model"]), loaded.to_owned(), text(&item["why"])]
+        vec![cell(&item["host"]), cell(&item["model"]), loaded.to_owned(), cell(&item["why"])]
     });
     said.push_str(&table(&["host", "model", "is", "why"], &replicas));
-    let unmet = list(&answer["plan"]["unmet"], |item| {
-        vec![text(&item["model"]), text(&item["missing"]), text(&item["pinned"]), text(&item["why"])]
+    let unmet = rows(&answer["plan"]["unmet"], |item| {
+        vec![cell(&item["model"]), cell(&item["missing"]), cell(&item["pinned"]), cell(&item["why"])]
     });
-    let next = |item: &Value| vec![text(&item["deed"]), text(&item["model"]), text(&item["host"])];
+    let next = |item: &Value| vec![cell(&item["deed"]), cell(&item["model"]), cell(&item["host"])];
     for (heading, columns, rows) in [
         ("demands that are not met", ["model", "replicas missing", "pinned to", "why"].as_slice(), unmet),
-        ("under way", &["deed", "model", "host"], list(&answer["under_way"], next)),
-        ("would be done", &["deed", "model", "host"], list(&answer["proposed"], next)),
+        ("under way", &["deed", "model", "host"], rows(&answer["under_way"], next)),
+        ("would be done", &["deed", "model", "host"], rows(&answer["proposed"], next)),
     ] {
         if !rows.is_empty() {
             said.push_str(&format!("\n{heading}\n{}", table(columns, &rows)));
@@ -141,43 +124,34 @@ fn plan(answer: &Value) -> String {
 }
 
 fn conflicts(answer: &Value) -> String {
-    let mut rows = Vec::new();
+    let mut told = Vec::new();
     for item in answer["contents"].as_array().into_iter().flatten() {
         if item["conflict"].is_null() {
             continue;
         }
         for held in item["held"].as_array().into_iter().flatten() {
             let right = if held["right"].as_bool() == Some(true) { "right" } else { "" };
-            let by: Vec<String> = held["by"].as_array().into_iter().flatten().map(text).collect();
-            rows.push(vec![
-                text(&item["model"]),
-                text(&item["conflict"]["kind"]),
-                format!("{} s", text(&item["conflict"]["seconds"])),
+            told.push(vec![
+                cell(&item["model"]),
+                cell(&item["conflict"]["kind"]),
+                format!("{} s", cell(&item["conflict"]["seconds"])),
                 short(&held["digest"]),
                 right.to_owned(),
-                by.join(", "),
+                list(&held["by"]),
             ]);
         }
     }
-    if rows.is_empty() {
+    if told.is_empty() {
         return "no conflicts: all that have a name have the same content\n".to_owned();
     }
-    table(&["model", "differs in", "for", "content", "", "on"], &rows)
+    table(&["model", "differs in", "for", "content", "", "on"], &told)
 }
 
-fn list(items: &Value, row: impl Fn(&Value) -> Vec<String>) -> Vec<Vec<String>> {
+fn rows(items: &Value, row: impl Fn(&Value) -> Vec<String>) -> Vec<Vec<String>> {
     items.as_array().into_iter().flatten().map(row).collect()
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
-    }
 }
 
 /// A digest as Ollama's lists shorten it.
 fn short(digest: &Value) -> String {
-    text(digest).chars().take(12).collect()
+    cell(digest).chars().take(12).collect()
 }

@@ -7,8 +7,7 @@ use control::config::arms::Role;
 use control::door::Input;
 use control::facts::arms::find_or_add;
 use reports::metrics::ArmInfo;
-use reports::summary::RunInfo;
-use reports::summary::{FleetInfo, Moved};
+use reports::summary::{FleetInfo, RunInfo};
 use sim::config::Fleet;
 use sim::faults::FaultKind;
 use sim::simulation::RunEnd;
@@ -146,17 +145,6 @@ fn assumptions(fleet: &Fleet) -> Vec<String> {
 
 /// What happened to models and hosts besides requests.
 pub(super) fn fleet(end: &RunEnd) -> FleetInfo {
-    let moved = end.supply.map(|supply| Moved {
-        pulls: supply.pulls,
-        pulled: supply.pulled,
-        wanted_bytes: supply.wanted_bytes,
-        spared_bytes: supply.spared_bytes,
-        registry_bytes: supply.registry_bytes,
-        peer_bytes: supply.peer_bytes,
-        pushed_bytes: supply.pushed_bytes,
-        deleted: supply.deleted,
-        failed: supply.failed,
-    });
     let faults = end.faults.iter().flat_map(|counts| {
         FaultKind::ALL
             .map(|kind| (kind.name().to_owned(), counts.began[kind as usize], counts.felt[kind as usize]))
@@ -168,7 +156,7 @@ pub(super) fn fleet(end: &RunEnd) -> FleetInfo {
             .map(|(kind, counts)| (format!("{kind:?}").to_lowercase(), *counts))
             .collect(),
         sync: end.sync.clone(),
-        moved,
+        moved: end.supply,
         faults: faults.filter(|(_, began, _)| *began > 0).collect(),
     }
 }

@@ -1,7 +1,7 @@
 //! Lists of models' names: `llama3.1:8b-v{1..40}` stands for forty names.
 
 /// The names that one stands for: itself, unless it has a range of numbers in braces.
-pub fn expanded(name: &str) -> Vec<String> {
+fn expanded(name: &str) -> Vec<String> {
     let range = || {
         let (before, rest) = name.split_once('{')?;
         let (range, after) = rest.split_once('}')?;
@@ -16,10 +16,15 @@ pub fn expanded(name: &str) -> Vec<String> {
 /// Names of one range at the most; a longer one stands for itself, and is no model.
 const NAMES_MAX: u32 = 10_000;
 
+/// The names that a list stands for, each with its place in the list as written.
+pub fn placed(names: &[String]) -> impl Iterator<Item = (usize, String)> + '_ {
+    names.iter().enumerate().flat_map(|(at, name)| expanded(name).into_iter().map(move |name| (at, name)))
+}
+
 /// The names that a list stands for.
 #[must_use]
 pub fn all(names: &[String]) -> Vec<String> {
-    names.iter().flat_map(|name| expanded(name)).collect()
+    placed(names).map(|(_, name)| name).collect()
 }
 
 #[cfg(test)]

@@ -86,3 +86,26 @@ pub struct Sample {
     /// Each host, in order of id.
     pub hosts: Vec<HostSample>,
 }
+
+/// What was moved between disks and the registry, and what became of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize)]
+pub struct Moved {
+    /// Pulls begun, from the registry or another host.
+    pub pulls: u64,
+    /// … of these, ended with the model on the disk.
+    pub pulled: u64,
+    /// Bytes of the models pulled, layers that hosts had already included.
+    pub wanted_bytes: u64,
+    /// … of these, bytes that hosts had already.
+    pub spared_bytes: u64,
+    /// Bytes out of the registry.
+    pub registry_bytes: u64,
+    /// Bytes from host to host.
+    pub peer_bytes: u64,
+    /// Bytes into the registry.
+    pub pushed_bytes: u64,
+    /// Names removed from disks.
+    pub deleted: u64,
+    /// Transfers and removals that failed.
+    pub failed: u64,
+}

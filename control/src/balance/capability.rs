@@ -44,9 +44,7 @@ impl Capability {
 fn suffices(candidates: &Candidates<'_>, host: HostId) -> bool {
     let (facts, request) = (candidates.host(host), candidates.request());
     let (memory, context) = (facts.declaration.memory.0, facts.declaration.context_tokens);
-    let stored = &facts.observation.stored;
-    let at = stored.binary_search_by_key(&request.model, |stored| stored.model);
-    let bytes = at.map_or(0, |at| stored[at].bytes.0);
+    let bytes = facts.observation.find_stored(request.model).map_or(0, |stored| stored.bytes.0);
     (memory == 0 || bytes <= memory) && (context == 0 || request.options().num_ctx.unwrap_or(0) <= context)
 }
 

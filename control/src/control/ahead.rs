@@ -70,9 +70,7 @@ impl Control {
             let facts = &self.facts.hosts[host.index()];
             let held: u64 = facts.observation.loaded.iter().map(|loaded| loaded.bytes.0).sum();
             let free = facts.declaration.memory.0.checked_sub(held)?;
-            let stored = &facts.observation.stored;
-            let at = stored.binary_search_by_key(&model, |stored| stored.model).ok()?;
-            let Bytes(size) = stored[at].bytes;
+            let Bytes(size) = facts.observation.find_stored(model)?.bytes;
             let needed = u128::from(size) * u128::from(100 + overhead_percent) / 100;
             (u128::from(free) >= needed).then_some((free, core::cmp::Reverse(host)))
         };
@@ -134,14 +132,14 @@ impl Control {
         if self.facts.prefetch.waiting.is_empty() {
             return;
         }
-        let loaded = &self.facts.hosts[host.index()].observation.loaded;
+        let observation = &self.facts.hosts[host.index()].observation;
         let prefetch = &mut self.facts.prefetch;
         let before = prefetch.waiting.len();
         prefetch.waiting.retain(|(at, model), seen| {
             if *at != host {
                 return true;
             }
-            let there = loaded.binary_search_by_key(model, |loaded| loaded.model).is_ok();
+            let there = observation.find_loaded(*model).is_some();
             let keep = there || !*seen;
             *seen |= there;
             keep

@@ -2,6 +2,7 @@
 //! not wanted can go. One load or unload at a time on a host, within the budget, never the last copies, never what is not managed.
 
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use super::Control;
 use crate::door::{Action, ActionOutcome, Deed, Output, Outputs};
@@ -37,15 +38,20 @@ const SETTLES: Nanos = Nanos::from_secs(10);
 impl Control {
     /// Begins what is to be done for the plan in force, as far as budgets go.
     pub(super) fn run_errands(&mut self, now: Instant, out: &mut Outputs) {
-        let Some(config) = self.config.placement.clone().filter(|_| !self.is_frozen()) else { return };
-        self.bring_wanted(now, &config, out);
-        let Some(plan) = self.plan_in_force() else { return };
-        let missing = plan.replicas.iter().map(|replica| (replica.host, replica.model));
+        if self.is_frozen() {
+            return;
+        }
+        let planned = self.plan_in_force().into_iter().flat_map(|plan| &plan.replicas);
+        let missing = planned.map(|replica| (replica.host, replica.model));
         let mut missing: Vec<(HostId, ModelId)> =
             missing.filter(|(host, model)| !self.has_in_memory(*host, *model)).collect();
-        let demand = &self.facts.placement.demand;
-        let rate = |model: ModelId| demand.get(model.index()).map_or(0, |demand| demand.arrivals_micros);
-        missing.sort_by_key(|(host, model)| (core::cmp::Reverse(rate(*model)), *model, *host));
+        if missing.is_empty() && self.facts.placement.wanted.is_empty() {
+            return;
+        }
+        let Some(config) = self.config.placement.clone() else { return };
+        self.bring_wanted(now, &config, out);
+        let rate = |model: ModelId| self.facts.placement.arrivals_micros(model);
+        missing.sort_by_key(|(host, model)| (Reverse(rate(*model)), *model, *host));
         for (host, model) in missing {
             self.bring(now, (host, model), &config, out);
         }
@@ -79,7 +85,7 @@ impl Control {
             return;
         }
         if self.has_room_in_memory(host, model, config) {
-            if self.loads_under_way() < config.loads_at_once_max as usize {
+            if self.facts.errands.of_kind(Kind::Load) < config.loads_at_once_max as usize {
                 let deed = Deed::Load(Some(KeepAlive::Forever));
                 self.act(now, (host, deed, model), Purpose::Placement, Terms::of_placement(config), out);
             }
@@ -111,10 +117,8 @@ impl Control {
                 && now.since(since) >= config.residency_min
                 && self.is_free(now, (host, *model))
         };
-        let rate =
-            |model: &ModelId| placement.demand.get(model.index()).map_or(0, |demand| demand.arrivals_micros);
         let loaded = self.facts.hosts[host.index()].observation.loaded.iter().map(|loaded| loaded.model);
-        loaded.filter(may_go).min_by_key(|model| (rate(model), *model))
+        loaded.filter(may_go).min_by_key(|model| (placement.arrivals_micros(*model), *model))
     }
 
     /// Pulls a model to a host, or makes room for it on the disk.
@@ -159,7 +163,9 @@ impl Control {
         let may_go = |model: &ModelId| {
             let index = &self.indexes.models[model.index()];
             let others = index.stored.iter().filter(|other| {
-                *other != host && self.facts.hosts[other.index()].is_up() && !self.is_leaving(*other, *model)
+                *other != host
+                    && self.facts.hosts[other.index()].is_up()
+                    && !self.facts.errands.leaves(*other, *model)
             });
             let placement = config.of(&self.facts.models[model.index()].name);
             placement.is_some_and(|placement| others.count() >= placement.copies_min as usize)
@@ -167,15 +173,9 @@ impl Control {
                 && !index.loaded.contains(host)
                 && self.is_free(now, (host, *model))
         };
-        let demand = &self.facts.placement.demand;
-        let rate = |model: &ModelId| demand.get(model.index()).map_or(0, |demand| demand.arrivals_micros);
+        let placement = &self.facts.placement;
         let stored = self.facts.hosts[host.index()].observation.stored.iter().map(|stored| stored.model);
-        stored.filter(may_go).min_by_key(|model| (rate(model), *model))
-    }
-
-    /// Whether a copy is being deleted, or was and the host has not said so yet.
-    fn is_leaving(&self, host: HostId, model: ModelId) -> bool {
-        self.facts.errands.leaves(host, model)
+        stored.filter(may_go).min_by_key(|model| (placement.arrivals_micros(*model), *model))
     }
 
     /// Models that were asked for where no host has them are pulled to one: open, with room, with the fewest pulls under way and
@@ -199,7 +199,7 @@ impl Control {
             let hosts = (0..self.facts.hosts.len() as u32).map(HostId);
             let open =
                 hosts.filter(|host| self.is_free(now, (*host, model)) && self.has_room_on_disk(*host, model));
-            let best = open.min_by_key(|host| (pulls(*host), core::cmp::Reverse(free(*host)), *host));
+            let best = open.min_by_key(|host| (pulls(*host), Reverse(free(*host)), *host));
             if let Some(host) = best {
                 self.act(
                     now,
@@ -274,35 +274,5 @@ impl Control {
         }
         self.run_errands(now, out);
         self.sync_errands(now, out);
-    }
-}
-
-impl PlacementConfig {
-    /// Whether models of this registry (empty: the default one) may be pulled.
-    #[must_use]
-    pub fn may_pull_from(&self, registry: &str) -> bool {
-        if self.pull_from.is_empty() {
-            registry.is_empty()
-        } else {
-            self.pull_from.iter().any(|allowed| allowed == registry)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::placing::registry_of;
-
-    #[test]
-    fn a_registry_is_read_out_of_a_name() {
-        for (name, registry) in [
-            ("llama3.1:8b", ""),
-            ("me/llama3.1:8b", ""),
-            ("hf.co/me/llama:q4", "hf.co"),
-            ("localhost:5000/library/m:tag", "localhost:5000"),
-            ("registry/a/b:c", "registry"),
-        ] {
-            assert_eq!(registry_of(name), registry, "{name}");
-        }
     }
 }

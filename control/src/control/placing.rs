@@ -8,13 +8,13 @@ use core::cmp::Ordering;
 
 use super::Control;
 use crate::door::{Env, Note, Output, Outputs};
-use crate::facts::errands::Kind;
 use crate::ids::{HostId, ModelId};
+use crate::place;
 use crate::place::check::check;
 use crate::place::config::{ModelPlacement, PlacementConfig, Routing};
 use crate::place::objective::objective;
 use crate::place::problem::{Host, Model, Plan, Problem, Resident, Standing};
-use crate::place::{self};
+use crate::registries;
 use crate::request::{Arrive, Usage};
 use crate::units::{Bytes, Instant, Nanos};
 
@@ -24,11 +24,6 @@ const ASSUMED_SERVICE: Nanos = Nanos::from_secs(5);
 const ASSUMED_LOAD: Nanos = Nanos::from_secs(10);
 
 impl Control {
-    /// When the next plan is to be made.
-    pub(super) fn placement_wake(&self) -> Option<Instant> {
-        self.facts.placement.tick_at
-    }
-
     /// A config was installed, or the facts were read: plans are made from now on, or no longer.
     pub(super) fn prepare_placement(&mut self) {
         let placement = &mut self.facts.placement;
@@ -64,29 +59,29 @@ impl Control {
         if self.config.placement.is_none() {
             return;
         }
-        let facts = &self.facts.hosts[host.index()];
-        let loaded: Vec<(ModelId, Bytes)> =
-            facts.observation.loaded.iter().map(|loaded| (loaded.model, loaded.bytes)).collect();
+        let observation = &self.facts.hosts[host.index()].observation;
         let placement = &mut self.facts.placement;
         let of_host = placement.since.range((host, ModelId(0))..=(host, ModelId(u32::MAX)));
         let gone: Vec<ModelId> = of_host
             .map(|((_, model), _)| *model)
-            .filter(|model| loaded.binary_search_by_key(model, |loaded| loaded.0).is_err())
+            .filter(|model| observation.find_loaded(*model).is_none())
             .collect();
         for model in gone {
             placement.since.remove(&(host, model));
         }
-        for (model, bytes) in loaded {
-            placement.since.entry((host, model)).or_insert(now);
-            let demand = placement.demand_mut(model);
-            demand.memory = demand.memory.max(bytes);
+        for loaded in &observation.loaded {
+            placement.since.entry((host, loaded.model)).or_insert(now);
+            let demand = placement.demand_mut(loaded.model);
+            demand.memory = demand.memory.max(loaded.bytes);
         }
     }
 
     /// Makes a plan where it is time, and does what is to be done for it.
     pub(super) fn place_on_time(&mut self, now: Instant, out: &mut Outputs, env: &mut Env<'_>) {
-        let due = self.facts.placement.tick_at.is_some_and(|at| at <= now);
-        let Some(config) = self.config.placement.clone().filter(|_| due) else { return };
+        if self.facts.placement.tick_at.is_none_or(|at| now < at) {
+            return;
+        }
+        let Some(config) = self.config.placement.clone() else { return };
         self.facts.placement.tick_at = Some(now.saturating_add(config.interval));
         self.facts.placement.fold(now, config.half_life);
         if !self.is_frozen() {
@@ -148,9 +143,7 @@ impl Control {
     /// What a model takes on disk: where a host has it, or as the registry tells.
     pub(super) fn size_of(&self, model: ModelId) -> Option<Bytes> {
         if let Some(host) = self.indexes.models[model.index()].stored.iter().next() {
-            let stored = &self.facts.hosts[host.index()].observation.stored;
-            let at = stored.binary_search_by_key(&model, |stored| stored.model).ok()?;
-            return Some(stored[at].bytes);
+            return Some(self.facts.hosts[host.index()].observation.find_stored(model)?.bytes);
         }
         self.facts.sync.published.get(&model).map(crate::door::Manifest::bytes)
     }
@@ -204,7 +197,7 @@ impl Control {
         Some(Model {
             id,
             memory: self.memory_of(id, config.assumed_overhead_percent)?,
-            arrivals_micros: demand.map_or(0, |demand| demand.arrivals_micros),
+            arrivals_micros: self.facts.placement.arrivals_micros(id),
             forecast_micros: self
                 .facts
                 .placement
@@ -252,18 +245,13 @@ impl Control {
         let name = &self.facts.models[model.index()].name;
         config.allow_pull
             && config.of(name).is_some()
-            && config.may_pull_from(registry_of(name))
+            && registries::allow(&config.pull_from, registries::of(name))
             && self.facts.sync.published.contains_key(&model)
     }
 
     /// Whether a plan says anything of hosts.
     pub(super) fn plan_in_force(&self) -> Option<&Plan> {
         self.facts.placement.plan.as_ref().filter(|plan| plan.standing != Standing::HandsOff)
-    }
-
-    /// How many loads are under way for placement.
-    pub(super) fn loads_under_way(&self) -> usize {
-        self.facts.errands.of_kind(Kind::Load)
     }
 }
 
@@ -284,14 +272,6 @@ fn is_better(problem: &Problem, plan: &Plan, before: &Plan, hysteresis_percent: 
             let kept = u128::from(100 - hysteresis_percent);
             new.cost < old.cost && new.cost / kept.max(1) < old.cost / 100
         }
-    }
-}
-
-/// The registry that a model's name names; empty for the default one.
-pub(super) fn registry_of(name: &str) -> &str {
-    match name.split_once('/') {
-        Some((first, rest)) if rest.contains('/') || first.contains(['.', ':']) => first,
-        _ => "",
     }
 }
 

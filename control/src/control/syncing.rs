@@ -6,11 +6,11 @@ use core::cmp::Reverse;
 
 use super::Control;
 use super::errands::Terms;
-use super::placing::registry_of;
 use crate::digest::Digest;
 use crate::door::{Deed, Manifest, Note, Output, Outputs, StoredModel};
 use crate::facts::errands::{Kind as Doing, Purpose};
 use crate::ids::{HostId, ModelId};
+use crate::registries;
 use crate::sync::artifact::{Artifact, Details, Origin, Permission, VersionVector};
 use crate::sync::config::{Mode, SyncConfig};
 use crate::sync::conflict::Kind;
@@ -96,9 +96,7 @@ impl Control {
     }
 
     fn digest_on(&self, host: HostId, model: ModelId) -> Option<Digest> {
-        let stored = &self.facts.hosts[host.index()].observation.stored;
-        let at = stored.binary_search_by_key(&model, |stored| stored.model).ok()?;
-        Some(stored[at].digest)
+        Some(self.facts.hosts[host.index()].observation.find_stored(model)?.digest)
     }
 
     /// What the registry says of a name.
@@ -140,7 +138,7 @@ impl Control {
             }
         }
         for gone in before {
-            let is_gone = after.binary_search_by_key(&gone.model, |stored| stored.model).is_err();
+            let is_gone = self.facts.hosts[host.index()].observation.find_stored(gone.model).is_none();
             let register = self.facts.sync.registers.get(&gone.model);
             if is_gone && register.is_some_and(|register| register.artifact(origin).is_some()) {
                 self.say(gone.model, origin, None);
@@ -263,10 +261,14 @@ impl Control {
 
     /// Begins what brings hosts up to date, as far as the budget goes.
     pub(super) fn sync_errands(&mut self, now: Instant, out: &mut Outputs) {
-        let Some(config) = self.config.sync.clone().filter(|_| !self.is_frozen()) else { return };
+        let Some(config) = self.config.sync.as_ref().filter(|_| !self.is_frozen()) else { return };
         if self.facts.sync.drift.is_empty() {
             self.facts.sync.open = false;
+            if config.copies_min <= 1 {
+                return;
+            }
         }
+        let config = config.clone();
         for (model, host) in self.in_order(&config) {
             if self.is_free(now, (host, model)) {
                 self.bring_up_to_date(now, (model, host), &config, out);
@@ -288,9 +290,7 @@ impl Control {
             }
             Mode::LatencyFirst => {
                 let asked = |model: &ModelId| {
-                    let lane = self.indexes.models[model.index()].running;
-                    let demand = self.facts.placement.demand.get(model.index());
-                    (demand.map_or(0, |demand| demand.arrivals_micros), lane)
+                    (self.facts.placement.arrivals_micros(*model), self.indexes.models[model.index()].running)
                 };
                 let busy = |host: &HostId| self.facts.loads[host.index()].in_flight;
                 drift.sort_by_key(|(model, host)| (Reverse(asked(model)), busy(host), *model, *host));
@@ -342,7 +342,7 @@ impl Control {
             return;
         }
         let name = &self.facts.models[model.index()].name;
-        if !config.may_move(registry_of(name)) {
+        if !registries::allow(&config.registries, registries::of(name)) {
             return;
         }
         let published = self.facts.sync.published.get(&model).map(|manifest| manifest.digest);
@@ -433,30 +433,17 @@ impl Control {
     }
 }
 
-/// The gravest way in which those that have a name differ; none where all have the same manifest.
+/// The gravest way in which those that have a name differ; none where all have the same manifest. Those that differ in time or
+/// permission alone are one: what decides between manifests is graver.
 fn gravest(register: &Register) -> Option<Kind> {
-    let artifacts: Vec<&Artifact> = register.artifacts().map(|(_, artifact)| artifact).collect();
-    let mut found: Option<Kind> = None;
-    for (at, one) in artifacts.iter().enumerate() {
-        for other in artifacts[at + 1..].iter().filter(|other| other.digest != one.digest) {
-            let kind = Kind::between(one, other);
-            found = match (found, kind) {
-                (Some(before), Some(kind)) => Some(before.min(kind)),
-                (before, kind) => before.or(kind),
-            };
+    let mut contents: Vec<&Artifact> = Vec::new();
+    for (_, artifact) in register.artifacts() {
+        if !contents.iter().any(|other| other.is_same_content(artifact)) {
+            contents.push(artifact);
         }
     }
-    found
-}
-
-impl SyncConfig {
-    /// Whether models of this registry (empty: the default one) may be pulled and pushed.
-    #[must_use]
-    pub fn may_move(&self, registry: &str) -> bool {
-        if self.registries.is_empty() {
-            registry.is_empty()
-        } else {
-            self.registries.iter().any(|allowed| allowed == registry)
-        }
-    }
+    let pairs = contents.iter().enumerate().flat_map(|(at, one)| {
+        contents[at + 1..].iter().filter(|other| other.digest != one.digest).map(|other| (*one, *other))
+    });
+    pairs.filter_map(|(one, other)| Kind::between(one, other)).min()
 }

@@ -123,3 +123,19 @@ pub struct Observation {
     /// Models on disk.
     pub stored: Vec<StoredModel>,
 }
+
+impl Observation {
+    /// A model on its disk.
+    #[must_use]
+    pub fn find_stored(&self, model: ModelId) -> Option<&StoredModel> {
+        let at = self.stored.binary_search_by_key(&model, |stored| stored.model).ok()?;
+        Some(&self.stored[at])
+    }
+
+    /// A model in its memory.
+    #[must_use]
+    pub fn find_loaded(&self, model: ModelId) -> Option<&LoadedModel> {
+        let at = self.loaded.binary_search_by_key(&model, |loaded| loaded.model).ok()?;
+        Some(&self.loaded[at])
+    }
+}

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::loading::Place;
 use crate::door::{Action, ActionFailure, ActionOutcome, Deed};
 use crate::ids::{ActionId, HostId, ModelId};
+use crate::policy::pace::Pace;
 use crate::units::{Instant, Nanos};
 
-const HOUR: Nanos = Nanos::from_secs(3_600);
 /// Rest after a first failure; it doubles with each that follows.
 const REST: Nanos = Nanos::from_secs(30);
 /// Doublings at most: an hour or so.
@@ -114,25 +114,19 @@ pub struct Errands {
     pub resting: BTreeMap<Place, Rest>,
     /// Places where an action was done that no poll has told of yet, until when that is believed, and what was done.
     pub settling: BTreeMap<Place, (Instant, Kind)>,
-    /// When all changes so far are paid for, see [`Self::allows`].
-    paid_at: Instant,
+    pace: Pace,
 }
 
 impl Errands {
     /// Whether one more change may be made, of so many an hour. A whole hour's changes can be saved up.
-    ///
-    /// A token bucket in the form of the generic cell rate algorithm (ITU-T I.371).
     #[must_use]
     pub fn allows(&self, now: Instant, per_hour: u32) -> bool {
-        let Some(price) = HOUR.0.checked_div(per_hour.into()) else { return false };
-        let saved = Nanos(price.saturating_mul(u64::from(per_hour) - 1));
-        self.paid_at <= now.saturating_add(saved)
+        self.pace.allows(now, per_hour, per_hour)
     }
 
     /// An action begins.
     pub(crate) fn begin(&mut self, now: Instant, errand: Errand, per_hour: u32) {
-        let price = HOUR.0.checked_div(per_hour.into()).unwrap_or(0);
-        self.paid_at = self.paid_at.max(now).saturating_add(Nanos(price));
+        self.pace.take(now, per_hour);
         self.counts.entry(Kind::of(errand.action.deed)).or_default().asked += 1;
         self.under_way.push(errand);
     }
@@ -253,7 +247,7 @@ mod tests {
             errands.begin(now, errand(id, 0), 4);
         }
         assert!(!errands.allows(now, 4) && !errands.allows(now, 0));
-        now += Nanos(HOUR.0 / 4);
+        now += Nanos::from_secs(900);
         assert!(errands.allows(now, 4), "a quarter of an hour pays for one of four");
     }
 

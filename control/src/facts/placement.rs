@@ -86,6 +86,12 @@ pub struct PlacementFacts {
 }
 
 impl PlacementFacts {
+    /// How often a model is asked for, in millionths of a request a second, smoothed.
+    #[must_use]
+    pub fn arrivals_micros(&self, model: ModelId) -> u64 {
+        self.demand.get(model.index()).map_or(0, |demand| demand.arrivals_micros)
+    }
+
     /// What is known of a model's demand.
     pub(crate) fn demand_mut(&mut self, model: ModelId) -> &mut Demand {
         if self.demand.len() <= model.index() {

@@ -102,13 +102,13 @@ pub fn least_k(
 
 #[cfg(test)]
 #[expect(clippy::disallowed_types, reason = "prop_oneof! shares its parts, in tests only")]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
     /// The last chunk first, so many at a time.
-    struct Reversed(usize);
+    pub(crate) struct Reversed(pub(crate) usize);
 
     impl Executor for Reversed {
         fn width(&self) -> usize {

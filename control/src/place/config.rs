@@ -168,7 +168,7 @@ impl PlacementFile {
     /// # Errors
     /// The first key that cannot be taken, with what was expected of it.
     pub fn check(&self) -> Result<PlacementConfig, ConfigError> {
-        let manage = self.check_manage()?;
+        let manage = Patterns::check("placement.manage", &self.manage)?;
         self.check_pull_from()?;
         let percents = (0, 1_000);
         Ok(PlacementConfig {
@@ -199,16 +199,6 @@ impl PlacementFile {
             models: self.check_models(&manage)?,
             manage,
         })
-    }
-
-    fn check_manage(&self) -> Result<Patterns, ConfigError> {
-        for (at, pattern) in self.manage.iter().enumerate() {
-            if pattern.is_empty() || pattern.contains(char::is_whitespace) {
-                let expected = "a model's name, `*` for any text";
-                return Err(error(&format!("placement.manage[{at}]"), format!("{pattern:?}"), expected));
-            }
-        }
-        Ok(self.manage.clone().into())
     }
 
     fn check_pull_from(&self) -> Result<(), ConfigError> {

@@ -1,9 +1,13 @@
 //! Names of models by pattern: `*` stands for any text, also for none; everything else for itself.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
+
+use crate::config::ConfigError;
+use crate::config::bounds::error;
 
 /// Patterns of names.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -17,6 +21,20 @@ impl From<Vec<String>> for Patterns {
 }
 
 impl Patterns {
+    /// Patterns as written under a key.
+    ///
+    /// # Errors
+    /// The first that no name could match, since names are not empty and have no blanks.
+    pub(crate) fn check(key: &str, written: &[String]) -> Result<Self, ConfigError> {
+        for (at, pattern) in written.iter().enumerate() {
+            if pattern.is_empty() || pattern.contains(char::is_whitespace) {
+                let expected = "a model's name, `*` for any text";
+                return Err(error(&format!("{key}[{at}]"), format!("{pattern:?}"), expected));
+            }
+        }
+        Ok(Self(written.to_vec()))
+    }
+
     /// Whether one of them matches the whole name.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {

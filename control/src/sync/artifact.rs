@@ -140,6 +140,14 @@ impl Artifact {
         Digest(*blake3::hash(&bytes).as_bytes())
     }
 
+    /// Whether both differ in nothing but when they were written, who knew of what, and who may use them.
+    #[must_use]
+    pub fn is_same_content(&self, other: &Self) -> bool {
+        (self.digest, self.weights, self.settings, self.size)
+            == (other.digest, other.weights, other.settings, other.size)
+            && (&self.details, self.base, &self.version) == (&other.details, other.base, &other.version)
+    }
+
     /// The greater of each field, where what is known is greater than what is not, and of two vectors what both knew: a join,
     /// so that it does not matter who merges what first. For artifacts with the same weights.
     ///

@@ -1,6 +1,5 @@
 //! `[control.sync]`: whose content of a name is right, and how those that have another get it.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -10,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::artifact::Origin;
 use super::conflict::{Policy, Preference};
 use crate::config::ConfigError;
-use crate::config::bounds::{error, within};
+use crate::config::bounds::within;
 use crate::place::patterns::Patterns;
 use crate::units::Nanos;
 
@@ -148,16 +147,10 @@ impl SyncFile {
     /// # Errors
     /// The first key that cannot be taken, with what was expected of it.
     pub fn check(&self) -> Result<SyncConfig, ConfigError> {
-        for (at, pattern) in self.manage.iter().enumerate() {
-            if pattern.is_empty() || pattern.contains(char::is_whitespace) {
-                let expected = "a model's name, `*` for any text";
-                return Err(error(&format!("sync.manage[{at}]"), format!("{pattern:?}"), expected));
-            }
-        }
         let copies_min = within("sync.copies_min", self.copies_min, (1, 1_000_000))?;
         Ok(SyncConfig {
             act: self.act,
-            manage: self.manage.clone().into(),
+            manage: Patterns::check("sync.manage", &self.manage)?,
             policy: self.policy.policy(),
             mode: self.mode,
             registries: self.registries.clone(),

@@ -15,6 +15,7 @@ use std::time::Duration;
 use control::config::Config;
 use control::door::Manifest;
 use control::facts::Facts;
+use control::registries;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::config::ServeConfig;
@@ -39,12 +40,14 @@ pub(super) fn managed_names(facts: &Facts, config: &Config) -> Vec<String> {
     if let Some(placement) = &config.placement {
         let spelt_out = placement.manage.spelt_out().chain(placement.models.keys().map(String::as_str));
         let managed = known().filter(|name| placement.manage.matches(name)).chain(spelt_out);
-        let allowed = |name: &String| placement.may_pull_from(name::registry(name).unwrap_or_default());
+        let allowed =
+            |name: &String| registries::allow(&placement.pull_from, name::registry(name).unwrap_or_default());
         names.extend(managed.filter_map(name::normalise).filter(allowed));
     }
     if let Some(sync) = &config.sync {
         let managed = known().filter(|name| sync.manage.matches(name)).chain(sync.manage.spelt_out());
-        let allowed = |name: &String| sync.may_move(name::registry(name).unwrap_or_default());
+        let allowed =
+            |name: &String| registries::allow(&sync.registries, name::registry(name).unwrap_or_default());
         names.extend(managed.filter_map(name::normalise).filter(allowed));
     }
     names.into_iter().filter(|name| !name::is_cloud(name)).take(NAMES_MAX).collect()

@@ -3,6 +3,7 @@
 use control::facts::errands::ErrandCounts;
 use control::facts::sync::SyncCounts;
 use serde::Serialize;
+use traces::record::Moved;
 
 use crate::number::ratio;
 
@@ -17,29 +18,6 @@ pub struct FleetInfo {
     pub moved: Option<Moved>,
     /// Kinds of faults: how often one began, and made itself felt.
     pub faults: Vec<(String, u64, u64)>,
-}
-
-/// What was moved.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
-pub struct Moved {
-    /// Pulls begun, from the registry or another host.
-    pub pulls: u64,
-    /// … of these, ended with the model on the disk.
-    pub pulled: u64,
-    /// Bytes of the models pulled, layers that hosts had already included.
-    pub wanted_bytes: u64,
-    /// … of these, bytes that hosts had already.
-    pub spared_bytes: u64,
-    /// Bytes out of the registry.
-    pub registry_bytes: u64,
-    /// Bytes from host to host.
-    pub peer_bytes: u64,
-    /// Bytes into the registry.
-    pub pushed_bytes: u64,
-    /// Names removed from disks.
-    pub deleted: u64,
-    /// Transfers and removals that failed.
-    pub failed: u64,
 }
 
 /// Actions of a kind: asked for = done + failed + under way at the end.

@@ -1,8 +1,10 @@
 //! What happened to models and hosts besides requests, a line each.
 
+use traces::record::Moved;
+
 use super::format::{count, seconds};
 use super::table::Table;
-use crate::summary::{Moved, Summary, Synced};
+use crate::summary::{Summary, Synced};
 
 /// Adds a line for each thing that there is.
 pub(super) fn rows(summary: &Summary, table: &mut Table) {

@@ -10,7 +10,6 @@ use control::units::{Bytes, Nanos};
 use sim_host::host::{HostModel, HostSpec, Serving};
 use sim_host::profile;
 use sim_host::spec::{Profile, Version};
-use traces::names::expanded;
 
 use super::{FleetError, FleetSource, GroupFile, error, not_found, within};
 use crate::registry::Content;
@@ -77,10 +76,7 @@ pub(super) fn spec(
     let gpu =
         source.catalogue.gpu(&group.gpu).map_err(|e| not_found(format!("{key}.gpu"), &group.gpu, &e))?;
     let mut models: Vec<HostModel> = Vec::new();
-    let listed = group.models.iter().enumerate();
-    for (index, name) in
-        listed.flat_map(|(index, name)| expanded(name).into_iter().map(move |name| (index, name)))
-    {
+    for (index, name) in traces::names::placed(&group.models) {
         let name = &name;
         let model_key = format!("{key}.models[{index}]");
         let profile: Arc<Profile> =

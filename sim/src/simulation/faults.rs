@@ -9,7 +9,6 @@ use control::observe::Liveness;
 use control::units::{Instant, Nanos};
 
 use super::run::ToControl;
-
 use crate::faults::{Fault, FaultKind, Way};
 
 /// How long a driver tries to connect to a host that does not answer.
@@ -67,7 +66,7 @@ pub(super) struct Broken {
 impl Broken {
     /// Whether anything keeps its polls from going as usual.
     fn is_odd(&self) -> bool {
-        self.down + self.cut_to_host + self.cut_to_control + self.flapping > 0
+        !self.is_reachable() || self.flapping > 0
     }
 
     /// Whether it can be connected to.

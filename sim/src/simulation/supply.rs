@@ -7,12 +7,13 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use control::door::{Action, ActionFailure, ActionOutcome, Deed, Manifest};
-use control::ids::{ActionId, HostId, ModelId};
+use control::ids::{HostId, ModelId};
 use control::index::Implementation;
 use control::request::Failure;
 use control::sync::blobs::BlobStore;
 use control::units::{Bytes, Instant};
 use sim_host::host::{DiskChange, StoredCopy};
+use traces::record::Moved;
 
 use crate::config::Fleet;
 use crate::network::{Flow, FlowId, LinkId, Network, Rate, Route};
@@ -31,29 +32,6 @@ pub(super) struct News {
     pub(super) manifest: Option<Manifest>,
     /// Since when, in nanoseconds since 1970; 0 for what was there from the start.
     pub(super) modified_nanos: u64,
-}
-
-/// What was moved in a run, and what became of it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct SupplyCounts {
-    /// Pulls begun, from the registry or another host.
-    pub pulls: u64,
-    /// Pulls that brought what they were to bring.
-    pub pulled: u64,
-    /// Bytes that pulls would have moved if hosts had nothing.
-    pub wanted_bytes: u64,
-    /// Bytes that hosts had already, as layers of other models or of the content before.
-    pub spared_bytes: u64,
-    /// Bytes that left the registry.
-    pub registry_bytes: u64,
-    /// Bytes that hosts sent to one another.
-    pub peer_bytes: u64,
-    /// Bytes that hosts sent to the registry.
-    pub pushed_bytes: u64,
-    /// Names removed from disks.
-    pub deleted: u64,
-    /// Actions that failed.
-    pub failed: u64,
 }
 
 /// A host's disk.
@@ -124,12 +102,11 @@ pub(super) struct Supply {
     /// Names whose content in the registry control has not heard of, and since when that is there.
     unheard: BTreeMap<ModelId, u64>,
     transfers: BTreeMap<FlowId, Transfer>,
-    flows: BTreeMap<ActionId, FlowId>,
     pulls_at_once: u32,
     peers: bool,
     registry_reached: bool,
     capacity: Rate,
-    counts: SupplyCounts,
+    counts: Moved,
 }
 
 impl Supply {
@@ -165,12 +142,11 @@ impl Supply {
             releases: registry.releases.iter().copied().collect(),
             unheard: registry.contents.keys().map(|model| (*model, 0)).collect(),
             transfers: BTreeMap::new(),
-            flows: BTreeMap::new(),
             pulls_at_once: config.pulls_at_once,
             peers: config.peers,
             registry_reached: true,
             capacity: registry.egress,
-            counts: SupplyCounts::default(),
+            counts: Moved::default(),
         }
     }
 
@@ -258,7 +234,6 @@ impl Supply {
             self.counts.wanted_bytes += manifest.bytes().0;
             self.counts.spared_bytes += manifest.bytes().0 - bytes.0;
         }
-        self.flows.insert(action.id, flow);
         self.transfers.insert(flow, Transfer { action, content, bytes });
         None
     }
@@ -282,7 +257,6 @@ impl Supply {
     ) -> (Action, ActionOutcome, Option<Change>) {
         let Transfer { action, content, bytes } =
             self.transfers.remove(&flow).expect("each flow is a transfer");
-        self.flows.remove(&action.id);
         let disk = &mut self.disks[action.host.index()];
         disk.pulling -= 1;
         if disk.corrupt > 0 && action.deed != Deed::Push {
@@ -394,7 +368,6 @@ impl Supply {
             if action.deed != Deed::Push {
                 disk.reserved -= bytes;
             }
-            self.flows.remove(&action.id);
             self.counts.failed += 1;
             actions.push(action);
         }
@@ -422,7 +395,7 @@ impl Supply {
         news.collect()
     }
 
-    pub(super) fn counts(&self) -> SupplyCounts {
+    pub(super) fn counts(&self) -> Moved {
         self.counts
     }
 

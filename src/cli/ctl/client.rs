@@ -11,6 +11,8 @@ use hyper_util::rt::TokioExecutor;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
+use crate::cli::print;
+
 /// How long to wait for an answer: the gateway waits for a new host's first answer before its own.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
@@ -26,8 +28,36 @@ pub(super) fn percent_encoded(name: &str) -> String {
     utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
 }
 
+/// The gateway that is asked, and how its answers are shown.
+#[derive(clap::Args, Debug)]
+pub(in crate::cli) struct Gateway {
+    /// Where the operator's side of the gateway listens
+    #[arg(long, global = true, value_name = "HOST:PORT", default_value = "127.0.0.1:11435")]
+    address: String,
+    /// The key, where HERDER_ADMIN_KEY is not set: others on this machine can see it in the list of processes
+    #[arg(long, global = true, value_name = "KEY")]
+    key: Option<String>,
+    /// Print the gateway's answer as JSON instead of a table
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+impl Gateway {
+    pub(in crate::cli) fn client(&self) -> Result<Client> {
+        let key = self.key.clone().or_else(|| std::env::var("HERDER_ADMIN_KEY").ok());
+        Client::new(&self.address, key)
+    }
+
+    /// Prints an answer, as it is or as a text for people.
+    pub(in crate::cli) fn show(&self, answer: &Value, text: impl Fn(&Value) -> String) -> Result<()> {
+        let text = if self.json { serde_json::to_string_pretty(answer)? + "\n" } else { text(answer) };
+        print(&text)?;
+        Ok(())
+    }
+}
+
 impl Client {
-    pub(in crate::cli) fn new(address: &str, key: Option<String>) -> Result<Self> {
+    fn new(address: &str, key: Option<String>) -> Result<Self> {
         let address = address.strip_prefix("http://").unwrap_or(address).trim_end_matches('/').to_owned();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         Ok(Self { address, key, runtime: runtime.context("cannot start")? })

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::cli::table;
 
 /// What was changed, a line each.
-pub(super) fn changed(answer: &Value) -> String {
+pub(in crate::cli) fn changed(answer: &Value) -> String {
     let list = |key: &str| answer[key].as_array().into_iter().flatten().map(cell).collect::<Vec<_>>();
     let mut lines = list("changed");
     if lines.is_empty() {
@@ -201,7 +201,7 @@ fn rows(answer: &Value, key: &str, headings: &[&str], row: impl Fn(&Value) -> Ve
     table(headings, &items.map(row).collect::<Vec<_>>())
 }
 
-fn cell(value: &Value) -> String {
+pub(in crate::cli) fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".into(),
         Value::String(text) if text.is_empty() => "-".into(),
@@ -211,7 +211,7 @@ fn cell(value: &Value) -> String {
     }
 }
 
-fn list(value: &Value) -> String {
+pub(in crate::cli) fn list(value: &Value) -> String {
     joined(value.as_array().into_iter().flatten().map(cell))
 }
 

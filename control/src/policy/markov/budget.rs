@@ -1,15 +1,11 @@
 //! How much may be loaded ahead of demand: so many loads an hour and so many at once.
-//!
-//! A token bucket in the form of the generic cell rate algorithm (ITU-T I.371): one time instead of a level, and nothing
-//! is rounded.
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::ConfigError;
 use crate::config::bounds::within;
-use crate::units::{Instant, Nanos};
-
-const HOUR: Nanos = Nanos::from_secs(3_600);
+use crate::policy::pace::Pace;
+use crate::units::Instant;
 
 /// `[control.prefetch]` as written.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -61,8 +57,7 @@ impl BudgetFile {
 /// What is left of the budget.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Budget {
-    /// When all loads so far are paid for.
-    paid_at: Instant,
+    pace: Pace,
     under_way: u32,
 }
 
@@ -70,18 +65,16 @@ impl Budget {
     /// Whether it has a load.
     #[must_use]
     pub fn allows(&self, now: Instant, config: &BudgetConfig) -> bool {
-        let Some(price) = HOUR.0.checked_div(config.loads_per_hour.into()) else { return false };
-        let saved = Nanos(price * u64::from(config.loads_burst_max - 1));
-        self.under_way < config.loads_under_way_max && self.paid_at <= now.saturating_add(saved)
+        self.under_way < config.loads_under_way_max
+            && self.pace.allows(now, config.loads_per_hour, config.loads_burst_max)
     }
 
     /// Takes a load out, where the budget has one; [`Self::on_ended`] must follow.
     pub fn take(&mut self, now: Instant, config: &BudgetConfig) -> bool {
-        let Some(price) = HOUR.0.checked_div(config.loads_per_hour.into()) else { return false };
         if !self.allows(now, config) {
             return false;
         }
-        self.paid_at = self.paid_at.max(now).saturating_add(Nanos(price));
+        self.pace.take(now, config.loads_per_hour);
         self.under_way += 1;
         true
     }

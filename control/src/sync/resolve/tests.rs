@@ -1,28 +1,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::index::argmin::{Scored, Sequential};
+use crate::index::argmin::Sequential;
+use crate::index::argmin::tests::Reversed;
 use crate::sync::artifact::Artifact;
 use crate::sync::artifact::tests::{artifact, host, origin, plain};
 use crate::sync::conflict::Preference;
-
-/// The last first, as if so many were at work at a time.
-struct Reversed(usize);
-
-impl Executor for Reversed {
-    fn width(&self) -> usize {
-        self.0
-    }
-
-    fn map(
-        &self,
-        chunks: usize,
-        score: &(dyn Fn(usize) -> Option<Scored> + Sync),
-        into: &mut [Option<Scored>],
-    ) {
-        (0..chunks).rev().for_each(|chunk| into[chunk] = score(chunk));
-    }
-}
 
 fn registers() -> impl Strategy<Value = Vec<Register>> {
     let said = prop::collection::vec((origin(), prop::option::weighted(0.9, artifact())), 0..4);

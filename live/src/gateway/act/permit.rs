@@ -5,6 +5,7 @@ use control::door::{Action, Deed};
 use control::facts::Facts;
 use control::ids::HostId;
 use control::place::config::PlacementConfig;
+use control::registries;
 use control::request::KeepAlive;
 use control::sync::config::SyncConfig;
 
@@ -98,7 +99,7 @@ fn synced_work(
     insecure: &[String],
 ) -> Result<Option<Work>, &'static str> {
     let registry = name::registry(model).unwrap_or_default();
-    let moves = sync.may_move(registry);
+    let moves = registries::allow(&sync.registries, registry);
     let insecure = is_insecure(registry, insecure);
     match action.deed {
         Deed::Pull if moves => Ok(Some(Work::Pull { insecure })),
@@ -114,7 +115,7 @@ fn synced_work(
 /// Whether the model's registry, which must be allowed, speaks plain HTTP.
 fn registry_of(model: &str, placement: &PlacementConfig, insecure: &[String]) -> Result<bool, &'static str> {
     let registry = name::registry(model).unwrap_or_default();
-    if !placement.may_pull_from(registry) {
+    if !registries::allow(&placement.pull_from, registry) {
         return Err("the model's registry is not in control.placement.pull_from");
     }
     Ok(is_insecure(registry, insecure))
@@ -122,8 +123,7 @@ fn registry_of(model: &str, placement: &PlacementConfig, insecure: &[String]) ->
 
 /// The second name of what the host holds: with its short digest in the tag.
 fn branch_of(action: &Action, model: &str, facts: &Facts) -> Result<String, &'static str> {
-    let stored = &facts.hosts[action.host.index()].observation.stored;
-    let held = stored.iter().find(|stored| stored.model == action.model);
+    let held = facts.hosts[action.host.index()].observation.find_stored(action.model);
     let digest = held.map(|stored| stored.digest).filter(|digest| digest.is_known());
     let digest = digest.ok_or("what the host holds under the name is not known")?;
     name::normalise(&format!("{model}-{}", digest.short())).ok_or("the second name would be no name")

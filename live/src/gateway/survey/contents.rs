@@ -11,6 +11,7 @@ use control::units::Instant;
 use serde::Serialize;
 
 use super::model_name;
+use super::placement::host_name;
 
 /// A name and all its contents.
 #[derive(Clone, Debug, Serialize)]
@@ -94,6 +95,6 @@ fn view(control: &Control, model: ModelId, now: Instant) -> ContentsView {
 fn name(control: &Control, origin: Origin) -> String {
     match origin {
         Origin::Catalogue => "registry".to_owned(),
-        Origin::Host(host) => control.facts().hosts[host.index()].declaration.name.clone(),
+        Origin::Host(host) => host_name(control, host),
     }
 }

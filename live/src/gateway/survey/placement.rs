@@ -182,7 +182,7 @@ impl PlacementView {
     }
 }
 
-fn host_name(control: &Control, host: HostId) -> String {
+pub(super) fn host_name(control: &Control, host: HostId) -> String {
     control.facts().hosts[host.index()].declaration.name.clone()
 }
 
@@ -192,10 +192,7 @@ const fn whole_seconds(span: Nanos) -> u64 {
 
 fn plan_view(control: &Control, plan: &Plan) -> PlanView {
     let hosts = &control.facts().hosts;
-    let loaded = |host: HostId, model: ModelId| {
-        let loaded = &hosts[host.index()].observation.loaded;
-        loaded.iter().any(|loaded| loaded.model == model)
-    };
+    let loaded = |host: HostId, model: ModelId| hosts[host.index()].observation.find_loaded(model).is_some();
     let replicas = plan.replicas.iter().map(|replica| ReplicaView {
         host: host_name(control, replica.host),
         model: model_name(control, replica.model),
@@ -242,8 +239,7 @@ fn action_view(
 fn published_view(control: &Control, model: ModelId, manifest: &Manifest) -> PublishedView {
     let hosts = (0..control.facts().hosts.len() as u32).map(HostId);
     let held = |host: HostId| -> Option<Digest> {
-        let stored = &control.facts().hosts[host.index()].observation.stored;
-        stored.iter().find(|stored| stored.model == model).map(|stored| stored.digest)
+        Some(control.facts().hosts[host.index()].observation.find_stored(model)?.digest)
     };
     let (mut same_on, mut differs_on) = (Vec::new(), Vec::new());
     for host in hosts {

@@ -420,13 +420,7 @@ impl<S: Sink> Simulation<'_, S> {
             None => {}
         }
         if answers && !silent {
-            let polled = self.hosts.poll(self.now, host);
-            if let Some(observation) = polled.observation {
-                self.tell(host, ToControl::Observed(host, Box::new(observation)));
-            }
-            if let Some(utilisation) = polled.utilisation {
-                self.tell(host, ToControl::Measured(host, utilisation));
-            }
+            self.poll(host);
             // Its own polls go on when it is no longer watched.
             self.hosts.pass_poll(host);
             if !goes_on && let Some(at) = self.hosts.poll_wanted(Instant(self.now.0 + 1), host) {

@@ -57,6 +57,18 @@ impl<S: Sink> Simulation<'_, S> {
         Ok(())
     }
 
+    /// Polls a host and tells what is news. When it must be polled again, where its metrics change by themselves.
+    pub(super) fn poll(&mut self, host: HostId) -> Option<Instant> {
+        let polled = self.hosts.poll(self.now, host);
+        if let Some(observation) = polled.observation {
+            self.tell(host, ToControl::Observed(host, Box::new(observation)));
+        }
+        if let Some(utilisation) = polled.utilisation {
+            self.tell(host, ToControl::Measured(host, utilisation));
+        }
+        polled.again
+    }
+
     pub(super) fn poll_at(&mut self, at: Instant, host: HostId) {
         let order = Order { at, kind: 2, entity: host.0.into(), count: 0 };
         self.timers.push(order, Timer::Poll(host));
@@ -184,14 +196,7 @@ impl<S: Sink> Simulation<'_, S> {
             }
             Timer::Poll(host) if !self.is_polled(host) => Ok(()),
             Timer::Poll(host) => {
-                let polled = self.hosts.poll(self.now, host);
-                if let Some(observation) = polled.observation {
-                    self.tell(host, ToControl::Observed(host, Box::new(observation)));
-                }
-                if let Some(utilisation) = polled.utilisation {
-                    self.tell(host, ToControl::Measured(host, utilisation));
-                }
-                if let Some(at) = polled.again {
+                if let Some(at) = self.poll(host) {
                     self.poll_at(at, host);
                 }
                 Ok(())

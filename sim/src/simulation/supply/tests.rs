@@ -1,4 +1,5 @@
 use control::door::Deed;
+use control::ids::ActionId;
 use sim_host::api::Engine;
 use sim_host::profile::Catalogue;
 
