@@ -9,6 +9,7 @@ mod demands;
 mod dispatch;
 mod end;
 mod errands;
+mod growing;
 mod indexes;
 mod lanes;
 mod observe;
@@ -153,6 +154,7 @@ impl Control {
         }
         self.expire(now, out);
         self.place_on_time(now, out, env);
+        self.grow_on_time(now, out, env);
         self.sync_on_time(now, out);
         if self.indexes.next_wake().is_some_and(|wake| wake <= now) {
             let started = self.start_deferred(now, env);
@@ -166,7 +168,8 @@ impl Control {
     #[must_use]
     #[inline]
     pub fn next_wake(&self) -> Option<Instant> {
-        [self.indexes.next_wake(), self.facts.placement.tick_at, self.facts.sync.tick_at]
+        let placement = &self.facts.placement;
+        [self.indexes.next_wake(), placement.tick_at, placement.grow_at, self.facts.sync.tick_at]
             .into_iter()
             .flatten()
             .min()

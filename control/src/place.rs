@@ -13,6 +13,7 @@ pub mod erlang;
 mod exact;
 mod greedy;
 mod ground;
+mod grow;
 pub mod objective;
 mod on_demand;
 mod packing;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use self::draft::Draft;
 use self::ground::Ground;
+pub use self::grow::grow;
 use self::packing::Fit;
 use self::problem::{Plan, Problem};
 use crate::strategy::{Chosen, Line};

@@ -68,6 +68,7 @@ impl Control {
                 // Those before it wait for hosts that they have not tried; this one has tried none.
                 self.pump(now, out, env);
             }
+            self.note_wait(now, model);
         }
         self.load_ahead(now, out);
     }

@@ -38,11 +38,23 @@ const SETTLES: Nanos = Nanos::from_secs(10);
 impl Control {
     /// Begins what is to be done for the plan in force, as far as budgets go.
     pub(super) fn run_errands(&mut self, now: Instant, out: &mut Outputs) {
+        self.run_errands_among(now, None, out);
+    }
+
+    /// The same on one host.
+    pub(super) fn run_errands_on(&mut self, now: Instant, host: HostId, out: &mut Outputs) {
+        self.run_errands_among(now, Some(host), out);
+    }
+
+    fn run_errands_among(&mut self, now: Instant, only: Option<HostId>, out: &mut Outputs) {
         if self.is_frozen() {
             return;
         }
-        let planned = self.plan_in_force().into_iter().flat_map(|plan| &plan.replicas);
-        let missing = planned.map(|replica| (replica.host, replica.model));
+        let planned = self.plan_in_force().map_or(&[][..], |plan| match only {
+            Some(host) => plan.on_host(host),
+            None => &plan.replicas,
+        });
+        let missing = planned.iter().map(|replica| (replica.host, replica.model));
         let mut missing: Vec<(HostId, ModelId)> =
             missing.filter(|(host, model)| !self.has_in_memory(*host, *model)).collect();
         if missing.is_empty() && self.facts.placement.wanted.is_empty() {
@@ -85,7 +97,7 @@ impl Control {
             return;
         }
         if self.has_room_in_memory(host, model, config) {
-            if self.facts.errands.of_kind(Kind::Load) < config.loads_at_once_max as usize {
+            if self.facts.errands.of_kind(Kind::Load) < config.loads_at_once_max.into() {
                 let deed = Deed::Load(Some(KeepAlive::Forever));
                 self.act(now, (host, deed, model), Purpose::Placement, Terms::of_placement(config), out);
             }
@@ -131,7 +143,7 @@ impl Control {
     ) {
         let (host, model) = place;
         let pulls = self.facts.errands.of_kind(Kind::Pull);
-        if !self.can_be_pulled(model) || pulls >= config.loads_at_once_max as usize {
+        if !self.can_be_pulled(model) || pulls >= config.loads_at_once_max.into() {
             return;
         }
         if self.has_room_on_disk(host, model) {

@@ -40,7 +40,8 @@ pub(super) struct ModelIndex {
     pub(super) stored: HostSet,
     /// Hosts on which the plan in force wants it in memory.
     pub(super) planned: HostSet,
-    /// Those of them that have it in memory and can be chosen: while there are any, requests go there.
+    /// Those of them that have it in memory and can be chosen, or all of them while too many requests wait: while there are any,
+    /// requests go there.
     pub(super) routed: HostSet,
     /// Those of them that have it on disk and can be chosen: while there are any, but none has it in memory, requests go there, so
     /// that the load that they cause is the one that is wanted.
@@ -196,9 +197,10 @@ impl Control {
         let before = (index.routed.is_empty(), index.aimed.is_empty());
         if self.routes_by_plan() || before != (true, true) {
             let aimed = self.is_aimed_at(host, model);
+            let short = self.facts.placement.short.contains(&model);
             let index = &mut self.indexes.models[model.index()];
             index.aimed.set(host, aimed);
-            index.routed.set(host, aimed && index.loaded.contains(host));
+            index.routed.set(host, aimed && (short || index.loaded.contains(host)));
             if (index.routed.is_empty(), index.aimed.is_empty()) != before {
                 let others: Vec<HostId> = index.stored.iter().filter(|other| *other != host).collect();
                 others.into_iter().for_each(|other| self.place_alone(other, model));

@@ -43,10 +43,14 @@ impl Control {
             before.loaded.iter().for_each(|loaded| self.place(host, loaded.model));
             self.place_host(host);
         }
-        if self.config.placement.is_some() {
+        // Where its disk is as it was, nothing can be done on other hosts that could not before.
+        if moves {
             self.run_errands(now, out);
+            self.sync_errands(now, out);
+        } else {
+            self.run_errands_on(now, host, out);
+            self.sync_host(now, host, out);
         }
-        self.sync_errands(now, out);
         if moves || opened || routed {
             self.pump(now, out, env);
         }

@@ -19,9 +19,9 @@ use crate::request::{Arrive, Usage};
 use crate::units::{Bytes, Instant, Nanos};
 
 /// Time in a slot assumed until a model's first answer.
-const ASSUMED_SERVICE: Nanos = Nanos::from_secs(5);
+pub(super) const ASSUMED_SERVICE: Nanos = Nanos::from_secs(5);
 /// Time of a load assumed until the first was measured.
-const ASSUMED_LOAD: Nanos = Nanos::from_secs(10);
+pub(super) const ASSUMED_LOAD: Nanos = Nanos::from_secs(10);
 
 impl Control {
     /// A config was installed, or the facts were read: plans are made from now on, or no longer.
@@ -31,6 +31,8 @@ impl Control {
             None => {
                 placement.tick_at = None;
                 placement.plan = None;
+                placement.grow_at = None;
+                placement.short.clear();
             }
             Some(_) if placement.tick_at.is_none() => placement.tick_at = Some(Instant::ZERO),
             Some(_) => {}
@@ -91,13 +93,15 @@ impl Control {
             if before.is_none_or(|before| is_better(&problem, &plan, before, config.hysteresis_percent)) {
                 self.aim_at(plan, out);
             }
+            self.end_shortness();
+            self.grow(now, out);
             self.run_errands(now, out);
         }
         self.pump(now, out, env);
     }
 
     /// From now on this is aimed at.
-    fn aim_at(&mut self, plan: Plan, out: &mut Outputs) {
+    pub(super) fn aim_at(&mut self, plan: Plan, out: &mut Outputs) {
         let placement = &mut self.facts.placement;
         let places = |plan: &Plan| -> BTreeSet<(HostId, ModelId)> {
             plan.replicas.iter().map(|replica| (replica.host, replica.model)).collect()
@@ -149,7 +153,7 @@ impl Control {
     }
 
     /// What is known, as a strategy is asked it.
-    fn problem(&self, now: Instant, config: &PlacementConfig) -> Problem {
+    pub(super) fn problem(&self, now: Instant, config: &PlacementConfig) -> Problem {
         let mut zones: Vec<&str> =
             self.facts.hosts.iter().map(|host| host.declaration.zone.as_str()).collect();
         zones.sort_unstable();

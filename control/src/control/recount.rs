@@ -12,6 +12,7 @@ use super::Control;
 use super::lanes::{Lane, LaneId};
 use crate::constraints::{Demands, HostView, interpret};
 use crate::door::Deed;
+use crate::facts::errands::Kind;
 use crate::facts::ledger::State;
 use crate::facts::loading::Place;
 use crate::ids::{ActionId, HostId, ModelId};
@@ -42,6 +43,7 @@ impl Control {
         self.recount_queue()?;
         self.recount_hosts()?;
         self.recount_breakers()?;
+        self.recount_errands()?;
         self.recount_prefetch()
     }
 
@@ -103,7 +105,7 @@ impl Control {
         let held_back = |host: HostId| {
             let loaded = &self.facts.hosts[host.index()].observation.loaded;
             let loads = |of: Option<ModelId>| {
-                let under_way = self.facts.errands.under_way.iter().map(|errand| errand.action);
+                let under_way = self.facts.errands.under_way().map(|errand| errand.action);
                 let there = under_way
                     .filter(|action| action.host == host && of.is_none_or(|model| action.model == model));
                 there.filter(|action| matches!(action.deed, Deed::Load(_))).count()
@@ -133,9 +135,10 @@ impl Control {
         };
         let aimed: HostSet =
             all.iter().filter(offered).filter(|host| planned.contains(host)).copied().collect();
+        let short = self.facts.placement.short.contains(&lane.model);
         let has = |host: &HostId| {
             let loaded = &self.facts.hosts[host.index()].observation.loaded;
-            loaded.iter().any(|loaded| loaded.model == lane.model)
+            short || loaded.iter().any(|loaded| loaded.model == lane.model)
         };
         let routed: HostSet = aimed.iter().filter(has).collect();
         same("aimed at", &self.indexes.models[lane.model.index()].aimed, &aimed)?;
@@ -201,6 +204,7 @@ impl Control {
         let breakers = self.facts.breakers.iter().filter_map(|(_, breaker)| breaker.wake());
         wakes.extend(breakers.filter(|_| self.config.breaker.is_some()));
         wakes.extend(self.facts.placement.tick_at);
+        wakes.extend(self.facts.placement.grow_at);
         wakes.extend(self.facts.sync.tick_at);
         same("next wake", self.next_wake(), wakes.into_iter().min())
     }
@@ -242,6 +246,16 @@ impl Control {
             let closes =
                 |(of, breaker)| of == *place && !crate::policy::breaker::Breaker::admits(breaker, config);
             same((place, "ejected by its breaker"), breakers.iter().any(closes), true)?;
+        }
+        Ok(())
+    }
+
+    fn recount_errands(&self) -> Result<(), String> {
+        let errands = &self.facts.errands;
+        let kinds = errands.counts.keys().copied();
+        for kind in kinds {
+            let there = errands.under_way().filter(|errand| Kind::of(errand.action.deed) == kind);
+            same((kind, "under way"), errands.of_kind(kind), there.count() as u64)?;
         }
         Ok(())
     }

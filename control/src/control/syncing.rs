@@ -268,23 +268,75 @@ impl Control {
                 return;
             }
         }
+        if !self.may_begin(now, config) {
+            return;
+        }
         let config = config.clone();
         for (model, host) in self.in_order(&config) {
-            if self.is_free(now, (host, model)) {
+            if self.may_move(model, &config) {
                 self.bring_up_to_date(now, (model, host), &config, out);
             }
         }
         self.replicate(now, &config, out);
     }
 
+    /// The same on one host.
+    pub(super) fn sync_host(&mut self, now: Instant, host: HostId, out: &mut Outputs) {
+        let Some(config) = self.config.sync.as_ref().filter(|_| !self.is_frozen()) else { return };
+        if self.facts.sync.drift.is_empty() || !self.may_begin(now, config) {
+            return;
+        }
+        let stored = self.facts.hosts[host.index()].observation.stored.iter().map(|stored| stored.model);
+        let drift: Vec<(ModelId, HostId)> = stored
+            .map(|model| (model, host))
+            .filter(|(model, host)| self.facts.sync.is_stale(*model, *host) && self.may_move(*model, config))
+            .collect();
+        if drift.is_empty() {
+            return;
+        }
+        let config = config.clone();
+        for place in drift {
+            self.bring_up_to_date(now, place, &config, out);
+        }
+    }
+
+    /// Whether the budgets allow another change. Where nothing is done, all that would be is shown.
+    fn may_begin(&self, now: Instant, config: &SyncConfig) -> bool {
+        let paid = config.mode != Mode::BandwidthAware || self.facts.sync.paid_at <= now;
+        !config.act || paid && self.facts.errands.allows(now, config.changes_per_hour_max)
+    }
+
+    /// Whether something may be done for hosts that lack a name's right content: it is due, and where all that is left is to pull
+    /// it, one more pull may begin.
+    fn may_move(&self, model: ModelId, config: &SyncConfig) -> bool {
+        let sync = &self.facts.sync;
+        let pulled = |(_, digest): &(Origin, Digest)| {
+            sync.published.get(&model).is_some_and(|manifest| manifest.digest == *digest)
+        };
+        self.is_due(model, config)
+            && (self.may_pull(config) || config.keep_others || !sync.right.get(&model).is_some_and(pulled))
+    }
+
+    fn may_pull(&self, config: &SyncConfig) -> bool {
+        self.facts.errands.of_kind(Doing::Pull) < config.pulls_at_once_max.into()
+    }
+
+    /// Whether the mode lets hosts get a name's right content now.
+    fn is_due(&self, model: ModelId, config: &SyncConfig) -> bool {
+        match config.mode {
+            Mode::Lazy => self.facts.sync.asked.contains(&model),
+            Mode::Periodic => self.facts.sync.open,
+            _ => true,
+        }
+    }
+
     /// Hosts to be brought up to date, in the order of the mode.
     fn in_order(&self, config: &SyncConfig) -> Vec<(ModelId, HostId)> {
         let sync = &self.facts.sync;
-        let mut drift: Vec<(ModelId, HostId)> = sync.drift.iter().copied().collect();
+        let due = sync.drift.iter().filter(|(model, _)| self.may_move(*model, config));
+        let mut drift: Vec<(ModelId, HostId)> = due.copied().collect();
         match config.mode {
-            Mode::Eager => {}
-            Mode::Lazy => drift.retain(|(model, _)| sync.asked.contains(model)),
-            Mode::Periodic => drift.retain(|_| sync.open),
+            Mode::Eager | Mode::Lazy | Mode::Periodic => {}
             Mode::BandwidthAware => {
                 drift.sort_by_key(|(model, host)| (self.lacking(*model, *host), *model, *host));
             }
@@ -330,6 +382,9 @@ impl Control {
         config: &SyncConfig,
         out: &mut Outputs,
     ) {
+        if !self.is_free(now, (host, model)) {
+            return;
+        }
         let Some((origin, digest)) = self.facts.sync.right.get(&model).copied() else { return };
         let terms = Terms::of_sync(config);
         let Some(held) = self.digest_on(host, model) else { return };
@@ -378,7 +433,7 @@ impl Control {
         config: &SyncConfig,
         out: &mut Outputs,
     ) {
-        if self.facts.errands.of_kind(Doing::Pull) >= config.pulls_at_once_max as usize {
+        if !self.may_pull(config) {
             return;
         }
         let bytes = self.lacking(model, host);
@@ -389,6 +444,7 @@ impl Control {
             let nanos = u128::from(bytes.0) * 1_000_000_000 / u128::from(config.bytes_per_second);
             let paid = now.saturating_add(Nanos(u64::try_from(nanos).unwrap_or(u64::MAX)));
             self.facts.sync.paid_at = paid;
+            self.facts.sync.tick_at = Some(self.facts.sync.tick_at.map_or(paid, |at| at.min(paid)));
         }
         if self.act(now, (host, deed, model), Purpose::Sync, Terms::of_sync(config), out) {
             self.facts.sync.counts.asked_bytes += bytes.0;

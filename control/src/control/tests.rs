@@ -2,6 +2,7 @@ mod arms;
 mod breakers;
 mod cold;
 mod fleet;
+mod growing;
 mod placing;
 mod prefetch;
 mod remembered;

@@ -106,8 +106,10 @@ impl Kind {
 /// All actions but those of [`PrefetchFacts`](crate::policy::prefetch::PrefetchFacts).
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Errands {
-    /// Under way, in order of id.
-    pub under_way: Vec<Errand>,
+    /// Those under way by host, in the order in which they began.
+    by_host: BTreeMap<HostId, Vec<Errand>>,
+    /// The hosts of those under way.
+    hosts: BTreeMap<ActionId, HostId>,
     /// Counts by kind.
     pub counts: BTreeMap<Kind, ErrandCounts>,
     /// Places that rest after a failure.
@@ -128,13 +130,13 @@ impl Errands {
     pub(crate) fn begin(&mut self, now: Instant, errand: Errand, per_hour: u32) {
         self.pace.take(now, per_hour);
         self.counts.entry(Kind::of(errand.action.deed)).or_default().asked += 1;
-        self.under_way.push(errand);
+        self.by_host.entry(errand.action.host).or_default().push(errand);
+        self.hosts.insert(errand.action.id, errand.action.host);
     }
 
     /// An action ended. What it was, where it is known here.
     pub(crate) fn end(&mut self, now: Instant, id: ActionId, outcome: ActionOutcome) -> Option<Errand> {
-        let at = self.under_way.iter().position(|errand| errand.action.id == id)?;
-        let errand = self.under_way.remove(at);
+        let errand = self.take(id)?;
         let counts = self.counts.entry(Kind::of(errand.action.deed)).or_default();
         let place = (errand.action.host, errand.action.model);
         match outcome {
@@ -154,6 +156,22 @@ impl Errands {
         Some(errand)
     }
 
+    fn take(&mut self, id: ActionId) -> Option<Errand> {
+        let host = self.hosts.remove(&id)?;
+        let of_host = self.by_host.get_mut(&host)?;
+        let at = of_host.iter().position(|errand| errand.action.id == id)?;
+        let errand = of_host.remove(at);
+        if of_host.is_empty() {
+            self.by_host.remove(&host);
+        }
+        Some(errand)
+    }
+
+    /// Those under way, by host.
+    pub fn under_way(&self) -> impl Iterator<Item = &Errand> {
+        self.by_host.values().flatten()
+    }
+
     /// Whether nothing is to be tried with a model on a host now, since the last action there failed.
     #[must_use]
     pub fn rests(&self, now: Instant, place: Place) -> bool {
@@ -167,8 +185,10 @@ impl Errands {
 
     /// A host said what it has.
     pub(crate) fn heard(&mut self, host: HostId) {
-        if !self.settling.is_empty() {
-            self.settling.retain(|place, _| place.0 != host);
+        let of_host = self.settling.range((host, ModelId(0))..=(host, ModelId(u32::MAX)));
+        let of_host: Vec<Place> = of_host.map(|(place, _)| *place).collect();
+        for place in of_host {
+            self.settling.remove(&place);
         }
     }
 
@@ -188,7 +208,7 @@ impl Errands {
 
     /// Those under way on a host.
     pub fn on_host(&self, host: HostId) -> impl Iterator<Item = &Errand> {
-        self.under_way.iter().filter(move |errand| errand.action.host == host)
+        self.by_host.get(&host).into_iter().flatten()
     }
 
     /// Whether one is under way with a model on a host.
@@ -199,8 +219,8 @@ impl Errands {
 
     /// How many of a kind are under way.
     #[must_use]
-    pub fn of_kind(&self, kind: Kind) -> usize {
-        self.under_way.iter().filter(|errand| Kind::of(errand.action.deed) == kind).count()
+    pub fn of_kind(&self, kind: Kind) -> u64 {
+        self.counts.get(&kind).map_or(0, |counts| counts.asked - counts.done - counts.failed)
     }
 
     /// Whether a model comes to a disk somewhere, or has come and its host has not told yet.
@@ -208,16 +228,13 @@ impl Errands {
     pub fn comes(&self, model: ModelId) -> bool {
         let pulls =
             |errand: &Errand| errand.action.model == model && Kind::of(errand.action.deed) == Kind::Pull;
-        self.under_way.iter().any(pulls)
+        self.under_way().any(pulls)
             || self.settling.iter().any(|(place, (_, kind))| place.1 == model && *kind == Kind::Pull)
     }
 
     /// Loads under way on a host.
     #[must_use]
     pub fn loads_on(&self, host: HostId) -> u32 {
-        if self.under_way.is_empty() {
-            return 0;
-        }
         self.on_host(host).filter(|errand| matches!(errand.action.deed, Deed::Load(_))).count() as u32
     }
 

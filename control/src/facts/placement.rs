@@ -77,6 +77,12 @@ pub struct PlacementFacts {
     pub since: BTreeMap<Place, Instant>,
     /// What is aimed at.
     pub plan: Option<Plan>,
+    /// Models for which more waited than their planned replicas could take soon: their requests go to all of these.
+    pub short: BTreeSet<ModelId>,
+    /// When the plan is to grow, since requests wait.
+    pub grow_at: Option<Instant>,
+    /// When it grew last.
+    pub grown_at: Instant,
     /// What was proposed and not done, since control may not act: each is said once for a plan.
     pub proposed: BTreeSet<(HostId, ModelId, Deed)>,
     /// Plans that differed from the one before.

@@ -46,6 +46,8 @@ pub struct PlacementFile {
     /// By how many percent another plan must shorten the expected waits, its loads counted, to replace the one in force: demand
     /// is never known exactly, and a plan that follows each turn of it loads without end.
     pub hysteresis_percent: u32,
+    /// How long requests may wait for planned replicas before the plan gets more of them, in percent of the time of a load.
+    pub patience_percent: u32,
     /// Whether models may be pulled to hosts that lack them.
     pub allow_pull: bool,
     /// Whether models may be deleted from disks.
@@ -97,6 +99,7 @@ impl Default for PlacementFile {
             horizon_seconds: 300,
             residency_min_seconds: 60,
             hysteresis_percent: 10,
+            patience_percent: 100,
             allow_pull: false,
             allow_delete: false,
             pull_from: Vec::new(),
@@ -132,6 +135,9 @@ pub struct PlacementConfig {
     pub residency_min: Nanos,
     /// By how many percent another plan must be better: 0 to 90.
     pub hysteresis_percent: u32,
+    /// How long requests may wait for planned replicas before the plan gets more of them, in percent of the time of a load: 1 to
+    /// 100,000.
+    pub patience_percent: u32,
     /// Whether models may be pulled.
     pub allow_pull: bool,
     /// Whether models may be deleted from disks.
@@ -179,6 +185,7 @@ impl PlacementFile {
             horizon: seconds("placement.horizon_seconds", self.horizon_seconds, 1)?,
             residency_min: seconds("placement.residency_min_seconds", self.residency_min_seconds, 0)?,
             hysteresis_percent: within("placement.hysteresis_percent", self.hysteresis_percent, (0, 90))?,
+            patience_percent: within("placement.patience_percent", self.patience_percent, (1, 100_000))?,
             allow_pull: self.allow_pull,
             allow_delete: self.allow_delete,
             pull_from: self.pull_from.clone(),

@@ -126,6 +126,16 @@ pub struct Plan {
     pub unmet: Vec<Unmet>,
 }
 
+impl Plan {
+    /// The replicas on a host.
+    #[must_use]
+    pub fn on_host(&self, host: HostId) -> &[Replica] {
+        let from = self.replicas.partition_point(|replica| replica.host < host);
+        let len = self.replicas[from..].partition_point(|replica| replica.host == host);
+        &self.replicas[from..from + len]
+    }
+}
+
 /// What a plan can be taken for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -173,6 +183,8 @@ pub enum Why {
     Forecast,
     /// It was moved here, where it does more.
     Moved,
+    /// Requests wait that the other replicas cannot take soon.
+    Waits,
     /// It is loaded, and nobody else needs the room.
     Stays,
 }

@@ -62,7 +62,7 @@ fn resident(host: u32, model: u32, seconds: u64) -> Resident {
     Resident { host: HostId(host), model: ModelId(model), since }
 }
 
-fn chosen(kind: PlacementKind) -> Chosen<PlacementKind> {
+pub(super) fn chosen(kind: PlacementKind) -> Chosen<PlacementKind> {
     let line = ALL.iter().find(|line| line.0 == kind).unwrap();
     Chosen { kind, parameters: Parameters::defaults(line.1.parameters) }
 }

@@ -1,0 +1,119 @@
+//! Between two plans: where requests would wait for a model's planned replicas longer than a share of the time of a load, the plan
+//! gets more of them, and the requests go to all of them, in memory or not.
+
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+
+use super::Control;
+use super::placing::{ASSUMED_LOAD, ASSUMED_SERVICE};
+use crate::door::{Env, Outputs};
+use crate::ids::{HostId, ModelId};
+use crate::place;
+use crate::place::PlacementKind;
+use crate::place::problem::Plan;
+use crate::units::{Instant, Nanos};
+
+/// A plan grows at most so often: what it grows by is then one decision for all models.
+const GROWS_EVERY: Nanos = Nanos::from_secs(1);
+
+impl Control {
+    /// A request has to wait: the plan is to grow where its model has too few slots.
+    pub(super) fn note_wait(&mut self, now: Instant, model: ModelId) {
+        if self.facts.placement.grow_at.is_some() || !self.grows() {
+            return;
+        }
+        let wanted = self.slots_wanted(model);
+        let slots: u64 = self.slots_planned(model);
+        if slots > 0 && wanted > slots {
+            let placement = &mut self.facts.placement;
+            placement.grow_at = Some(now.max(placement.grown_at.saturating_add(GROWS_EVERY)));
+        }
+    }
+
+    /// Whether plans grow: requests go by them, and they are not just what an operator wrote.
+    fn grows(&self) -> bool {
+        let Some(config) = &self.config.placement else { return false };
+        self.routes_by_plan() && config.strategy.kind != PlacementKind::Static && !self.is_frozen()
+    }
+
+    /// Requests for a model that wait and go by plan.
+    fn waiting(&self, model: ModelId) -> u64 {
+        let lanes = self.indexes.models[model.index()].lanes.iter();
+        let lanes = lanes.map(|lane| &self.indexes.lanes[lane.index()]);
+        lanes.filter(|lane| !lane.demands_hosts()).map(|lane| lane.queue.len() as u64).sum()
+    }
+
+    /// Slots with which those that wait would wait no longer than a share of the time of a load.
+    fn slots_wanted(&self, model: ModelId) -> u64 {
+        let Some(config) = &self.config.placement else { return 0 };
+        let demand = self.facts.placement.demand.get(model.index());
+        let service = demand.and_then(|demand| demand.service.get()).unwrap_or(ASSUMED_SERVICE);
+        let load = self.facts.models[model.index()].cold_ttft.get().map_or(ASSUMED_LOAD, Nanos);
+        let work = u128::from(self.waiting(model)) * u128::from(service.0) * 100;
+        let patience = u128::from(load.0) * u128::from(config.patience_percent);
+        u64::try_from(work.div_ceil(patience.max(1))).unwrap_or(u64::MAX)
+    }
+
+    /// Slots of its planned replicas on hosts that can be chosen, in memory or not yet.
+    fn slots_planned(&self, model: ModelId) -> u64 {
+        let planned = self.indexes.models[model.index()].planned.iter();
+        let chosen = planned.filter(|host| self.is_chosen(*host, model));
+        chosen.map(|host| u64::from(self.facts.hosts[host.index()].declaration.slots.max(1))).sum()
+    }
+
+    /// Lets the plan grow where it is time.
+    pub(super) fn grow_on_time(&mut self, now: Instant, out: &mut Outputs, env: &mut Env<'_>) {
+        if self.facts.placement.grow_at.is_some_and(|at| at <= now) {
+            self.facts.placement.grow_at = None;
+            self.grow(now, out);
+            self.pump(now, out, env);
+        }
+    }
+
+    /// Gives models more replicas for which too many wait.
+    pub(super) fn grow(&mut self, now: Instant, out: &mut Outputs) {
+        if !self.grows() || self.indexes.waiting.is_empty() {
+            return;
+        }
+        let Some(plan) = self.plan_in_force() else { return };
+        let mut models: Vec<ModelId> =
+            self.indexes.waiting.iter().map(|lane| self.indexes.lanes[lane.index()].model).collect();
+        models.sort_unstable();
+        models.dedup();
+        let mut wanted: Vec<(ModelId, u64)> = models
+            .into_iter()
+            .map(|model| (model, self.slots_wanted(model)))
+            .filter(|(model, wanted)| (1..*wanted).contains(&self.slots_planned(*model)))
+            .collect();
+        if wanted.is_empty() {
+            return;
+        }
+        wanted.sort_by_key(|(model, wanted)| (Reverse(*wanted), *model));
+        let Some(config) = self.config.placement.clone() else { return };
+        let grown: Plan = place::grow(&self.problem(now, &config), plan, &wanted);
+        self.facts.placement.grown_at = now;
+        self.aim_at(grown, out);
+        for (model, _) in wanted {
+            self.set_short(model, true);
+        }
+        self.run_errands(now, out);
+    }
+
+    /// Models for which nobody waits any more go by what is in memory again.
+    pub(super) fn end_shortness(&mut self) {
+        let over = self.facts.placement.short.iter().copied().filter(|model| self.waiting(*model) == 0);
+        let over: Vec<ModelId> = over.collect();
+        over.into_iter().for_each(|model| self.set_short(model, false));
+    }
+
+    fn set_short(&mut self, model: ModelId, short: bool) {
+        let changed = match short {
+            true => self.facts.placement.short.insert(model),
+            false => self.facts.placement.short.remove(&model),
+        };
+        if changed {
+            let hosts: Vec<HostId> = self.indexes.models[model.index()].aimed.iter().collect();
+            hosts.into_iter().for_each(|host| self.place(host, model));
+        }
+    }
+}
