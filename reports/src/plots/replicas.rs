@@ -93,12 +93,13 @@ fn share(held: f64, most: f64) -> f64 {
 /// Round numbers of hosts up to the most that there are, at their places beside the bar, none too near to another.
 fn labels(most: f64) -> Vec<(f64, String)> {
     const APART: f64 = 0.06;
-    let mut labels = vec![(1.0, plain(most, if most.fract() > 0.0 { 0.1 } else { 1.0 }))];
-    let round =
-        (0..7).rev().flat_map(|power| [5.0, 2.0, 1.0].map(|step| step * libm::pow(10.0, f64::from(power))));
-    for hosts in round.chain([0.0]).filter(|hosts| *hosts < most) {
+    let top = (1.0, plain(most, if most.fract() > 0.0 { 0.1 } else { 1.0 }));
+    let mut labels = vec![(0.0, "0".to_owned()), top];
+    let powers = (0..7).rev().map(|power| libm::pow(10.0, f64::from(power)));
+    let round = powers.flat_map(|power| [5.0 * power, 2.0 * power, power]);
+    for hosts in round.filter(|hosts| *hosts < most) {
         let at = share(hosts, most);
-        if labels.last().is_some_and(|(above, _)| above - at >= APART) {
+        if labels.iter().all(|(other, _)| (other - at).abs() >= APART) {
             labels.push((at, plain(hosts, 1.0)));
         }
     }

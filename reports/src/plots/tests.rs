@@ -191,6 +191,17 @@ fn models_without_a_row_of_their_own_share_one() {
 }
 
 #[test]
+fn rates_of_any_size_have_labels_inside_the_picture() {
+    for (factor, unit) in [(1, "Gbit/s"), (100, "Gbit/s"), (1_000, "Tbit/s"), (1_000_000, "Tbit/s")] {
+        let mut traffic = traffic();
+        traffic.bins.iter_mut().for_each(|bin| bin.bytes[0] *= factor);
+        let boxes = boxes(&transfers::figure("", &traffic));
+        assert!(boxes.iter().all(|of| of.0 >= 0.0), "{factor}: {boxes:?}");
+        assert!(boxes.iter().any(|(.., text)| text == unit), "{factor}: {boxes:?}");
+    }
+}
+
+#[test]
 fn transfers_of_nothing_say_so() {
     let figure = transfers::figure("", &Traffic::default());
     assert_eq!(boxes(&figure).iter().filter(|(.., text)| text == "nothing was moved").count(), 2);

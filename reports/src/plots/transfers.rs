@@ -22,11 +22,30 @@ struct Line {
 pub(super) fn figure(under: &str, traffic: &Traffic) -> Figure {
     let mut figure = Figure::new("Transfers of models over time", under);
     let place = |top, last| Place { top, last };
-    panel(&mut figure, traffic, "Mbit/s", rates(traffic), place(118.0, false));
+    let (unit, lines) = in_fitting_unit(rates(traffic));
+    panel(&mut figure, traffic, unit, lines, place(118.0, false));
     panel(&mut figure, traffic, "transfers under way", under_way(traffic), place(410.0, true));
     figure
 }
 
+/// Rates in Mbit/s in a unit in which they have few digits.
+fn in_fitting_unit(mut lines: Vec<Line>) -> (&'static str, Vec<Line>) {
+    let (unit, mbit) = match largest(&lines) {
+        ..20e3 => ("Mbit/s", 1.0),
+        ..20e6 => ("Gbit/s", 1e3),
+        _ => ("Tbit/s", 1e6),
+    };
+    for (_, rate) in lines.iter_mut().flat_map(|line| &mut line.points) {
+        *rate /= mbit;
+    }
+    (unit, lines)
+}
+
+fn largest(lines: &[Line]) -> f64 {
+    lines.iter().flat_map(|line| &line.points).map(|(_, value)| *value).fold(0.0, f64::max)
+}
+
+/// In Mbit/s.
 fn rates(traffic: &Traffic) -> Vec<Line> {
     let ways = ["registry to hosts", "host to host", "hosts to the registry"];
     let all = |way: usize| traffic.bins.iter().map(|bin| bin.bytes[way]).sum::<u64>();
@@ -40,7 +59,7 @@ fn rates(traffic: &Traffic) -> Vec<Line> {
             pen: Pen::new(SERIES[way], 2.0),
         });
     }
-    let most = lines.iter().flat_map(|line| &line.points).map(|(_, mbit)| *mbit).fold(0.0, f64::max);
+    let most = largest(&lines);
     let registry = traffic.links.iter().find(|link| link.link == Link::RegistryOut);
     // A limit far above what was moved would make a flat line of that.
     if let Some(limit) = registry.map(|link| link.bytes_per_second as f64 / 125e3)
@@ -78,7 +97,7 @@ fn steps(traffic: &Traffic, value: impl Fn(usize) -> f64) -> Vec<At> {
 
 fn panel(figure: &mut Figure, traffic: &Traffic, unit: &str, lines: Vec<Line>, place: Place) {
     let area = Area { left: 120.0, top: place.top, right: 1250.0, bottom: place.top + 235.0 };
-    let max = lines.iter().flat_map(|line| &line.points).map(|(_, value)| *value).fold(0.0, f64::max);
+    let max = largest(&lines);
     let panel = Panel {
         area,
         x: Axis::time(0.0, seconds(traffic, traffic.bins.len())),
