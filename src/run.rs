@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use control::units::Nanos;
 use reports::machine::{Execution, Machine, Stopwatch, pretty_json};
 use reports::metrics::MetricsSpec;
-use reports::plots::{self, PlotTitle};
+use reports::plots::{self, Drawn, PlotTitle};
 use reports::stages::{StageMeter, StageRow};
 use reports::summary::Summary;
 use reports::{files, machine};
@@ -88,7 +88,8 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
         arms,
     };
     let mut info = describe::info(scenario, &fleet, trace.as_ref());
-    let keep = Keep::begin(plan.out.as_deref(), plan.log, &spec)?;
+    let placed = fleet.registry.is_some() || scenario.control.placement.is_some();
+    let keep = Keep::begin(plan, placed, &spec)?;
     let operator = scenario.operator_events();
     let mut recorder = Recorder::new(spec, fleet.hosts.len(), expected, operator, keep, watch);
     let sample_every = Nanos::from_millis(report.sample_interval_millis);
@@ -128,10 +129,21 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
                 .map_or(info.scenario.clone(), |trace| format!("{}, {trace}", info.scenario)),
             balancer: info.balancer.clone(),
             scheduler: info.scheduler.clone(),
+            placement: scenario
+                .file
+                .control
+                .placement
+                .as_ref()
+                .map(|placement| placement.strategy.to_string()),
             seed,
         };
-        let draw = || plots::write(folder, &title, &metrics, &timeline).map(drop);
+        let traffic = info.fleet.traffic.as_ref();
+        let drawn = Drawn { title: &title, metrics: &metrics, timeline: &timeline, placed, traffic };
+        let draw = || plots::write(folder, &drawn).map(drop);
         let tables = || -> Result<()> {
+            if let Some(traffic) = traffic {
+                files::write_traffic(folder, traffic, metrics.spec())?;
+            }
             files::write_hosts(folder, &metrics.host_rows(info.simulated, &end.last_sample))?;
             files::write_whole(&folder.join("summary.json"), pretty_json(&summary).as_bytes())?;
             files::write_whole(&folder.join("scenario.resolved.toml"), scenario.resolved()?.as_bytes())?;

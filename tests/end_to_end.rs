@@ -140,6 +140,59 @@ fn same_seed_gives_the_same_bytes_whatever_the_threads_and_engine() {
     assert_same(&folder.path().join("a"), &folder.path().join("d"));
 }
 
+/// What a run with placement or a registry leaves behind besides.
+const FILES_OF_MODELS: &[&str] = &[
+    "links.csv",
+    "layers.csv",
+    "transfers.csv",
+    "residency.csv",
+    "replicas.svg",
+    "replicas.png",
+    "transfers.svg",
+    "transfers.png",
+];
+
+/// The rows of a table below its header, as fields: for tables without a quoted field.
+fn rows(path: &Path) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(path).expect("the table can be read");
+    text.lines().skip(1).map(|line| line.split(',').map(str::to_owned).collect()).collect()
+}
+
+#[test]
+fn tables_of_models_are_there_where_models_move_and_agree_with_the_summary() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/simulated/models-on-hosts.toml");
+    let run = |out: &str, args: &[&str]| done(folder.path(), &[&["run", "--out", out][..], args].concat());
+    run("moved", &[scenario]);
+    run("again", &[scenario, "--threads", "2", "--engine", "stepwise"]);
+    let (moved, again) = (folder.path().join("moved"), folder.path().join("again"));
+    assert_same(&moved, &again);
+    run("plain", &["--set", "workload.requests=50"]);
+    let (moved_files, plain_files) = (contents(&moved), contents(&folder.path().join("plain")));
+    for file in FILES_OF_MODELS {
+        assert!(moved_files.contains_key(*file) && !plain_files.contains_key(*file), "{file}");
+    }
+
+    let summary: serde_json::Value = serde_json::from_slice(&moved_files["summary.json"]).expect("JSON");
+    let bytes = summary["moved"]["registry_bytes"].as_u64().expect("a number");
+    let sum = |file: &str, columns: &[usize]| {
+        let number =
+            |row: &Vec<String>| columns.iter().map(|at| row[*at].parse::<u64>().unwrap()).sum::<u64>();
+        rows(&moved.join(file)).iter().map(number).sum::<u64>()
+    };
+    assert!(bytes > 0);
+    assert_eq!(sum("layers.csv", &[2, 3]), bytes);
+    assert_eq!(sum("transfers.csv", &[2, 3, 4]), bytes);
+    assert_eq!(sum("links.csv", &[3]), 2 * bytes, "out of the registry and into hosts");
+
+    let replicas: BTreeMap<String, u64> = rows(&moved.join("residency.csv"))
+        .into_iter()
+        .map(|row| (row[2].clone(), row[4].parse().expect("a count")))
+        .collect();
+    let last = rows(&moved.join("timeline.csv")).pop().expect("a sample");
+    assert_eq!(replicas.values().sum::<u64>().to_string(), last[8], "the replicas of the last sample");
+}
+
 #[test]
 fn another_seed_gives_another_run() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -10,6 +10,7 @@ use control::replay::Replay;
 use control::request::Outcome;
 use run::{Case, Run};
 use sim_host::profile::Catalogue;
+use traces::traffic::{ConflictEnds, Link, Traffic};
 
 /// Bytes of a template and a config: what a content moves of which only these are new.
 const SMALL_BYTES: u64 = 2_560;
@@ -118,6 +119,44 @@ fn only_layers_that_a_host_lacks_are_moved() {
     assert_eq!(supply.registry_bytes, supply.wanted_bytes - supply.spared_bytes);
     assert!(supply.spared_bytes > 0, "{supply:?}");
     assert_eq!(run.end.errands[&Kind::Pull].done, 6 + 6 + 1 + 1);
+}
+
+/// Bytes over the links of a kind.
+fn carried(traffic: &Traffic, of: fn(&Link) -> bool) -> u64 {
+    traffic.links.iter().filter(|link| of(&link.link)).map(|link| link.bytes).sum()
+}
+
+#[test]
+fn links_layers_and_times_tell_of_the_same_bytes_and_each_conflict_ends_once() {
+    for (policy, pushed) in [("registry", 0), ("last-writer", 1)] {
+        let run = changing("eager", policy).set("network.zone_mbit_per_second", 1_000).run();
+        let (supply, traffic) = (run.end.supply.expect("a registry"), run.end.traffic.expect("a registry"));
+        let (out, all) = (supply.registry_bytes, supply.registry_bytes + supply.pushed_bytes);
+        assert_eq!((supply.lost_bytes, supply.under_way_bytes), (0, 0), "nothing breaks: {supply:?}");
+        assert_eq!(carried(&traffic, |link| *link == Link::RegistryOut), out, "{policy}");
+        assert_eq!(carried(&traffic, |link| matches!(link, Link::ZoneIn(_))), out, "{policy}");
+        assert_eq!(carried(&traffic, |link| matches!(link, Link::HostIn(_))), out, "{policy}");
+        assert_eq!(carried(&traffic, |link| matches!(link, Link::HostOut(_))), supply.pushed_bytes);
+        assert_eq!(traffic.models.iter().map(|model| model.bytes.all()).sum::<u64>(), all, "{policy}");
+        assert_eq!(traffic.bins.iter().flat_map(|bin| bin.bytes).sum::<u64>(), all, "{policy}");
+
+        let sync = run.end.sync.expect("there is sync");
+        let ends = run.end.conflicts.values();
+        let (pulled, pushes) = ends.fold((0, 0), |(pulled, pushes), ends| {
+            let ConflictEnds { fetched, decided, otherwise, open, .. } = *ends;
+            assert_eq!([fetched, decided, otherwise, open], [0; 4], "{policy}: {ends:?}");
+            (pulled + ends.pulled, pushes + ends.pushed)
+        });
+        assert_eq!((pulled, pushes), (3 - pushed, pushed), "{policy}: {:?}", run.end.conflicts);
+        assert_eq!(pulled + pushes, sync.converged);
+        assert!(run.end.conflicts.keys().eq(sync.conflicts.keys()));
+    }
+}
+
+#[test]
+fn a_run_without_a_registry_has_no_traffic() {
+    let run = Case::new("two-cold-models").run();
+    assert!(run.end.traffic.is_none() && run.end.supply.is_none() && run.end.conflicts.is_empty());
 }
 
 #[test]

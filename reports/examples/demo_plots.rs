@@ -8,11 +8,12 @@ use control::units::{Bytes, Instant, Nanos};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use reports::metrics::{Metrics, MetricsSpec};
-use reports::plots::{self, PlotTitle};
+use reports::plots::{self, Drawn, PlotTitle};
 use reports::summary::RunInfo;
 use reports::text;
 use reports::timeline::Timeline;
 use traces::record::{HostSample, Record, Sample};
+use traces::traffic::{Traffic, TrafficBin};
 
 struct Demo {
     name: &'static str,
@@ -76,8 +77,22 @@ fn run(demo: &Demo, dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
     }
     timeline.finish();
     let scenario = format!("demo {}", demo.name);
-    let title = PlotTitle { scenario, balancer: "power_of_two".into(), scheduler: "fifo".into(), seed: 7 };
-    for path in plots::write(dir, &title, &metrics, &timeline)? {
+    let title = PlotTitle {
+        scenario,
+        balancer: "power_of_two".into(),
+        scheduler: "fifo".into(),
+        placement: None,
+        seed: 7,
+    };
+    let traffic = traffic(demo);
+    let drawn = Drawn {
+        title: &title,
+        metrics: &metrics,
+        timeline: &timeline,
+        placed: true,
+        traffic: Some(&traffic),
+    };
+    for path in plots::write(dir, &drawn)? {
         println!("{} ({} bytes)", path.display(), path.metadata()?.len());
     }
     let info = RunInfo {
@@ -93,6 +108,23 @@ fn run(demo: &Demo, dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
     };
     println!("{}", text::render(&metrics.summary(&info, &sample), None, false));
     Ok(())
+}
+
+/// Pulls that come in waves, as many as there are hosts, and a push now and then.
+fn traffic(demo: &Demo) -> Traffic {
+    let bins_len = demo.seconds.min(200);
+    let bin = |index: u64| {
+        let wave = (index % 40).saturating_sub(25) * u64::from(demo.hosts);
+        let pushed = u64::from(index.is_multiple_of(50)) * 4_000_000_000;
+        TrafficBin {
+            bytes: [wave * 300_000_000, wave * 20_000_000, pushed],
+            under_way_nanos: u128::from(wave) * 100_000_000,
+            under_way_max: wave as u32 / 8,
+        }
+    };
+    let until = Instant(demo.seconds * 1_000_000_000);
+    let bins = (0..bins_len).map(bin).collect();
+    Traffic { bin: Nanos(until.0.div_ceil(bins_len.max(1))), bins, until, ..Traffic::default() }
 }
 
 fn host(id: u32) -> HostSample {

@@ -13,12 +13,16 @@ use control::units::{Instant, Nanos};
 pub use events::EventsCsv;
 pub use hosts::write_hosts;
 pub use requests::RequestsCsv;
+pub use residency::ResidencyCsv;
 pub use timeline::TimelineCsv;
+pub use traffic::write_traffic;
 
 mod events;
 mod hosts;
 mod requests;
+mod residency;
 mod timeline;
+mod traffic;
 
 /// A file of a run could not be written.
 #[derive(Debug, thiserror::Error)]

@@ -4,14 +4,17 @@ use control::balance::BalancerKind;
 use control::door::Note;
 use control::facts::arms::{ArmCounts, find_or_add};
 use control::facts::predict::score::{PredictionScores, QuantileScore, Score};
+use control::facts::sync::SyncCounts;
 use control::ids::{ArmId, HostId, ModelId, RequestId, SessionId, TenantId};
 use control::request::{DoneReason, Failure, Outcome, Reject, Usage};
+use control::sync::conflict::Kind;
 use control::units::{Bytes, Instant, Nanos};
-use traces::record::{HostSample, Record, Sample};
+use traces::record::{HostSample, Moved, Record, Sample};
+use traces::traffic::{ConflictEnds, LayerBytes, Link, LinkTraffic, ModelTraffic, Traffic, TrafficBin};
 
 use crate::events::{Event, Events};
 use crate::metrics::{ArmInfo, Metrics, MetricsSpec};
-use crate::summary::RunInfo;
+use crate::summary::{FleetInfo, RunInfo};
 
 pub(crate) const MILLI: u64 = 1_000_000;
 
@@ -205,5 +208,60 @@ pub(crate) fn info() -> RunInfo {
         predictions: predictions(),
         assumptions: vec!["disks read 3 GB/s (assumed_disk_bytes_per_second)".into()],
         ..RunInfo::default()
+    }
+}
+
+/// Fourteen hosts that pulled three models, the last of which broke off; one pushed.
+pub(crate) fn traffic() -> Traffic {
+    const GB: u64 = 1_000_000_000;
+    let link = |link, bytes| LinkTraffic { link, bytes_per_second: 12_500_000_000, bytes };
+    let into = |id: u32| link(Link::HostIn(HostId(id)), GB * u64::from(id + 1));
+    let model = |id: u32, weights: u64, small: u64| ModelTraffic {
+        model: ModelId(id),
+        transfers: 5,
+        bytes: LayerBytes { weights, small },
+    };
+    let bin = |second: u64| TrafficBin {
+        bytes: [GB * (14 - second), 0, if second == 3 { 2 * GB } else { 0 }],
+        under_way_nanos: u128::from(GB * second / 2),
+        under_way_max: second as u32 + 1,
+    };
+    let first = [
+        link(Link::RegistryOut, 105 * GB),
+        link(Link::RegistryIn, 2 * GB),
+        link(Link::ZoneIn("north, \"old\"".into()), 105 * GB),
+    ];
+    let last = link(Link::HostOut(HostId(1)), 2 * GB);
+    Traffic {
+        links: first.into_iter().chain((0..14).map(into)).chain([last]).collect(),
+        models: vec![model(1, 100 * GB - 5_120, 5_120), model(0, 5 * GB, 0), model(7, 2 * GB, 0)],
+        bin: Nanos(GB),
+        bins: (0..14).map(bin).collect(),
+        until: Instant(13 * GB + GB / 2),
+    }
+}
+
+/// What happened to models and hosts besides requests.
+pub(crate) fn fleet() -> FleetInfo {
+    let ends = ConflictEnds { pulled: 2, open: 1, ..ConflictEnds::default() };
+    FleetInfo {
+        sync: Some(SyncCounts {
+            conflicts: [(Kind::Content, 3)].into(),
+            converged: 2,
+            converge_nanos: 9_000 * MILLI,
+            converge_nanos_max: 6_000 * MILLI,
+            stale_serves: 4,
+            ..SyncCounts::default()
+        }),
+        conflicts: [(Kind::Content, ends)].into(),
+        moved: Some(Moved {
+            registry_bytes: 104_000_000_000,
+            pushed_bytes: 2_000_000_000,
+            lost_bytes: 1_000_000_000,
+            wanted_bytes: 104_000_000_000,
+            ..Moved::default()
+        }),
+        traffic: Some(traffic()),
+        ..FleetInfo::default()
     }
 }

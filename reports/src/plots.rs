@@ -1,11 +1,13 @@
 //! The plots of a run, as SVG and PNG: latency distributions, throughput and queue over time, utilisation of the hosts,
-//! models in memory; and, apart from runs, how the time of an operation grows with scale. The same data give the same bytes.
+//! models in memory, replicas and transfers; and, apart from runs, how the time of an operation grows with scale. The same data give the same bytes.
 //!
 //! A plot is laid out once as a list of shapes and drawn by both of plotters' backends; the layout is ours, since
 //! nothing may overlap whatever a run holds. Text is set in DejaVu Sans (in `fonts/`, with its licence), whose widths are
 //! known here; an SVG names it with fall-backs that are no wider.
 
 use std::path::{Path, PathBuf};
+
+use traces::traffic::Traffic;
 
 use crate::files::{WriteError, write_whole};
 use crate::metrics::Metrics;
@@ -19,9 +21,11 @@ mod font;
 mod latency;
 mod palette;
 mod render;
+mod replicas;
 mod residency;
 mod scaling;
 mod throughput;
+mod transfers;
 
 pub use scaling::{ScalingChart, ScalingCurve, ScalingPoint, scaling};
 
@@ -34,15 +38,18 @@ pub struct PlotTitle {
     pub balancer: String,
     /// Scheduler.
     pub scheduler: String,
+    /// Strategy of placement, where there is one.
+    pub placement: Option<String>,
     /// Seed.
     pub seed: u64,
 }
 
 impl PlotTitle {
     fn line(&self, hosts_len: usize) -> String {
-        let Self { scenario, balancer, scheduler, seed } = self;
+        let Self { scenario, balancer, scheduler, placement, seed } = self;
+        let placement = placement.as_ref().map(|name| format!(" · placement {name}")).unwrap_or_default();
         let hosts = if hosts_len == 1 { "1 host".to_owned() } else { format!("{hosts_len} hosts") };
-        format!("{scenario} · {hosts} · balancer {balancer} · scheduler {scheduler} · seed {seed}")
+        format!("{scenario} · {hosts} · balancer {balancer} · scheduler {scheduler}{placement} · seed {seed}")
     }
 }
 
@@ -70,35 +77,57 @@ impl Plot {
     }
 }
 
-/// Draws the four plots of a run.
-#[must_use]
-pub fn draw(title: &PlotTitle, metrics: &Metrics, timeline: &Timeline) -> Vec<Plot> {
-    let under = title.line(timeline.hosts_len());
-    let plot = |name: &str, figure: &Figure| Plot {
-        name: name.to_owned(),
-        svg: render::svg(figure),
-        png: render::png(figure),
-    };
-    vec![
-        plot("latency", &latency::figure(&under, metrics)),
-        plot("throughput", &throughput::figure(&under, timeline)),
-        plot("hosts", &busy::figure(&under, metrics.spec(), timeline)),
-        plot("residency", &residency::figure(&under, metrics.spec(), timeline)),
-    ]
+/// What a run's plots show.
+#[derive(Clone, Copy, Debug)]
+pub struct Drawn<'a> {
+    /// Under what it was made.
+    pub title: &'a PlotTitle,
+    /// What its requests add up to.
+    pub metrics: &'a Metrics,
+    /// The fleet over time.
+    pub timeline: &'a Timeline,
+    /// Whether models come and go by a plan or from a registry: then there is a plot of replicas.
+    pub placed: bool,
+    /// What was moved, where anything could be: then there is a plot of transfers.
+    pub traffic: Option<&'a Traffic>,
 }
 
-/// Draws the four plots and writes them to the folder `dir`, which must exist: `latency.svg`, `latency.png` and so on.
+/// Draws the plots of a run: `latency`, `throughput`, `hosts`, `residency`; `replicas` and `transfers` where there is something to say.
+#[must_use]
+pub fn draw(run: &Drawn<'_>) -> Vec<Plot> {
+    figures(run)
+        .into_iter()
+        .map(|(name, figure)| Plot {
+            name: name.to_owned(),
+            svg: render::svg(&figure),
+            png: render::png(&figure),
+        })
+        .collect()
+}
+
+fn figures(run: &Drawn<'_>) -> Vec<(&'static str, Figure)> {
+    let Drawn { title, metrics, timeline, placed, traffic } = *run;
+    let under = title.line(timeline.hosts_len());
+    let mut figures = vec![
+        ("latency", latency::figure(&under, metrics)),
+        ("throughput", throughput::figure(&under, timeline)),
+        ("hosts", busy::figure(&under, metrics.spec(), timeline)),
+        ("residency", residency::figure(&under, metrics.spec(), timeline)),
+    ];
+    if placed {
+        figures.push(("replicas", replicas::figure(&under, metrics.spec(), timeline)));
+    }
+    figures.extend(traffic.map(|traffic| ("transfers", transfers::figure(&under, traffic))));
+    figures
+}
+
+/// Draws the plots and writes them to the folder `dir`, which must exist: `latency.svg`, `latency.png` and so on.
 ///
 /// # Errors
 /// Where a file cannot be written.
-pub fn write(
-    dir: &Path,
-    title: &PlotTitle,
-    metrics: &Metrics,
-    timeline: &Timeline,
-) -> Result<Vec<PathBuf>, WriteError> {
+pub fn write(dir: &Path, run: &Drawn<'_>) -> Result<Vec<PathBuf>, WriteError> {
     let mut paths = Vec::new();
-    for plot in draw(title, metrics, timeline) {
+    for plot in draw(run) {
         paths.extend(plot.write(dir)?);
     }
     Ok(paths)

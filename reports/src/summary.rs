@@ -18,11 +18,13 @@ pub use fleet::{ActionRow, ConflictRow, FaultRow, FleetInfo, Synced};
 use parts::mean_millis;
 pub use parts::{Failed, Quantiles, Rejected, Requests, TierHits, TierShares};
 pub use predictions::{Predicted, PredictedQuantile, Predictions};
+pub use traffic::{LayerRow, LinkClassRow, LinkRow, TRAFFIC_ROWS_MAX, TrafficSummary, layer_rows, link_rows};
 
 mod arms;
 mod fleet;
 mod parts;
 mod predictions;
+mod traffic;
 
 /// Rows of models and of hosts that a summary holds at most; `hosts.csv` has every host.
 pub const ROWS_MAX: usize = 64;
@@ -164,6 +166,9 @@ pub struct Summary {
     /// What was moved between the registry and hosts, where anything could be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moved: Option<Moved>,
+    /// Over which links it was moved, and of what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<TrafficSummary>,
     /// What broke.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<FaultRow>,
@@ -281,6 +286,7 @@ impl Metrics {
             actions: fleet::actions(&run.fleet),
             sync: fleet::synced(&run.fleet),
             moved: run.fleet.moved,
+            traffic: run.fleet.traffic.as_ref().map(|traffic| traffic::summary(traffic, self.spec())),
             faults: fleet::faults(&run.fleet),
             interrupted: run.interrupted,
             simulated_seconds: seconds(run.simulated),

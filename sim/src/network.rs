@@ -68,7 +68,7 @@ impl Route {
         route
     }
 
-    fn links(&self) -> &[u32] {
+    pub(crate) fn links(&self) -> &[u32] {
         &self.links[..usize::from(self.len)]
     }
 }

@@ -155,7 +155,9 @@ impl Content {
         content
     }
 
-    fn weights_layer(&self) -> Layer {
+    /// The layer of its weights.
+    #[must_use]
+    pub fn weights_layer(&self) -> Layer {
         let digest = digest("weights", &self.blob, &self.weights.numbers());
         Layer { digest, bytes: Bytes(self.weights_bytes) }
     }

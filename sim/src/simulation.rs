@@ -3,6 +3,7 @@
 //! The simulator knows what control may not (true lengths), and gives control what a gateway would see, at the time it
 //! would see it. Several controls are left out here.
 
+mod conflicts;
 mod faults;
 mod flights;
 mod hosts;
@@ -22,6 +23,7 @@ use control::policy::prefetch::PrefetchCounts;
 use control::policy::select::SelectCounters;
 use control::units::{Instant, Nanos};
 use traces::record::{Moved, Record, Sample};
+use traces::traffic::{ConflictsEnded, Traffic};
 
 pub use faults::FaultCounts;
 pub use run::Simulation;
@@ -115,8 +117,12 @@ pub struct RunEnd {
     pub sync: Option<SyncCounts>,
     /// How often what broke, where anything was to.
     pub faults: Option<FaultCounts>,
+    /// How contents that differed came to be the same again, by the kind of conflict.
+    pub conflicts: ConflictsEnded,
     /// What was moved, where there is a registry.
     pub supply: Option<Moved>,
+    /// Over which links it was moved, and when.
+    pub traffic: Option<Traffic>,
 }
 
 /// A run that cannot go on.

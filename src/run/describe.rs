@@ -156,7 +156,9 @@ pub(super) fn fleet(end: &RunEnd) -> FleetInfo {
             .map(|(kind, counts)| (format!("{kind:?}").to_lowercase(), *counts))
             .collect(),
         sync: end.sync.clone(),
+        conflicts: end.conflicts.clone(),
         moved: end.supply,
+        traffic: end.traffic.clone(),
         faults: faults.filter(|(_, began, _)| *began > 0).collect(),
     }
 }

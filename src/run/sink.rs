@@ -8,13 +8,15 @@ use control::door::{Meter, Note};
 use control::log::Record as LogRecord;
 use control::units::Instant;
 use reports::events::{Event, Events};
-use reports::files::{EventsCsv, RequestsCsv, TimelineCsv};
+use reports::files::{EventsCsv, RequestsCsv, ResidencyCsv, TimelineCsv};
 use reports::metrics::{Metrics, MetricsSpec};
 use reports::stages::{StageMeter, StageRow};
 use reports::timeline::Timeline;
 use sim::simulation::{Progress, Sink};
 use traces::log::{LogWriter, Rotation};
 use traces::record::{Record, Sample};
+
+use super::Plan;
 
 /// Kind of a record that holds what `control::log` encodes.
 const CONTROL_RECORD: u8 = 0;
@@ -25,6 +27,7 @@ pub(super) struct Keep {
     requests: Option<RequestsCsv>,
     timeline: Option<TimelineCsv>,
     events: Option<EventsCsv>,
+    residency: Option<ResidencyCsv>,
     log: Option<Log>,
 }
 
@@ -39,14 +42,16 @@ struct Log {
 }
 
 impl Keep {
-    pub(super) fn begin(out: Option<&Path>, log: bool, spec: &MetricsSpec) -> Result<Self> {
-        let Some(folder) = out else { return Ok(Self::default()) };
+    /// Opens them; which models are where only where `placed`: where placement or a registry brings them there.
+    pub(super) fn begin(plan: &Plan, placed: bool, spec: &MetricsSpec) -> Result<Self> {
+        let Some(folder) = plan.out.as_deref() else { return Ok(Self::default()) };
         super::clear(folder)?;
         Ok(Self {
             requests: Some(RequestsCsv::create(folder, spec)?),
             timeline: Some(TimelineCsv::create(folder)?),
             events: Some(EventsCsv::create(folder)?),
-            log: if log { Some(Log::begin(folder)?) } else { None },
+            residency: placed.then(|| ResidencyCsv::create(folder, spec)).transpose()?,
+            log: if plan.log { Some(Log::begin(folder)?) } else { None },
         })
     }
 
@@ -54,6 +59,7 @@ impl Keep {
         self.requests.map(RequestsCsv::finish).transpose()?;
         self.timeline.map(TimelineCsv::finish).transpose()?;
         self.events.map(EventsCsv::finish).transpose()?;
+        self.residency.map(ResidencyCsv::finish).transpose()?;
         self.log.map_or(Ok(()), Log::finish)
     }
 }
@@ -162,6 +168,10 @@ impl Sink for Recorder<'_> {
         self.timeline.push(sample);
         if let Some(timeline) = &mut self.keep.timeline {
             let written = timeline.write(sample);
+            self.heed(written);
+        }
+        if let Some(residency) = &mut self.keep.residency {
+            let written = residency.write(sample);
             self.heed(written);
         }
     }

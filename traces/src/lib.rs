@@ -32,5 +32,6 @@ pub mod record;
 pub mod row;
 pub mod rows;
 pub mod stamp;
+pub mod traffic;
 pub mod vidur;
 pub mod writer;

@@ -87,7 +87,8 @@ pub struct Sample {
     pub hosts: Vec<HostSample>,
 }
 
-/// What was moved between disks and the registry, and what became of it.
+/// What was moved between disks and the registry, and what became of it. The five sums of bytes after the first two are all that
+/// was moved ([`Traffic`](crate::traffic::Traffic) says over which links).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize)]
 pub struct Moved {
     /// Pulls begun, from the registry or another host.
@@ -98,12 +99,16 @@ pub struct Moved {
     pub wanted_bytes: u64,
     /// … of these, bytes that hosts had already.
     pub spared_bytes: u64,
-    /// Bytes out of the registry.
+    /// Bytes out of the registry, of pulls that were done.
     pub registry_bytes: u64,
-    /// Bytes from host to host.
+    /// Bytes from host to host, of fetches that were done.
     pub peer_bytes: u64,
-    /// Bytes into the registry.
+    /// Bytes into the registry, of pushes that were done.
     pub pushed_bytes: u64,
+    /// Bytes moved for nothing: of transfers that broke off, or came damaged.
+    pub lost_bytes: u64,
+    /// Bytes that transfers had moved that were under way at the end.
+    pub under_way_bytes: u64,
     /// Names removed from disks.
     pub deleted: u64,
     /// Transfers and removals that failed.

@@ -1,7 +1,12 @@
 use std::fs;
 
 use super::*;
-use crate::made_up::{info, info_by_arm, metrics, records, records_by_arm, sample, spec, spec_by_arm};
+use control::ids::ModelId;
+use control::units::Bytes;
+
+use crate::made_up::{
+    info, info_by_arm, metrics, records, records_by_arm, sample, spec, spec_by_arm, traffic,
+};
 
 fn names(dir: &Path) -> Vec<String> {
     let mut names: Vec<String> =
@@ -55,6 +60,33 @@ fn timeline_csv_is_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let mut csv = TimelineCsv::create(dir.path()).unwrap();
     (0..4).for_each(|second| csv.write(&sample(second)).unwrap());
+    insta::assert_snapshot!(fs::read_to_string(csv.finish().unwrap()).unwrap());
+}
+
+#[test]
+fn tables_of_what_was_moved_are_as_they_were() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = write_traffic(dir.path(), &traffic(), &spec()).unwrap();
+    let texts = paths.map(|path| fs::read_to_string(path).unwrap());
+    insta::assert_snapshot!(texts.join("\n"));
+    assert_eq!(names(dir.path()), ["layers.csv", "links.csv", "transfers.csv"]);
+}
+
+#[test]
+fn residency_csv_adds_up_to_what_is_in_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut csv = ResidencyCsv::create(dir.path(), &spec()).unwrap();
+    let loaded = |lists: [&[(u32, u64)]; 3], second| {
+        let mut sample = sample(second);
+        for (host, list) in sample.hosts.iter_mut().zip(lists) {
+            host.loaded = list.iter().map(|(model, gib)| (ModelId(*model), Bytes::from_gib(*gib))).collect();
+        }
+        sample
+    };
+    csv.write(&loaded([&[(0, 5)], &[(1, 5)], &[]], 0)).unwrap();
+    csv.write(&loaded([&[(0, 5)], &[(1, 5)], &[]], 1)).unwrap();
+    csv.write(&loaded([&[(0, 6)], &[(0, 5), (1, 5)], &[(1, 5)]], 2)).unwrap();
+    csv.write(&loaded([&[(1, 5)], &[(0, 5)], &[(1, 5)]], 3)).unwrap();
     insta::assert_snapshot!(fs::read_to_string(csv.finish().unwrap()).unwrap());
 }
 

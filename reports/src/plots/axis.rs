@@ -123,7 +123,7 @@ fn nice_step(least: f64, factors: &[f64]) -> f64 {
 }
 
 /// A number with as many decimals as `step` needs, and commas between thousands.
-fn plain(value: f64, step: f64) -> String {
+pub(super) fn plain(value: f64, step: f64) -> String {
     let mut decimals = 0;
     let mut scaled = step;
     while decimals < 9 && (scaled - scaled.round()).abs() > 1e-6 * scaled {

@@ -27,7 +27,8 @@ pub(super) fn figure(under: &str, spec: &MetricsSpec, timeline: &Timeline) -> Fi
     if timeline.points().len() < 2 || timeline.hosts_len() == 0 {
         figure.empty(area, "fewer than two samples, or no host");
     }
-    bar(&mut figure);
+    let labels = [0.0, 0.25, 0.5, 0.75, 1.0].map(|share: f64| (share, format!("{:.0} %", share * 100.0)));
+    bar(&mut figure, &Bar { heading: "", labels: &labels });
     figure
 }
 
@@ -75,7 +76,15 @@ fn rows(figure: &mut Figure, names: &[String], hosts_per_row: usize, area: Area)
     figure.text(at, &label, Style::new(TEXT, Anchor::Middle).upwards());
 }
 
-fn bar(figure: &mut Figure) {
+/// What stands beside the bar that tells colours.
+pub(super) struct Bar<'a> {
+    /// Above it.
+    pub(super) heading: &'a str,
+    /// At each share of its height.
+    pub(super) labels: &'a [(f64, String)],
+}
+
+pub(super) fn bar(figure: &mut Figure, Bar { heading, labels }: &Bar<'_>) {
     let area = Area { left: 1180.0, top: 96.0, right: 1200.0, bottom: 396.0 };
     let height = area.height() / f64::from(HEAT_STEPS + 1);
     for step in (0..=HEAT_STEPS).rev() {
@@ -87,7 +96,10 @@ fn bar(figure: &mut Figure) {
         );
     }
     figure.frame(area, FRAME);
-    for (share, label) in [(0.0, "0 %"), (0.25, "25 %"), (0.5, "50 %"), (0.75, "75 %"), (1.0, "100 %")] {
+    if !heading.is_empty() {
+        figure.text((area.left, area.top - 18.0), heading, Style::new(SMALL, Anchor::Start));
+    }
+    for (share, label) in *labels {
         let y = area.bottom - share * area.height();
         figure.text((area.right + 7.0, y), label, Style::new(SMALL, Anchor::Start));
     }

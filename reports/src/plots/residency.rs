@@ -36,6 +36,18 @@ struct Band {
     x: Axis,
 }
 
+/// Models by for how long and on how many hosts they were held, most first.
+pub(super) fn held_longest(timeline: &Timeline) -> Vec<ModelId> {
+    let mut held: Vec<u64> = Vec::new();
+    for point in timeline.points() {
+        held.resize(held.len().max(point.replicas.len()), 0);
+        held.iter_mut().zip(&point.replicas).for_each(|(held, replicas)| *held += u64::from(*replicas));
+    }
+    let mut ranked: Vec<u32> = (0..held.len() as u32).filter(|model| held[*model as usize] > 0).collect();
+    ranked.sort_by_key(|model| (std::cmp::Reverse(held[*model as usize]), *model));
+    ranked.into_iter().map(ModelId).collect()
+}
+
 /// Models by how long they were held, longest first.
 struct Models {
     ranked: Vec<ModelId>,
@@ -43,14 +55,7 @@ struct Models {
 
 impl Models {
     fn of(timeline: &Timeline) -> Self {
-        let mut held: Vec<u64> = Vec::new();
-        for point in timeline.points() {
-            held.resize(held.len().max(point.replicas.len()), 0);
-            held.iter_mut().zip(&point.replicas).for_each(|(held, replicas)| *held += u64::from(*replicas));
-        }
-        let mut ranked: Vec<u32> = (0..held.len() as u32).filter(|model| held[*model as usize] > 0).collect();
-        ranked.sort_by_key(|model| (std::cmp::Reverse(held[*model as usize]), *model));
-        Self { ranked: ranked.into_iter().map(ModelId).collect() }
+        Self { ranked: held_longest(timeline) }
     }
 
     /// Those with a colour of their own.

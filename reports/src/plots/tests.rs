@@ -1,10 +1,16 @@
 use super::figure::{Anchor, Figure, HEIGHT, Shape, WIDTH};
 use super::*;
-use crate::made_up::{metrics, sample, spec};
+use crate::made_up::{metrics, sample, spec, traffic};
 use crate::metrics::MetricsSpec;
 
 fn title() -> PlotTitle {
-    PlotTitle { scenario: "a<b & c".into(), balancer: "random".into(), scheduler: "fifo".into(), seed: 1 }
+    PlotTitle {
+        scenario: "a<b & c".into(),
+        balancer: "random".into(),
+        scheduler: "fifo".into(),
+        placement: Some("greedy".into()),
+        seed: 1,
+    }
 }
 
 fn timeline(hosts: u32, samples: u64) -> Timeline {
@@ -21,14 +27,11 @@ fn timeline(hosts: u32, samples: u64) -> Timeline {
     timeline
 }
 
-fn figures(metrics: &Metrics, timeline: &Timeline) -> Vec<Figure> {
-    let under = title().line(timeline.hosts_len());
-    vec![
-        latency::figure(&under, metrics),
-        throughput::figure(&under, timeline),
-        busy::figure(&under, metrics.spec(), timeline),
-        residency::figure(&under, metrics.spec(), timeline),
-    ]
+/// Every figure of a run that has them all.
+fn all_figures(metrics: &Metrics, timeline: &Timeline) -> Vec<Figure> {
+    let (title, traffic) = (title(), traffic());
+    let run = Drawn { title: &title, metrics, timeline, placed: true, traffic: Some(&traffic) };
+    figures(&run).into_iter().map(|(_, figure)| figure).collect()
 }
 
 /// Left, top, right, bottom of every text.
@@ -67,7 +70,9 @@ fn no_text_touches_another_or_leaves_the_picture() {
     let (made_up, empty, long) = (metrics(), Metrics::new(spec()), Metrics::new(long));
     for (hosts, samples) in [(0, 0), (1, 1), (3, 2), (8, 100), (16, 40), (17, 3), (64, 9), (100, 2_000)] {
         let timeline = timeline(hosts, samples);
-        for figure in [&made_up, &empty, &long].into_iter().flat_map(|metrics| figures(metrics, &timeline)) {
+        for figure in
+            [&made_up, &empty, &long].into_iter().flat_map(|metrics| all_figures(metrics, &timeline))
+        {
             let boxes = boxes(&figure);
             for (index, a) in boxes.iter().enumerate() {
                 assert!(a.0 >= 0.0 && a.1 >= 0.0 && a.2 <= WIDTH && a.3 <= HEIGHT, "{hosts} hosts: {a:?}");
@@ -127,7 +132,7 @@ fn a_scaling_chart_says_where_the_last_form_begins_to_win() {
 #[test]
 fn the_same_run_draws_the_same_bytes() {
     let (metrics, timeline) = (metrics(), timeline(3, 20));
-    let (once, again) = (figures(&metrics, &timeline), figures(&metrics, &timeline));
+    let (once, again) = (all_figures(&metrics, &timeline), all_figures(&metrics, &timeline));
     assert!(once.iter().map(render::svg).eq(again.iter().map(render::svg)));
     assert!(render::png(&once[3]) == render::png(&again[3]));
 }
@@ -135,8 +140,23 @@ fn the_same_run_draws_the_same_bytes() {
 #[test]
 fn plots_are_written_whole_and_escape_what_xml_needs() {
     let dir = tempfile::tempdir().unwrap();
-    let paths = write(dir.path(), &title(), &metrics(), &timeline(3, 20)).unwrap();
-    assert_eq!(paths.len(), 8);
+    let (title, metrics, timeline, traffic) = (title(), metrics(), timeline(3, 20), traffic());
+    let run = Drawn {
+        title: &title,
+        metrics: &metrics,
+        timeline: &timeline,
+        placed: true,
+        traffic: Some(&traffic),
+    };
+    let paths = write(dir.path(), &run).unwrap();
+    assert_eq!(paths.len(), 12);
+    let plain = Drawn { placed: false, traffic: None, ..run };
+    let names: Vec<&str> = figures(&plain).iter().map(|(name, _)| *name).collect();
+    assert_eq!(
+        names,
+        ["latency", "throughput", "hosts", "residency"],
+        "no more where nothing is placed or moved"
+    );
     for path in paths {
         let bytes = std::fs::read(&path).unwrap();
         if path.extension().is_some_and(|extension| extension == "svg") {
@@ -151,6 +171,40 @@ fn plots_are_written_whole_and_escape_what_xml_needs() {
             assert!(ink > 3_000, "{} has only {ink} dark values", path.display());
         }
     }
+}
+
+#[test]
+fn models_without_a_row_of_their_own_share_one() {
+    let mut timeline = Timeline::new(2);
+    for second in 0..5 {
+        let mut sample = sample(second);
+        sample.hosts.truncate(2);
+        for host in &mut sample.hosts {
+            host.loaded = (0..40).map(|id| (control::ids::ModelId(id), control::units::Bytes(1))).collect();
+        }
+        timeline.push(&sample);
+    }
+    let figure = replicas::figure("", &spec(), &timeline);
+    let texts: Vec<String> = boxes(&figure).into_iter().map(|(.., text)| text).collect();
+    assert!(texts.contains(&"16 more, mean of them".to_owned()), "{texts:?}");
+    assert!(texts.contains(&"model-23".to_owned()) && !texts.contains(&"model-24".to_owned()));
+}
+
+#[test]
+fn rates_of_any_size_have_labels_inside_the_picture() {
+    for (factor, unit) in [(1, "Gbit/s"), (100, "Gbit/s"), (1_000, "Tbit/s"), (1_000_000, "Tbit/s")] {
+        let mut traffic = traffic();
+        traffic.bins.iter_mut().for_each(|bin| bin.bytes[0] *= factor);
+        let boxes = boxes(&transfers::figure("", &traffic));
+        assert!(boxes.iter().all(|of| of.0 >= 0.0), "{factor}: {boxes:?}");
+        assert!(boxes.iter().any(|(.., text)| text == unit), "{factor}: {boxes:?}");
+    }
+}
+
+#[test]
+fn transfers_of_nothing_say_so() {
+    let figure = transfers::figure("", &Traffic::default());
+    assert_eq!(boxes(&figure).iter().filter(|(.., text)| text == "nothing was moved").count(), 2);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use control::facts::errands::ErrandCounts;
 use control::facts::sync::SyncCounts;
 use serde::Serialize;
 use traces::record::Moved;
+use traces::traffic::{ConflictsEnded, Traffic};
 
 use crate::number::ratio;
 
@@ -14,8 +15,12 @@ pub struct FleetInfo {
     pub actions: Vec<(String, ErrandCounts)>,
     /// What became of sync, where there is any.
     pub sync: Option<SyncCounts>,
+    /// How contents that differed came to be the same again.
+    pub conflicts: ConflictsEnded,
     /// What was moved, where anything could be.
     pub moved: Option<Moved>,
+    /// Over which links, and when.
+    pub traffic: Option<Traffic>,
     /// Kinds of faults: how often one began, and made itself felt.
     pub faults: Vec<(String, u64, u64)>,
 }
@@ -50,13 +55,35 @@ pub struct Synced {
     pub stale_serves: u64,
 }
 
-/// Conflicts of a kind.
+/// Conflicts of a kind, and how they ended: `times` is the sum of the rest.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[expect(missing_docs, reason = "the same names as in `traces::traffic::ConflictEnds`")]
 pub struct ConflictRow {
     /// How contents differed.
     pub kind: String,
     /// How often.
     pub times: u64,
+    pub pulled: u64,
+    pub fetched: u64,
+    pub pushed: u64,
+    pub decided: u64,
+    pub otherwise: u64,
+    pub open: u64,
+}
+
+impl ConflictRow {
+    /// Each way to end with its count.
+    #[must_use]
+    pub const fn ends(&self) -> [(&'static str, u64); 6] {
+        [
+            ("pulled", self.pulled),
+            ("fetched", self.fetched),
+            ("pushed", self.pushed),
+            ("decided by an operator", self.decided),
+            ("ended otherwise", self.otherwise),
+            ("still open", self.open),
+        ]
+    }
 }
 
 /// Faults of a kind.
@@ -83,9 +110,18 @@ pub(super) fn actions(info: &FleetInfo) -> Vec<ActionRow> {
 
 pub(super) fn synced(info: &FleetInfo) -> Option<Synced> {
     let counts = info.sync.as_ref()?;
-    let row = |(kind, times): (&control::sync::conflict::Kind, &u64)| ConflictRow {
-        kind: format!("{kind:?}").to_lowercase(),
-        times: *times,
+    let row = |(kind, times): (&control::sync::conflict::Kind, &u64)| {
+        let ends = info.conflicts.get(kind).copied().unwrap_or_default();
+        ConflictRow {
+            kind: format!("{kind:?}").to_lowercase(),
+            times: *times,
+            pulled: ends.pulled,
+            fetched: ends.fetched,
+            pushed: ends.pushed,
+            decided: ends.decided,
+            otherwise: ends.otherwise,
+            open: ends.open,
+        }
     };
     Some(Synced {
         conflicts: counts.conflicts.iter().map(row).collect(),

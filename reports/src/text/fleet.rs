@@ -4,7 +4,10 @@ use traces::record::Moved;
 
 use super::format::{count, seconds};
 use super::table::Table;
-use crate::summary::{Summary, Synced};
+use crate::summary::{ConflictRow, LayerRow, Summary, Synced, TrafficSummary};
+
+/// Models of which more was moved than of others that are named.
+const MODELS_TOP: usize = 3;
 
 /// Adds a line for each thing that there is.
 pub(super) fn rows(summary: &Summary, table: &mut Table) {
@@ -21,6 +24,10 @@ pub(super) fn rows(summary: &Summary, table: &mut Table) {
     if let Some(moved) = &summary.moved {
         table.row(["moved", &moved_text(moved)]);
     }
+    if let Some(traffic) = summary.traffic.as_ref().filter(|traffic| traffic.layers.transfers > 0) {
+        links(traffic, table);
+        table.row(["layers", &layers_text(traffic)]);
+    }
     if let Some(sync) = &summary.sync {
         table.row(["contents", &sync_text(sync)]);
     }
@@ -31,8 +38,12 @@ pub(super) fn rows(summary: &Summary, table: &mut Table) {
 }
 
 fn moved_text(moved: &Moved) -> String {
+    let lost = match moved.lost_bytes {
+        0 => String::new(),
+        lost => format!(", {} for nothing", bytes(lost)),
+    };
     format!(
-        "{} out of the registry, {} host to host, {} into the registry; hosts had {} of {} already",
+        "{} out of the registry, {} host to host, {} into the registry{lost}; hosts had {} of {} already",
         bytes(moved.registry_bytes),
         bytes(moved.peer_bytes),
         bytes(moved.pushed_bytes),
@@ -41,11 +52,51 @@ fn moved_text(moved: &Moved) -> String {
     )
 }
 
+/// A line for each class of links: `12.0 GB over 6 links; south-1 4.0 GB, 4.1 % of what it could`.
+fn links(traffic: &TrafficSummary, table: &mut Table) {
+    for class in &traffic.classes {
+        let busiest = traffic.links.iter().find(|link| link.class == class.class);
+        let busiest = busiest.map(|link| {
+            let used = format!("{:.1} % of what it could", link.used_share.unwrap_or(0.0) * 100.0);
+            match link.name.as_str() {
+                "" => format!(", {used}"),
+                name if class.links == 1 => format!(", all of it {name}, {used}"),
+                name => format!(" over {} links; {name} {}, {used}", class.links, bytes(link.bytes)),
+            }
+        });
+        let label = match class.class {
+            "zone_in" => "into zones",
+            "host_in" => "into hosts",
+            "host_out" => "out of hosts",
+            "registry_in" => "into registry",
+            _ => "out of registry",
+        };
+        table.row([label, &format!("{}{}", bytes(class.bytes), busiest.unwrap_or_default())]);
+    }
+}
+
+fn layers_text(traffic: &TrafficSummary) -> String {
+    let all = &traffic.layers;
+    let of = |row: &LayerRow| format!("{} {}", row.model, bytes(row.weights_bytes + row.small_bytes));
+    let mut most: Vec<String> = traffic.models.iter().take(MODELS_TOP).map(of).collect();
+    let rest = traffic.models_len.saturating_sub(most.len() as u64);
+    if rest > 0 {
+        most.push(format!("{} more", count(rest)));
+    }
+    format!(
+        "{} of weights, {} of templates and configs, in {} transfers, {} at once: {}",
+        bytes(all.weights_bytes),
+        bytes(all.small_bytes),
+        count(all.transfers),
+        count(traffic.under_way_max.into()),
+        most.join(", ")
+    )
+}
+
 fn sync_text(sync: &Synced) -> String {
     let times: u64 = sync.conflicts.iter().map(|row| row.times).sum();
-    let kinds: Vec<String> =
-        sync.conflicts.iter().map(|row| format!("{} {}", count(row.times), row.kind)).collect();
-    let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
+    let kinds: Vec<String> = sync.conflicts.iter().map(conflict_text).collect();
+    let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join("; ")) };
     let took = match (sync.converge_seconds_mean, sync.converge_seconds_max) {
         (Some(mean), Some(max)) => format!(" in {} on average, {} at most", seconds(mean), seconds(max)),
         _ => String::new(),
@@ -58,10 +109,18 @@ fn sync_text(sync: &Synced) -> String {
     )
 }
 
+/// `3 content: 2 pulled, 1 still open`.
+fn conflict_text(row: &ConflictRow) -> String {
+    let ends = row.ends().into_iter().filter(|(_, times)| *times > 0);
+    let ends: Vec<String> = ends.map(|(how, times)| format!("{} {how}", count(times))).collect();
+    format!("{} {}: {}", count(row.times), row.kind, ends.join(", "))
+}
+
 fn bytes(bytes: u64) -> String {
     match bytes {
         0..10_000 => format!("{bytes} B"),
-        10_000..10_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        10_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..10_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
         _ => format!("{:.1} GB", bytes as f64 / 1e9),
     }
 }

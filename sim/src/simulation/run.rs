@@ -19,6 +19,7 @@ use sim_host::api::HostEvent;
 use traces::record::Sample;
 use workloads::source::Source;
 
+use super::conflicts::Conflicts;
 use super::faults::Faults;
 use super::flights::{Flight, Flights};
 use super::hosts::{Hosts, pack, unpack};
@@ -79,6 +80,7 @@ pub struct Simulation<'a, S: Sink> {
     logging: bool,
     steps_logged: u64,
     hosts: Hosts,
+    conflicts: Conflicts,
     /// Registry, disks and transfers; absent where nothing can be pulled.
     supply: Option<Box<Supply>>,
     ahead: Ahead,
@@ -150,6 +152,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             sink,
             ahead: Ahead::new(setup.fleet.hosts.len()),
             hosts: Hosts::new(&setup.fleet, setup.seed),
+            conflicts: Conflicts::default(),
             supply: setup
                 .fleet
                 .registry
@@ -239,6 +242,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
                 kind::OPERATOR => {
                     let (_, input) = self.changes.pop_front().expect("its key was the least");
                     self.sink.operated(self.now);
+                    self.conflicts.operated(&input);
                     self.step(input)?;
                     if self.feedback {
                         arrival = self.source.next_arrival()?;
@@ -363,6 +367,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             self.sink.record(&record);
         }
         let (steps, boundaries) = self.hosts.loop_counts(self.now);
+        let (supply, traffic) = self.supply.map(|supply| supply.finish(self.now)).unzip();
         Ok(RunEnd {
             digest: self.digest.finish(),
             ended_at: self.now,
@@ -377,7 +382,9 @@ impl<'a, S: Sink> Simulation<'a, S> {
             errands: self.control.facts().errands.counts.clone(),
             faults: self.faults.as_ref().map(|faults| faults.counts),
             sync: self.control.config().sync.as_ref().map(|_| self.control.facts().sync.counts.clone()),
-            supply: self.supply.as_ref().map(|supply| supply.counts()),
+            conflicts: self.conflicts.finish(),
+            supply,
+            traffic,
             predictions: self.control.facts().predictions,
         })
     }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use control::door::{Action, ActionFailure, ActionOutcome, Deed, Manifest};
+use control::door::{Action, ActionFailure, ActionOutcome, Deed, Layer, Manifest};
 use control::ids::{HostId, ModelId};
 use control::index::Implementation;
 use control::request::Failure;
@@ -14,10 +14,14 @@ use control::sync::blobs::BlobStore;
 use control::units::{Bytes, Instant};
 use sim_host::host::{DiskChange, StoredCopy};
 use traces::record::Moved;
+use traces::traffic::{Link, LinkTraffic, Traffic, Way};
 
-use crate::config::Fleet;
+use crate::config::{Fleet, NetworkConfig};
 use crate::network::{Flow, FlowId, LinkId, Network, Rate, Route};
 use crate::registry::{Content, Registry, Release};
+use meter::Meter;
+
+mod meter;
 
 /// Nanoseconds from 1970 to a run's beginning, for the time at which a content came to a host: 2026-01-01.
 pub(super) const EPOCH_NANOS: u64 = 1_767_225_600_000_000_000;
@@ -82,7 +86,20 @@ impl Disk {
 struct Transfer {
     action: Action,
     content: Content,
+    /// What is to be moved, and what of this is weights.
     bytes: Bytes,
+    weights: Bytes,
+    route: Route,
+}
+
+impl Transfer {
+    fn way(&self) -> Way {
+        match self.action.deed {
+            Deed::Fetch(_) => Way::Fetch,
+            Deed::Push => Way::Push,
+            _ => Way::Pull,
+        }
+    }
 }
 
 /// The registry, the links, the disks.
@@ -94,19 +111,20 @@ pub(super) struct Supply {
     ingress: LinkId,
     /// Into each host, by index, and out of it.
     hosts: Vec<(LinkId, LinkId)>,
-    /// Into the zone of each host, where zones have a limit.
+    /// Into the zone of each host, where zones have a limit; and what zones are called.
     zones: Vec<Option<LinkId>>,
+    zone_names: BTreeMap<LinkId, String>,
     disks: Vec<Disk>,
     contents: BTreeMap<ModelId, Content>,
     releases: VecDeque<Release>,
     /// Names whose content in the registry control has not heard of, and since when that is there.
     unheard: BTreeMap<ModelId, u64>,
     transfers: BTreeMap<FlowId, Transfer>,
-    pulls_at_once: u32,
-    peers: bool,
+    config: NetworkConfig,
     registry_reached: bool,
     capacity: Rate,
     counts: Moved,
+    meter: Meter,
 }
 
 impl Supply {
@@ -119,10 +137,11 @@ impl Supply {
             let zone = host.declaration.zone.as_str();
             config.zone.map(|rate| *by_zone.entry(zone).or_insert_with(|| network.add_link(rate)))
         });
-        let zones = zones.collect();
+        let zones: Vec<Option<LinkId>> = zones.collect();
         let hosts =
             fleet.hosts.iter().map(|_| (network.add_link(config.host), network.add_link(config.host)));
-        let hosts = hosts.collect();
+        let hosts: Vec<(LinkId, LinkId)> = hosts.collect();
+        let links_len = 2 + by_zone.len() + 2 * hosts.len();
         let disks = fleet.hosts.iter().map(|host| {
             let room = Some(host.declaration.disk).filter(|room| *room > Bytes::default());
             let mut disk = Disk::new(room);
@@ -136,17 +155,18 @@ impl Supply {
             ingress,
             hosts,
             zones,
+            zone_names: by_zone.into_iter().map(|(name, link)| (link, name.to_owned())).collect(),
             disks: disks.collect(),
             network,
             contents: registry.contents.clone(),
             releases: registry.releases.iter().copied().collect(),
             unheard: registry.contents.keys().map(|model| (*model, 0)).collect(),
             transfers: BTreeMap::new(),
-            pulls_at_once: config.pulls_at_once,
-            peers: config.peers,
+            config,
             registry_reached: true,
             capacity: registry.egress,
             counts: Moved::default(),
+            meter: Meter::new(links_len),
         }
     }
 
@@ -167,7 +187,9 @@ impl Supply {
         let host = action.host.index();
         match action.deed {
             Deed::Delete => Some(self.delete(action)),
-            Deed::Pull | Deed::Fetch(_) | Deed::Push if self.disks[host].pulling >= self.pulls_at_once => {
+            Deed::Pull | Deed::Fetch(_) | Deed::Push
+                if self.disks[host].pulling >= self.config.pulls_at_once =>
+            {
                 self.disks[host].waiting.push_back(action);
                 None
             }
@@ -198,7 +220,7 @@ impl Supply {
     fn start(&mut self, now: Instant, action: Action) -> Option<ActionFailure> {
         let host = action.host.index();
         let source = match action.deed {
-            Deed::Fetch(_) if !self.peers => return Some(ActionFailure::Refused),
+            Deed::Fetch(_) if !self.config.peers => return Some(ActionFailure::Refused),
             Deed::Fetch(from) => self.disks[from.index()].contents.get(&action.model),
             Deed::Push => self.disks[host].contents.get(&action.model),
             _ => self.contents.get(&action.model),
@@ -208,10 +230,11 @@ impl Supply {
         }
         let Some(content) = source.cloned() else { return Some(ActionFailure::NotInRegistry) };
         let manifest = content.manifest();
-        let bytes = match action.deed {
-            Deed::Push => missing(&self.contents, &manifest),
-            _ => self.disks[host].blobs.missing(&manifest.layers).bytes,
+        let lacking = |layers: &[Layer]| match action.deed {
+            Deed::Push => missing(&self.contents, layers),
+            _ => self.disks[host].blobs.missing(layers).bytes,
         };
+        let (bytes, weights) = (lacking(&manifest.layers), lacking(&[content.weights_layer()]));
         let pushes = action.deed == Deed::Push;
         if !pushes && !self.disks[host].has_room(bytes) {
             return Some(ActionFailure::DiskFull);
@@ -225,7 +248,9 @@ impl Supply {
             }
             _ => [Some(self.egress), zone, Some(into)].into_iter().flatten().collect(),
         };
-        let flow = self.network.start(now, Flow { size: bytes, route: Route::new(&links), cap: None });
+        let route = Route::new(&links);
+        self.meter.advance(now, &self.network, &self.transfers);
+        let flow = self.network.start(now, Flow { size: bytes, route, cap: None });
         let disk = &mut self.disks[host];
         disk.pulling += 1;
         if !pushes {
@@ -234,12 +259,13 @@ impl Supply {
             self.counts.wanted_bytes += manifest.bytes().0;
             self.counts.spared_bytes += manifest.bytes().0 - bytes.0;
         }
-        self.transfers.insert(flow, Transfer { action, content, bytes });
+        self.transfers.insert(flow, Transfer { action, content, bytes, weights, route });
         None
     }
 
     /// Transfers that have ended by now, in order of their beginnings.
     pub(super) fn ended(&mut self, now: Instant, into: &mut Vec<FlowId>) {
+        self.meter.advance(now, &self.network, &self.transfers);
         self.network.finish(now, into);
     }
 
@@ -255,13 +281,15 @@ impl Supply {
         flow: FlowId,
         skew_nanos: i64,
     ) -> (Action, ActionOutcome, Option<Change>) {
-        let Transfer { action, content, bytes } =
-            self.transfers.remove(&flow).expect("each flow is a transfer");
+        let transfer = self.transfers.remove(&flow).expect("each flow is a transfer");
+        self.meter.count(&transfer, transfer.bytes);
+        let Transfer { action, content, bytes, .. } = transfer;
         let disk = &mut self.disks[action.host.index()];
         disk.pulling -= 1;
         if disk.corrupt > 0 && action.deed != Deed::Push {
             disk.reserved -= bytes;
             self.counts.failed += 1;
+            self.counts.lost_bytes += bytes.0;
             return (action, ActionOutcome::Failed(ActionFailure::DigestMismatch), None);
         }
         let written = (EPOCH_NANOS + now.0).saturating_add_signed(skew_nanos);
@@ -295,7 +323,7 @@ impl Supply {
     /// The next action that waited on a host for its turn.
     pub(super) fn next_waiting(&mut self, host: HostId) -> Option<Action> {
         let disk = &mut self.disks[host.index()];
-        if disk.pulling < self.pulls_at_once { disk.waiting.pop_front() } else { None }
+        if disk.pulling < self.config.pulls_at_once { disk.waiting.pop_front() } else { None }
     }
 
     /// A content is made: in the registry, or on a host.
@@ -338,6 +366,7 @@ impl Supply {
 
     /// The registry cannot be reached, or can again.
     pub(super) fn reach_registry(&mut self, now: Instant, reached: bool) {
+        self.meter.advance(now, &self.network, &self.transfers);
         self.registry_reached = reached;
         let capacity = if reached { self.capacity } else { Rate::default() };
         self.network.set_capacity(now, self.egress, capacity);
@@ -360,9 +389,13 @@ impl Supply {
         let stopped = self.transfers.iter().filter(|(_, transfer)| which(transfer));
         let flows: Vec<FlowId> = stopped.map(|(flow, _)| *flow).collect();
         let mut actions = Vec::new();
+        self.meter.advance(now, &self.network, &self.transfers);
         for flow in flows {
-            self.network.cancel(now, flow);
-            let Some(Transfer { action, bytes, .. }) = self.transfers.remove(&flow) else { continue };
+            let moved = self.network.cancel(now, flow).unwrap_or_default();
+            let transfer = self.transfers.remove(&flow).expect("it is one of those under way");
+            self.meter.count(&transfer, moved);
+            self.counts.lost_bytes += moved.0;
+            let Transfer { action, bytes, .. } = transfer;
             let disk = &mut self.disks[action.host.index()];
             disk.pulling -= 1;
             if action.deed != Deed::Push {
@@ -395,8 +428,34 @@ impl Supply {
         news.collect()
     }
 
-    pub(super) fn counts(&self) -> Moved {
-        self.counts
+    /// What was moved and over which links, at the end of the run.
+    pub(super) fn finish(mut self, now: Instant) -> (Moved, Traffic) {
+        self.meter.advance(now, &self.network, &self.transfers);
+        for (flow, transfer) in std::mem::take(&mut self.transfers) {
+            let moved = self.network.moved(now, flow).unwrap_or_default();
+            self.meter.count(&transfer, moved);
+            self.counts.under_way_bytes += moved.0;
+        }
+        let links = self.links();
+        (self.counts, Traffic { links, ..self.meter.finish() })
+    }
+
+    /// The links that carried something, and what.
+    fn links(&self) -> Vec<LinkTraffic> {
+        let registry = [(Link::RegistryOut, self.egress), (Link::RegistryIn, self.ingress)];
+        let registry = registry.map(|(link, id)| (link, id, self.capacity)).into_iter();
+        let zone = self.config.zone.unwrap_or_default();
+        let zones = self.zone_names.iter().map(|(id, name)| (Link::ZoneIn(name.clone()), *id, zone));
+        let ids = || (0..).map(HostId).zip(&self.hosts);
+        let into = ids().map(|(host, (into, _))| (Link::HostIn(host), *into, self.config.host));
+        let out_of = ids().map(|(host, (_, out_of))| (Link::HostOut(host), *out_of, self.config.host));
+        let traffic = |(link, id, rate): (Link, LinkId, Rate)| LinkTraffic {
+            link,
+            bytes_per_second: rate.0,
+            bytes: self.meter.carried(id),
+        };
+        let links = registry.chain(zones).chain(into).chain(out_of).map(traffic);
+        links.filter(|link| link.bytes > 0).collect()
     }
 
     /// What must hold of a host's disk: what is on it has room, and is what its names need.
@@ -413,8 +472,8 @@ impl Supply {
 }
 
 /// Bytes of the layers that none of these contents has.
-fn missing(contents: &BTreeMap<ModelId, Content>, manifest: &Manifest) -> Bytes {
-    let mut lacking = manifest.layers.clone();
+fn missing(contents: &BTreeMap<ModelId, Content>, layers: &[Layer]) -> Bytes {
+    let mut lacking = layers.to_vec();
     for content in contents.values() {
         let held = content.manifest().layers;
         lacking.retain(|layer| !held.contains(layer));

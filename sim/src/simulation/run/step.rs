@@ -79,7 +79,10 @@ impl<S: Sink> Simulation<'_, S> {
             Output::Abandon(action) => {
                 self.ask(action.host, ToHost::Abandon(action.id));
             }
-            Output::Note(note) => self.sink.note(self.now, note),
+            Output::Note(note) => {
+                self.conflicts.note(&note);
+                self.sink.note(self.now, note);
+            }
             // Its arm counts it.
             Output::Shadow(_) | Output::Proposed(_) => {}
         }

@@ -52,6 +52,9 @@ impl<S: Sink> Simulation<'_, S> {
             let host = supply.host_of(flow);
             let skew = self.faults.as_ref().map_or(0, |faults| faults.skew_nanos(host));
             let (action, outcome, change) = supply.end_transfer(self.now, flow, skew);
+            if outcome == ActionOutcome::Done {
+                self.conflicts.moved(action.model, action.deed);
+            }
             self.feel_action(action.host, outcome);
             self.tell(action.host, ToControl::Acted(action.id, outcome));
             if let Some(change) = change {

@@ -7,10 +7,10 @@ use super::*;
 use crate::config::{FleetFile, FleetSource, NetworkFile};
 use crate::registry::RegistryFile;
 
-const SECOND: u64 = 1_000_000_000;
+pub(super) const SECOND: u64 = 1_000_000_000;
 
 /// Two hosts with a model each, which can pull that of the other.
-fn supply(pulls_at_once: u32) -> Supply {
+pub(super) fn supply(pulls_at_once: u32) -> Supply {
     let group = |name: &str, model: &str| {
         format!("[[group]]\nname = \"{name}\"\ngpu = \"rtx-4090\"\nmodels = [\"{model}\"]\ndisk_gib = 20\n")
     };
@@ -32,7 +32,7 @@ fn supply(pulls_at_once: u32) -> Supply {
     Supply::new(&fleet, fleet.registry.as_ref().expect("a registry"))
 }
 
-fn action(id: u64, host: u32, deed: Deed, model: u32) -> Action {
+pub(super) fn action(id: u64, host: u32, deed: Deed, model: u32) -> Action {
     Action { id: ActionId(id), host: HostId(host), deed, model: ModelId(model) }
 }
 
