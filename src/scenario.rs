@@ -7,6 +7,7 @@
 pub mod builtin;
 pub mod document;
 pub mod error;
+pub(crate) mod key_path;
 mod operator;
 mod reader;
 mod report;
