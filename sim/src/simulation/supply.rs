@@ -4,6 +4,8 @@
 //! counts as on the disk when all of it is there and its digests hold; until then its room is taken. Left out: layers that go on
 //! where an earlier pull broke off, and a layer that two pulls of one host wait for (each moves it).
 
+mod names;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use control::door::{Action, ActionFailure, ActionOutcome, Deed, Manifest};
@@ -18,6 +20,7 @@ use traces::record::Moved;
 use crate::config::Fleet;
 use crate::network::{Flow, FlowId, LinkId, Network, Rate, Route};
 use crate::registry::{Content, Registry, Release};
+use names::Names;
 
 /// Nanoseconds from 1970 to a run's beginning, for the time at which a content came to a host: 2026-01-01.
 pub(super) const EPOCH_NANOS: u64 = 1_767_225_600_000_000_000;
@@ -68,7 +71,7 @@ impl Disk {
     /// A name stands for a content from now on; layers that only the one before needed are gone.
     fn put(&mut self, model: ModelId, content: Content) {
         let layers = content.manifest().layers;
-        self.blobs.insert(content.name(), &layers).expect("a layer's digest tells its size");
+        self.blobs.insert(&blobs_name(model), &layers).expect("a layer's digest tells its size");
         self.contents.insert(model, content);
     }
 
@@ -97,6 +100,7 @@ pub(super) struct Supply {
     /// Into the zone of each host, where zones have a limit.
     zones: Vec<Option<LinkId>>,
     disks: Vec<Disk>,
+    names: Names,
     contents: BTreeMap<ModelId, Content>,
     releases: VecDeque<Release>,
     /// Names whose content in the registry control has not heard of, and since when that is there.
@@ -137,6 +141,7 @@ impl Supply {
             hosts,
             zones,
             disks: disks.collect(),
+            names: Names::new(&fleet.models),
             network,
             contents: registry.contents.clone(),
             releases: registry.releases.iter().copied().collect(),
@@ -163,7 +168,12 @@ impl Supply {
     }
 
     /// An action that concerns a disk reaches its host. How it ended, where it has at once.
-    pub(super) fn begin(&mut self, now: Instant, action: Action) -> Option<(ActionOutcome, Option<Change>)> {
+    pub(super) fn begin(
+        &mut self,
+        now: Instant,
+        action: Action,
+        skew_nanos: i64,
+    ) -> Option<(ActionOutcome, Option<Change>)> {
         let host = action.host.index();
         match action.deed {
             Deed::Delete => Some(self.delete(action)),
@@ -175,7 +185,14 @@ impl Supply {
                 self.counts.failed += 1;
                 (ActionOutcome::Failed(failure), None)
             }),
-            Deed::Load(_) | Deed::Unload | Deed::Branch | Deed::Start | Deed::Stop => {
+            Deed::Branch => Some(match self.branch(now, action, skew_nanos) {
+                Ok(change) => (ActionOutcome::Done, Some(change)),
+                Err(failure) => {
+                    self.counts.failed += 1;
+                    (ActionOutcome::Failed(failure), None)
+                }
+            }),
+            Deed::Load(_) | Deed::Unload | Deed::Start | Deed::Stop => {
                 self.counts.failed += 1;
                 Some((ActionOutcome::Failed(ActionFailure::Refused), None))
             }
@@ -184,14 +201,31 @@ impl Supply {
 
     fn delete(&mut self, action: Action) -> (ActionOutcome, Option<Change>) {
         let disk = &mut self.disks[action.host.index()];
-        let Some(content) = disk.contents.remove(&action.model) else {
+        if disk.contents.remove(&action.model).is_none() {
             self.counts.failed += 1;
             let missing = ActionFailure::Host(Failure::ModelMissing);
             return (ActionOutcome::Failed(missing), None);
-        };
-        disk.blobs.remove(content.name());
+        }
+        disk.blobs.remove(&blobs_name(action.model));
         self.counts.deleted += 1;
         (ActionOutcome::Done, Some((action.host, action.model, DiskChange::Remove)))
+    }
+
+    /// Gives what a host has a second name there. Nothing is moved: both are the same manifest.
+    fn branch(&mut self, now: Instant, action: Action, skew_nanos: i64) -> Result<Change, ActionFailure> {
+        let disk = &mut self.disks[action.host.index()];
+        let missing = ActionFailure::Host(Failure::ModelMissing);
+        let content = disk.contents.get(&action.model).ok_or(missing)?.clone();
+        if disk.full > 0 {
+            return Err(ActionFailure::DiskFull);
+        }
+        let second = self.names.second(action.model, content.manifest().digest);
+        Ok(Self::put(disk, (now, skew_nanos), (action.host, second), content, &self.names))
+    }
+
+    /// A name that control was not told of.
+    pub(super) fn next_name(&mut self) -> Option<(ModelId, String)> {
+        self.names.next_untold()
     }
 
     /// Begins a transfer; why it cannot, where it cannot.
@@ -264,7 +298,6 @@ impl Supply {
             self.counts.failed += 1;
             return (action, ActionOutcome::Failed(ActionFailure::DigestMismatch), None);
         }
-        let written = (EPOCH_NANOS + now.0).saturating_add_signed(skew_nanos);
         let change = match action.deed {
             Deed::Push => {
                 self.counts.pushed_bytes += bytes.0;
@@ -280,16 +313,27 @@ impl Supply {
                 *moved += bytes.0;
                 self.counts.pulled += 1;
                 disk.reserved -= bytes;
-                Some(Self::put(disk, written, action.host, action.model, content))
+                Some(Self::put(disk, (now, skew_nanos), (action.host, action.model), content, &self.names))
             }
         };
         (action, ActionOutcome::Done, change)
     }
 
-    fn put(disk: &mut Disk, written_nanos: u64, host: HostId, model: ModelId, content: Content) -> Change {
+    fn put(
+        disk: &mut Disk,
+        (now, skew_nanos): (Instant, i64),
+        (host, model): (HostId, ModelId),
+        content: Content,
+        names: &Names,
+    ) -> Change {
+        let written_nanos = (EPOCH_NANOS + now.0).saturating_add_signed(skew_nanos);
         let copy: StoredCopy = content.copy(written_nanos);
         disk.put(model, content);
-        (host, model, DiskChange::Put(copy))
+        let change = match names.first(model) {
+            Some(of) => DiskChange::Second { of, copy },
+            None => DiskChange::Put(copy),
+        };
+        (host, model, change)
     }
 
     /// The next action that waited on a host for its turn.
@@ -310,7 +354,7 @@ impl Supply {
             Some(host) => {
                 let disk = &mut self.disks[host as usize];
                 let content = disk.contents.get(&model)?.anew(part, host + 1);
-                Some(Self::put(disk, EPOCH_NANOS + now.0, HostId(host), model, content))
+                Some(Self::put(disk, (now, 0), (HostId(host), model), content, &self.names))
             }
         }
     }
@@ -410,6 +454,11 @@ impl Supply {
         }
         Ok(())
     }
+}
+
+/// What a model's layers are kept under on a disk: two names can stand for one content.
+fn blobs_name(model: ModelId) -> String {
+    model.0.to_string()
 }
 
 /// Bytes of the layers that none of these contents has.
