@@ -17,6 +17,7 @@ mod placing;
 mod recount;
 mod select;
 mod syncing;
+mod trials;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -154,6 +155,7 @@ impl Control {
         self.expire(now, out);
         self.place_on_time(now, out, env);
         self.sync_on_time(now, out);
+        self.trials_on_time(now, out, env);
         if self.indexes.next_wake().is_some_and(|wake| wake <= now) {
             let started = self.start_deferred(now, env);
             if self.breakers_on_time(now, out) || started {
@@ -166,10 +168,8 @@ impl Control {
     #[must_use]
     #[inline]
     pub fn next_wake(&self) -> Option<Instant> {
-        [self.indexes.next_wake(), self.facts.placement.tick_at, self.facts.sync.tick_at]
-            .into_iter()
-            .flatten()
-            .min()
+        let Facts { placement, sync, trials, .. } = &self.facts;
+        [self.indexes.next_wake(), placement.tick_at, sync.tick_at, trials.next()].into_iter().flatten().min()
     }
 
     /// What control knows.

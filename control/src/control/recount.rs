@@ -202,6 +202,7 @@ impl Control {
         wakes.extend(breakers.filter(|_| self.config.breaker.is_some()));
         wakes.extend(self.facts.placement.tick_at);
         wakes.extend(self.facts.sync.tick_at);
+        wakes.extend(self.facts.trials.next());
         same("next wake", self.next_wake(), wakes.into_iter().min())
     }
 
