@@ -39,8 +39,10 @@ fn host(folder: &Path, of: &str) -> (Process, String) {
     let body = json!({ "source": of, "destination": "mine" }).to_string();
     let mut stream = TcpStream::connect(&address).expect("it listens");
     let length = body.len();
-    let head = "POST /api/copy HTTP/1.1\r\nHost: host\r\nConnection: close\r\nContent-Length: ";
-    stream.write_all(format!("{head}{length}\r\n\r\n{body}").as_bytes()).expect("it is sent");
+    let head = format!(
+        "POST /api/copy HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}"
+    );
+    stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).expect("it is sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("the answer is text");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
