@@ -11,13 +11,10 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use control::facts::errands::{ErrandCounts, Kind as Deed};
 use control::units::Nanos;
-use sim::faults::FaultKind;
-use sim::simulation::FaultCounts;
 
 use self::draw::Range;
-use self::trial::{Kind, Ran, Terms, Violation};
+use self::trial::{Counts, Kind, Ran, Terms, Violation};
 use crate::scenario::{self, Scenario, ScenarioFile};
 
 /// One run in so many is made twice, which must come to the same end.
@@ -43,21 +40,9 @@ pub struct Totals {
     pub runs: u64,
     /// Those of them that were made twice.
     pub repeated: u64,
-    /// Events of all.
-    pub events: u64,
-    /// Simulated time of all.
-    pub simulated: Nanos,
-    /// Requests by how they ended: finished, rejected, failed, cancelled.
-    pub ended: [u64; 4],
-    /// Attempts after the first.
-    pub retries: u64,
-    /// Actions on hosts that control asked for, by kind.
-    pub actions: BTreeMap<Deed, ErrandCounts>,
-    /// What broke.
-    pub faults: FaultCounts,
-    /// Requests under way when all faults of their run were over, or that came later.
-    pub after_faults: u64,
-    /// The longest that one of those that were under way took from then on, and the run in which it did.
+    /// Of all runs together.
+    pub counts: Counts,
+    /// The longest that a request that was under way when all faults were over took from then on, and the run in which it did.
     pub recovery: (Nanos, u64),
 }
 
@@ -86,26 +71,9 @@ pub struct Found {
 impl Totals {
     /// Adds a run in which everything held.
     pub fn add(&mut self, run: u64, ran: &Ran) {
-        let FaultCounts { began, felt } = &mut self.faults;
-        let each = |sums: &mut [u64; FaultKind::ALL.len()], more: &[u64]| {
-            sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
-        };
-        each(began, &ran.faults.began);
-        each(felt, &ran.faults.felt);
-        self.ended.iter_mut().zip(ran.ended).for_each(|(sum, more)| *sum += more);
         self.runs += 1;
         self.repeated += u64::from(is_repeated(run));
-        self.events += ran.events;
-        self.simulated = Nanos(self.simulated.0 + ran.simulated.0);
-        self.retries += ran.retries;
-        for (kind, more) in &ran.actions {
-            let counts = self.actions.entry(*kind).or_default();
-            counts.asked += more.asked;
-            counts.done += more.done;
-            counts.failed += more.failed;
-            counts.done_nanos += more.done_nanos;
-        }
-        self.after_faults += ran.after_faults;
+        self.counts += &ran.counts;
         if ran.recovery > self.recovery.0 {
             self.recovery = (ran.recovery, run);
         }

@@ -7,6 +7,7 @@
 pub mod builtin;
 pub mod document;
 pub mod error;
+pub(crate) mod key_path;
 mod operator;
 mod reader;
 mod report;
@@ -16,7 +17,6 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use control::config::{Config, ControlFile};
-use control::door::Input;
 use control::strategy::Requires;
 use control::units::Instant;
 use reports::events::Event;
@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use sim::config::{Fleet, FleetError, FleetFile, FleetSource, NetworkFile};
 use sim::faults::FaultsFile;
 use sim::registry::RegistryFile;
+use sim::simulation::OperatorDeed;
 use sim_host::api::Engine;
 use sim_host::profile::Catalogue;
 use workloads::check::{Workload, WorkloadError};
@@ -90,7 +91,7 @@ pub struct Scenario {
     /// `[workload]`, checked.
     pub workload: Workload,
     /// What the operator does and when.
-    pub changes: Vec<(Instant, Input)>,
+    pub changes: Vec<(Instant, OperatorDeed)>,
     /// GPUs, models and profiles.
     pub catalogue: Cow<'static, Catalogue>,
 }
@@ -211,7 +212,7 @@ fn check(file: ScenarioFile, document: &Document) -> Result<Scenario, ScenarioEr
         .fleet(&[], Engine::default())
         .map_err(|error| wrong(error.key, error.found, error.expected))?;
     let hosts: Vec<&str> = fleet.hosts.iter().map(|host| host.declaration.name.as_str()).collect();
-    scenario.changes = operator::check(&scenario.file, &hosts, document)?;
+    scenario.changes = operator::check(&scenario.file, (&hosts, &fleet.models), document)?;
     Ok(scenario)
 }
 

@@ -182,6 +182,11 @@ fn deeds_of_the_operator_that_cannot_be_say_which() {
     deed("operator_drains_unknown_host", "at_seconds = 5\ndrain = \"towr-1\"");
     deed("operator_undrains_unknown_host", "at_seconds = 5\nundrain = \"elsewhere\"");
     deed("operator_does_unknown_thing", "at_seconds = 5\nfreze = true");
+    deed("operator_resolves_without_sync", "at_seconds = 5\nresolve = { model = \"m\", keep = \"tower-1\" }");
+    let synced =
+        |keys: &str| format!("{FLEET}\n[control.sync]\n[[operator]]\nat_seconds = 5\nresolve = {keys}\n");
+    scenario("operator_resolves_unknown_model", &synced("{ model = \"lama3.1:8b\", keep = \"registry\" }"));
+    scenario("operator_resolves_by_unknown_host", &synced("{ model = \"llama3.1:8b\", keep = \"tower-9\" }"));
     deed("operator_sets_unknown_key", "at_seconds = 5\nset = { balancerr = \"random\" }");
     deed("operator_sets_unknown_balancer", "at_seconds = 5\n[operator.set]\nbalancer = \"randm\"");
     deed("operator_sets_what_no_host_measures", "at_seconds = 5\nset = { balancer = \"resource-aware\" }");
@@ -238,8 +243,10 @@ fn logs_that_are_wrong_say_the_byte() {
     let (code, stderr) = run(&[], &["replay", "nowhere"]);
     insta::assert_snapshot!("log_not_there", shown(code, &stderr));
     let (code, stderr) =
-        run(&[("a.log", "herdrlog\u{1}\0\0\0\u{3}\0\0\0garbage and more of it")], &["replay", "a.log"]);
+        run(&[("a.log", "herdrlog\u{2}\0\0\0\u{3}\0\0\0garbage and more of it")], &["replay", "a.log"]);
     insta::assert_snapshot!("log_with_garbage", shown(code, &stderr));
+    let (code, stderr) = run(&[("a.log", "herdrlog\u{1}\0\0\0")], &["replay", "a.log"]);
+    insta::assert_snapshot!("log_of_another_version", shown(code, &stderr));
 }
 
 #[test]

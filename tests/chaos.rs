@@ -24,14 +24,19 @@ fn random_runs_are_clean_and_feel_every_kind_of_fault() {
     assert!(failed.is_none() && !stopped, "{failed:?}");
     assert_eq!((totals.runs, totals.repeated), (100, 2));
     for kind in FaultKind::ALL {
-        let (began, felt) = (totals.faults.began[kind as usize], totals.faults.felt[kind as usize]);
+        let (began, felt) =
+            (totals.counts.faults.began[kind as usize], totals.counts.faults.felt[kind as usize]);
         println!("{}: {began} began, {felt} felt", kind.name());
         // Half of what 2,000 runs must come to.
         assert!(felt >= 25, "{}: {began} began, {felt} felt", kind.name());
     }
-    assert!(totals.events >= 20_000 * totals.runs, "{} events", totals.events);
-    assert!(totals.ended.iter().all(|count| *count > 500), "requests end in every way: {:?}", totals.ended);
-    assert!(totals.after_faults > 10_000, "there is something left to recover: {totals:?}");
+    assert!(totals.counts.events >= 20_000 * totals.runs, "{} events", totals.counts.events);
+    assert!(
+        totals.counts.ended.iter().all(|count| *count > 500),
+        "requests end in every way: {:?}",
+        totals.counts.ended
+    );
+    assert!(totals.counts.after_faults > 10_000, "there is something left to recover: {totals:?}");
 }
 
 #[test]
@@ -68,7 +73,7 @@ fn the_violation_of_the_least_number_is_told_whatever_the_threads() {
 fn only_the_kinds_that_were_asked_for_come() {
     let range = Range { seed: 1, kinds: vec![FaultKind::Crash, FaultKind::Lost], events_min: 2_000 };
     let hunted = hunt(&Hunt { range, runs: 0..20, threads: 2, terms: SPARSE }, &|_| true);
-    let faults = hunted.expect("there are threads").totals.faults;
+    let faults = hunted.expect("there are threads").totals.counts.faults;
     for kind in FaultKind::ALL {
         let asked = matches!(kind, FaultKind::Crash | FaultKind::Lost);
         assert_eq!(faults.began[kind as usize] > 0, asked, "{}", kind.name());

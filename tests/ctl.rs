@@ -2,42 +2,17 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::Read;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// A process of ours that ends with the test.
-struct Process {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-}
+#[path = "served/speaking.rs"]
+mod speaking;
+
+use speaking::Process;
 
 impl Process {
-    fn start(folder: &Path, args: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_herder"))
-            .args(args)
-            .current_dir(folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let stdout = BufReader::new(child.stdout.take().expect("piped"));
-        Self { child, stdout }
-    }
-
-    /// The word that follows a text, on the next line that has it.
-    fn word_after(&mut self, text: &str) -> String {
-        loop {
-            let mut line = String::new();
-            assert!(self.stdout.read_line(&mut line).expect("text") > 0, "no {text:?} before the end");
-            if let Some((_, rest)) = line.split_once(text) {
-                return rest.split([' ', ',', '\n']).next().expect("a word").to_owned();
-            }
-        }
-    }
-
     fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status();
         assert!(sent.expect("kill runs").success());
@@ -48,14 +23,6 @@ impl Process {
         let mut text = String::new();
         self.child.stderr.take().expect("piped").read_to_string(&mut text).expect("text");
         (self.child.wait().expect("it ends").code(), text)
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It has ended already where the test went well.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -87,6 +54,7 @@ fn an_operator_watches_and_changes_a_gateway() {
             "--model",
             "llama3.2:3b",
         ],
+        Stdio::piped(),
     );
     let host_at = host.word_after("http://");
     let (made, printed, _) = herder(&["key", "new", "on-call", "--role", "operate"], None);
@@ -100,7 +68,7 @@ fn an_operator_watches_and_changes_a_gateway() {
     };
     let file = folder.path().join("gateway.toml");
     fs::write(&file, config("round-robin")).expect("the config is written");
-    let mut gateway = Process::start(folder.path(), &["serve", "--config", "gateway.toml"]);
+    let mut gateway = Process::start(folder.path(), &["serve", "--config", "gateway.toml"], Stdio::piped());
     gateway.word_after("http://");
     let address = gateway.word_after("--address ");
     let ctl = |args: &[&str]| herder(&[&["ctl", "--address", &address], args].concat(), Some(key));

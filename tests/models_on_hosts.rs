@@ -4,10 +4,11 @@
 #[path = "simulated/run.rs"]
 mod run;
 
-use control::door::Deed;
+use control::door::{Deed, StoredModel};
 use control::facts::errands::Kind;
 use control::replay::Replay;
 use control::request::Outcome;
+use control::sync::second_name;
 use run::{Case, Run};
 use sim_host::profile::Catalogue;
 use traces::traffic::{ConflictEnds, Link, Traffic};
@@ -157,6 +158,52 @@ fn links_layers_and_times_tell_of_the_same_bytes_and_each_conflict_ends_once() {
 fn a_run_without_a_registry_has_no_traffic() {
     let run = Case::new("two-cold-models").run();
     assert!(run.end.traffic.is_none() && run.end.supply.is_none() && run.end.conflicts.is_empty());
+}
+
+#[test]
+fn weights_are_kept_under_a_second_name_before_they_are_replaced_and_nothing_is_moved_for_it() {
+    // With room for all, so that placement deletes none.
+    let roomy = || {
+        changing("eager", "registry").set("fleet.group[0].disk_gib", 200).set("fleet.group[1].disk_gib", 200)
+    };
+    let run = roomy().set("control.sync.keep_others", true).run();
+    all_finish(&run);
+    let sync = run.end.sync.as_ref().expect("there is sync");
+    assert_eq!((sync.conflicts.values().sum::<u64>(), sync.converged), (3, 3), "{sync:?}");
+    // Each host keeps its weights once, and one what it made itself: the registry never showed what that is made of.
+    assert_eq!(done(&run, Kind::Branch), 6 + 1, "{:?}", run.end.errands);
+    let (supply, without) =
+        (run.end.supply.expect("a registry"), roomy().run().end.supply.expect("a registry"));
+    assert_eq!((supply.registry_bytes, supply.failed), (without.registry_bytes, 0), "{supply:?}");
+
+    let mut replay = Replay::new();
+    run.decisions().for_each(|record| replay.feed(record).expect("the log replays to the same decisions"));
+    let facts = replay.control().expect("it has begun").facts();
+    let name = |stored: &StoredModel| facts.models[stored.model.index()].name.as_str();
+    for host in &facts.hosts {
+        let stored = &host.observation.stored;
+        let first = stored.iter().find(|stored| name(stored) == "gemma3:4b").expect("it is there");
+        let second = stored.iter().find(|stored| name(stored).starts_with("gemma3:4b-")).expect("it is kept");
+        assert_eq!(name(second), second_name("gemma3:4b", second.digest));
+        assert_ne!(first.digest, second.digest);
+    }
+}
+
+#[test]
+fn contents_wait_for_the_operator_where_nobody_else_decides() {
+    let told = |deeds: &str| {
+        let mut case = changing("eager", "manual");
+        case.sets.retain(|set| !set.starts_with("registry.release"));
+        let release = "{ at_seconds = 200, model = \"gemma3:4b\", part = \"template\", host = \"south-2\" }";
+        case.set("registry.release", format!("[{release}]")).set("operator", deeds).run()
+    };
+    let converged = |run: &Run| run.end.sync.as_ref().expect("there is sync").converged;
+    assert_eq!(converged(&told("[]")), 0);
+    let run = told("[{ at_seconds = 400, resolve = { model = \"gemma3:4b\", keep = \"south-2\" } }]");
+    all_finish(&run);
+    assert_eq!((converged(&run), done(&run, Kind::Push)), (1, 1), "{:?}", run.end.sync);
+    let mut replay = Replay::new();
+    run.decisions().for_each(|record| replay.feed(record).expect("the log replays to the same decisions"));
 }
 
 #[test]

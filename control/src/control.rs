@@ -18,6 +18,7 @@ mod placing;
 mod recount;
 mod select;
 mod syncing;
+mod trials;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -156,6 +157,7 @@ impl Control {
         self.place_on_time(now, out, env);
         self.grow_on_time(now, out, env);
         self.sync_on_time(now, out);
+        self.trials_on_time(now, out, env);
         if self.indexes.next_wake().is_some_and(|wake| wake <= now) {
             let started = self.start_deferred(now, env);
             if self.breakers_on_time(now, out) || started {
@@ -168,8 +170,8 @@ impl Control {
     #[must_use]
     #[inline]
     pub fn next_wake(&self) -> Option<Instant> {
-        let placement = &self.facts.placement;
-        [self.indexes.next_wake(), placement.tick_at, placement.grow_at, self.facts.sync.tick_at]
+        let Facts { placement, sync, trials, .. } = &self.facts;
+        [self.indexes.next_wake(), placement.tick_at, placement.grow_at, sync.tick_at, trials.next()]
             .into_iter()
             .flatten()
             .min()

@@ -155,8 +155,8 @@ pub enum Change {
     Resolve {
         /// The name.
         model: ModelId,
-        /// The content.
-        digest: Digest,
+        /// The content; none withdraws what was decided before.
+        digest: Option<Digest>,
     },
 }
 

@@ -14,6 +14,7 @@ pub mod predict;
 pub mod recent;
 pub mod retry;
 pub mod sync;
+pub mod trials;
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -42,6 +43,7 @@ use predict::score::PredictionScores;
 use recent::Recent;
 use retry::RetryBudget;
 use sync::SyncFacts;
+use trials::Trials;
 
 /// Everything that control knows.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -98,6 +100,8 @@ pub struct Facts {
     pub sync: SyncFacts,
     /// Whether a request has demanded by itself something that depends on what hosts are doing: that is followed from then on.
     pub demands_dynamic: bool,
+    /// Hosts that are kept out by what they did, and when they get another chance.
+    pub trials: Trials,
     /// Whether the operator has stopped all that changes by itself.
     pub frozen: bool,
 }

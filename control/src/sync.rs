@@ -5,6 +5,11 @@
 //! whoever feeds it knows. Structures that have a twin are held equal to it by a property test; what merges
 //! is a join, so that the order in which replicas hear of each other decides nothing.
 
+use alloc::format;
+use alloc::string::String;
+
+use crate::digest::Digest;
+
 pub mod artifact;
 pub mod blobs;
 pub mod config;
@@ -14,3 +19,9 @@ pub mod register;
 pub mod resolve;
 pub mod store;
 pub mod version;
+
+/// The second name under which a content is kept before another takes its place: with its short digest in the tag.
+#[must_use]
+pub fn second_name(name: &str, digest: Digest) -> String {
+    format!("{name}-{}", digest.short())
+}

@@ -21,6 +21,7 @@ use control::facts::predict::score::PredictionScores;
 use control::facts::sync::SyncCounts;
 use control::policy::prefetch::PrefetchCounts;
 use control::policy::select::SelectCounters;
+use control::sync::artifact::Origin;
 use control::units::{Instant, Nanos};
 use traces::record::{Moved, Record, Sample};
 use traces::traffic::{ConflictsEnded, Traffic};
@@ -43,9 +44,23 @@ pub struct Setup {
     /// How often the fleet is sampled; `None`: never.
     pub sample_every: Option<Nanos>,
     /// What the operator does and when, in order of time.
-    pub changes: Vec<(Instant, Input)>,
+    pub changes: Vec<(Instant, OperatorDeed)>,
     /// How often what must hold is checked.
     pub checks: Checks,
+}
+
+/// Something that the operator does.
+#[derive(Clone, Debug)]
+pub enum OperatorDeed {
+    /// Control is told this.
+    Tell(Input),
+    /// The content that somebody has of a model is the one to keep. Nothing is decided where they have none by then.
+    Keep {
+        /// The model's name.
+        model: String,
+        /// A host, or the registry.
+        of: Origin,
+    },
 }
 
 /// Where a run's results go.

@@ -5,6 +5,7 @@ mod caught;
 mod sink;
 
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 
 use control::config::Config;
 use control::facts::errands::{ErrandCounts, Kind as Deed};
@@ -90,6 +91,15 @@ fn shape(what: &str) -> String {
 pub struct Ran {
     /// Of its events.
     pub digest: String,
+    /// How much there was of everything.
+    pub counts: Counts,
+    /// The longest that a request that was under way when all faults were over took from then on.
+    pub recovery: Nanos,
+}
+
+/// What can be counted in a run, and summed over runs.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
     /// Events that the engine executed.
     pub events: u64,
     /// Simulated time.
@@ -102,10 +112,31 @@ pub struct Ran {
     pub actions: BTreeMap<Deed, ErrandCounts>,
     /// What broke.
     pub faults: FaultCounts,
-    /// Requests under way when all faults were over, or that came later.
+    /// Requests under way when all faults of their run were over, or that came later.
     pub after_faults: u64,
-    /// The longest that one of those that were under way took from then on.
-    pub recovery: Nanos,
+}
+
+impl AddAssign<&Self> for Counts {
+    fn add_assign(&mut self, more: &Self) {
+        self.events += more.events;
+        self.simulated = Nanos(self.simulated.0 + more.simulated.0);
+        add_each(&mut self.ended, &more.ended);
+        self.retries += more.retries;
+        for (kind, more) in &more.actions {
+            let counts = self.actions.entry(*kind).or_default();
+            counts.asked += more.asked;
+            counts.done += more.done;
+            counts.failed += more.failed;
+            counts.done_nanos += more.done_nanos;
+        }
+        add_each(&mut self.faults.began, &more.faults.began);
+        add_each(&mut self.faults.felt, &more.faults.felt);
+        self.after_faults += more.after_faults;
+    }
+}
+
+fn add_each(sums: &mut [u64], more: &[u64]) {
+    sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
 }
 
 /// A rule besides those that always hold: what it makes of a run, and of the scenario that was run.
@@ -189,17 +220,20 @@ impl Seen {
         }
         let mut ran = Ran {
             digest: self.end.digest.clone(),
-            events: self.end.events,
-            simulated: self.end.ended_at.since(Instant::ZERO),
-            ended,
-            retries: self.watching.witness.seen().retries as u64,
-            actions: self.end.errands.clone(),
-            faults: self.end.faults.unwrap_or_default(),
-            ..Ran::default()
+            counts: Counts {
+                events: self.end.events,
+                simulated: self.end.ended_at.since(Instant::ZERO),
+                ended,
+                retries: self.watching.witness.seen().retries as u64,
+                actions: self.end.errands.clone(),
+                faults: self.end.faults.unwrap_or_default(),
+                after_faults: 0,
+            },
+            recovery: Nanos::ZERO,
         };
         let Some(healed) = self.healed else { return ran };
         for record in self.after(healed) {
-            ran.after_faults += 1;
+            ran.counts.after_faults += 1;
             if record.arrival <= healed {
                 ran.recovery = ran.recovery.max(record.ended.since(healed));
             }

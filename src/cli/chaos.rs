@@ -200,7 +200,7 @@ fn felt_enough(totals: &Totals, args: &Args) -> Result<Ending> {
     let may_come = |kind: &FaultKind| args.kinds.is_empty() || args.kinds.contains(kind);
     let mut ending = Ending::Done;
     for kind in FaultKind::ALL.into_iter().filter(may_come) {
-        let felt = totals.faults.felt[kind as usize];
+        let felt = totals.counts.faults.felt[kind as usize];
         if felt < args.felt_min {
             writeln!(io::stderr(), "{} was felt {felt} times, less than {}", kind.name(), args.felt_min)?;
             ending = Ending::Violated;

@@ -9,8 +9,7 @@ use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
 use super::Ending;
-use client::percent_encoded;
-pub(super) use client::{Client, Gateway};
+pub(super) use client::{Client, Gateway, percent_encoded};
 
 /// Watch and change a running gateway: hosts, queue, strategies, flags, experiments
 #[derive(clap::Args, Debug)]

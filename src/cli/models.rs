@@ -1,11 +1,12 @@
-//! `herder models`: where models are in a running gateway's fleet, what placement and sync would do about it, and whether they may.
+//! `herder models`: where models are in a running gateway's fleet, what placement and sync would do about it, whether they may, and
+//! which content is the one to keep where an operator decides.
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::ctl::tables::{self, cell, list};
-use super::ctl::{Client, Gateway};
+use super::ctl::{Client, Gateway, percent_encoded};
 use super::{Ending, table};
 
 /// Where models are, what placement and sync would do, and whether they may
@@ -17,6 +18,9 @@ Examples:
   herder models apply                from now on it is done
   herder models apply --off          from now on it is only shown
   herder models conflicts
+  herder models resolve llama3.2:3b 8f1c2a            the content whose digest begins so is the one to keep
+  herder models resolve llama3.2:3b --keep gpu-1      what this host has; --keep registry: what the registry has
+  herder models resolve llama3.2:3b --withdraw        the policy decides again
 
 The gateway must have an operator's side and the sections [control.placement] or [control.sync], see docs/placement.md. The key is
 read from the variable HERDER_ADMIN_KEY.")]
@@ -41,6 +45,39 @@ enum Command {
     },
     /// Names of which not all have the same content
     Conflicts,
+    /// Decide which content of a name is the one to keep, whatever the policy says
+    Resolve {
+        /// The model
+        model: String,
+        #[command(flatten)]
+        decision: Decision,
+    },
+}
+
+/// What is decided; exactly one of these.
+#[derive(clap::Args, Debug)]
+#[group(required = true, multiple = false)]
+struct Decision {
+    /// The content whose digest begins so (`herder models conflicts` shows them)
+    #[arg(value_name = "DIGEST")]
+    digest: Option<String>,
+    /// What this host has, or the registry
+    #[arg(long, value_name = "HOST|registry")]
+    keep: Option<String>,
+    /// Nothing any more: the policy decides again
+    #[arg(long)]
+    withdraw: bool,
+}
+
+impl Decision {
+    /// As the admin API takes it.
+    fn body(&self) -> Value {
+        match (&self.digest, &self.keep) {
+            (Some(digest), _) => json!({ "digest": digest }),
+            (None, Some(holder)) => json!({ "keep": holder }),
+            (None, None) => json!({ "withdraw": self.withdraw }),
+        }
+    }
 }
 
 /// How an answer is shown to people.
@@ -52,6 +89,10 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
         Command::Status => (client.get("placement")?, status),
         Command::Plan => (client.get("placement")?, plan),
         Command::Conflicts => (client.get("placement")?, conflicts),
+        Command::Resolve { model, decision } => {
+            let path = format!("models/{}/resolve", percent_encoded(model));
+            (client.post(&path, &decision.body())?, tables::changed)
+        }
         Command::Apply { off } => (apply(&client, !off)?, tables::changed),
     };
     args.gateway.show(&answer, text)?;
@@ -97,9 +138,10 @@ fn status(answer: &Value) -> String {
 }
 
 fn plan(answer: &Value) -> String {
-    let Some(strategy) = answer["strategy"].as_str() else {
+    if answer["strategy"].is_null() {
         return "nothing is placed: [control.placement] is absent\n".to_owned();
-    };
+    }
+    let strategy = cell(&answer["strategy"]);
     let acts = if answer["act"].as_bool() == Some(true) { "acts" } else { "only shown: act = false" };
     let mut said = format!("placement by {strategy}, {acts}\n\n");
     let replicas = rows(&answer["plan"]["replicas"], |item| {
@@ -124,11 +166,12 @@ fn plan(answer: &Value) -> String {
 }
 
 fn conflicts(answer: &Value) -> String {
-    let mut told = Vec::new();
+    let (mut told, mut undecided) = (Vec::new(), false);
     for item in answer["contents"].as_array().into_iter().flatten() {
         if item["conflict"].is_null() {
             continue;
         }
+        undecided |= item["right"].is_null();
         for held in item["held"].as_array().into_iter().flatten() {
             let right = if held["right"].as_bool() == Some(true) { "right" } else { "" };
             told.push(vec![
@@ -144,7 +187,11 @@ fn conflicts(answer: &Value) -> String {
     if told.is_empty() {
         return "no conflicts: all that have a name have the same content\n".to_owned();
     }
-    table(&["model", "differs in", "for", "content", "", "on"], &told)
+    let mut text = table(&["model", "differs in", "for", "content", "", "on"], &told);
+    if undecided {
+        text.push_str("\nwhere no content is right, decide: herder models resolve MODEL DIGEST\n");
+    }
+    text
 }
 
 fn rows(items: &Value, row: impl Fn(&Value) -> Vec<String>) -> Vec<Vec<String>> {

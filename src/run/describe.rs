@@ -10,7 +10,7 @@ use reports::metrics::ArmInfo;
 use reports::summary::{FleetInfo, RunInfo};
 use sim::config::Fleet;
 use sim::faults::FaultKind;
-use sim::simulation::RunEnd;
+use sim::simulation::{OperatorDeed, RunEnd};
 use traces::jobs::Jobs;
 
 use super::TraceFacts;
@@ -47,8 +47,8 @@ pub(super) fn info(scenario: &Scenario, fleet: &Fleet, trace: Option<&TraceFacts
 
 /// The arms that control may come to know, by the ids that it gives them as the operator changes its config.
 pub(super) fn arms(scenario: &Scenario) -> Vec<ArmInfo> {
-    let later = scenario.changes.iter().filter_map(|(_, input)| match input {
-        Input::Policy(config) => Some(&**config),
+    let later = scenario.changes.iter().filter_map(|(_, deed)| match deed {
+        OperatorDeed::Tell(Input::Policy(config)) => Some(&**config),
         _ => None,
     });
     let (mut known, mut arms) = (Vec::new(), Vec::new());

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{Found, Report, Text};
+use super::key_path;
 
 /// A configuration that was read: its text, the options laid over it, and the merged tree.
 #[derive(Clone, Debug)]
@@ -102,15 +103,14 @@ impl Document {
         let node = argument_value(&source, text, value, value_at)?;
         self.texts.push(Arc::clone(&source));
 
-        let segments = segments(path)
-            .map_err(|span| {
-                Report::at(&source, span, format!("`{option}` has an empty key"))
-                    .label("a key is missing here")
-                    .help("a key path is names joined by points, for example `control.balancer` or `fleet.group[0].gpu`")
-            })?
-            .into_iter()
-            .map(|(name, span)| (name, Origin { text, span }))
-            .collect::<Vec<_>>();
+        let names = key_path::names(path);
+        if let Some((_, span)) = names.iter().find(|(name, _)| name.is_empty()) {
+            return Err(Report::at(&source, span.clone(), format!("`{option}` has an empty key"))
+                .label("a key is missing here")
+                .help("a key path is names joined by points, for example `control.balancer` or `fleet.group[0].gpu`"));
+        }
+        let segments: Vec<_> =
+            names.into_iter().map(|(name, span)| (name.to_owned(), Origin { text, span })).collect();
         put(&mut self.root, &segments, node, &source)
     }
 
@@ -135,7 +135,7 @@ impl Document {
             let source = Arc::clone(&self.texts[entry.origin.text]);
             let path: Vec<_> = over
                 .split('.')
-                .chain(entry.key.split('.'))
+                .chain(key_path::names(&entry.key).into_iter().map(|(name, _)| name))
                 .map(|name| (name.to_owned(), entry.origin.clone()))
                 .collect();
             put(&mut self.root, &path, entry.node, &source)?;
@@ -158,7 +158,7 @@ impl Document {
     /// The value at `path`, or the nearest table around it that is written, and its place.
     fn nearest(&self, path: &str) -> (&Node, &Origin) {
         let mut nearest = (&self.root, &self.root.origin);
-        for segment in path.split(['.', '[', ']']).filter(|segment| !segment.is_empty()) {
+        for (segment, _) in key_path::names(path).into_iter().filter(|(name, _)| !name.is_empty()) {
             let next = match &nearest.0.value {
                 Value::Table(entries) => entries.iter().find(|entry| entry.key == segment).map(|entry| {
                     let whole = matches!(entry.node.value, Value::Table(_));
@@ -180,22 +180,6 @@ impl Document {
     pub(super) fn report_at(&self, origin: &Origin, message: impl Into<String>) -> Report {
         Report::at(&self.texts[origin.text], origin.span.clone(), message)
     }
-}
-
-/// The names in a path of keys with their places; the place of an empty one where there is one.
-fn segments(path: &str) -> Result<Vec<(String, Range<usize>)>, Range<usize>> {
-    let mut segments = Vec::new();
-    let mut start = 0;
-    for part in path.split(['.', '[']) {
-        let name = part.trim().trim_end_matches(']');
-        let lead = part.len() - part.trim_start().len();
-        if name.is_empty() {
-            return Err(start..start + part.len());
-        }
-        segments.push((name.to_owned(), start + lead..start + lead + name.len()));
-        start += part.len() + 1;
-    }
-    Ok(segments)
 }
 
 fn syntax_error(source: &Arc<Text>, error: &toml::de::Error) -> Report {

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use control::door::{Change, Input};
 use control::ids::HostId;
+use control::sync::artifact::Origin;
 use control::units::{Instant, Nanos};
 use reports::events::Event;
 use serde::{Deserialize, Serialize};
+use sim::simulation::OperatorDeed;
 
 use super::document::Document;
 use super::error::ScenarioError;
@@ -33,20 +35,33 @@ pub struct OperatorFile {
     /// Back to the config before the last.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rollback: bool,
+    /// Which content of a name is the one to keep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolve: Option<ResolveFile>,
+}
+
+/// A decision between contents.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResolveFile {
+    /// The model.
+    pub model: String,
+    /// Whose content is kept, as it is then: a host's by its name, or the `registry`'s.
+    pub keep: String,
 }
 
 /// Longest time into a run: a year.
 const SECONDS_MAX: f64 = 366.0 * 86_400.0;
 
-/// What the operator does, in order of time; `hosts` are the names of the fleet.
+/// What the operator does, in order of time; `hosts` and `models` are the names of the fleet.
 ///
 /// # Errors
 /// Where a time is out of range, not exactly one thing is to be done, a host is not there, or a config cannot be taken.
 pub(super) fn check(
     file: &ScenarioFile,
-    hosts: &[&str],
+    (hosts, models): (&[&str], &[String]),
     document: &Document,
-) -> Result<Vec<(Instant, Input)>, ScenarioError> {
+) -> Result<Vec<(Instant, OperatorDeed)>, ScenarioError> {
     let mut changes = Vec::new();
     let mut later = document.clone();
     // What a rollback goes back to, as control has it.
@@ -67,6 +82,7 @@ pub(super) fn check(
                 wrong(&key, format!("found {name:?}, expected the name of a host{near}"))
             })
         };
+        let tell = OperatorDeed::Tell;
         let mut deeds = Vec::new();
         if !deed.set.is_empty() {
             before = Some(later.clone());
@@ -82,26 +98,43 @@ pub(super) fn check(
                 let label = format!("found {found}, expected {expected}");
                 later.report(&at, format!("`{key}.set` cannot be taken")).label(label)
             })?;
-            deeds.push(Input::Policy(Box::new(config)));
+            deeds.push(tell(Input::Policy(Box::new(config))));
         }
         if let Some(name) = &deed.drain {
             let host = host(name, format!("{key}.drain"))?;
-            deeds.push(Input::Operator(Change::Drain { host, drained: true }));
+            deeds.push(tell(Input::Operator(Change::Drain { host, drained: true })));
         }
         if let Some(name) = &deed.undrain {
             let host = host(name, format!("{key}.undrain"))?;
-            deeds.push(Input::Operator(Change::Drain { host, drained: false }));
+            deeds.push(tell(Input::Operator(Change::Drain { host, drained: false })));
         }
-        deeds.extend(deed.freeze.map(|frozen| Input::Operator(Change::Freeze(frozen))));
+        deeds.extend(deed.freeze.map(|frozen| tell(Input::Operator(Change::Freeze(frozen)))));
         if deed.rollback {
             later = before.take().unwrap_or(later);
-            deeds.push(Input::Operator(Change::Rollback));
+            deeds.push(tell(Input::Operator(Change::Rollback)));
         }
-        let [input] = <[Input; 1]>::try_from(deeds).map_err(|deeds| {
+        if let Some(ResolveFile { model, keep }) = &deed.resolve {
+            let key = format!("{key}.resolve");
+            if later.read::<ScenarioFile>()?.control.sync.is_none() {
+                return Err(
+                    wrong(&key, "found no [control.sync], which keeps contents the same".into()).into()
+                );
+            }
+            if !models.contains(model) {
+                let label = format!("found {model:?}, expected a model of the fleet or the registry");
+                return Err(wrong(&format!("{key}.model"), label).into());
+            }
+            let of = match keep.as_str() {
+                "registry" => Origin::Catalogue,
+                name => Origin::Host(host(name, format!("{key}.keep"))?),
+            };
+            deeds.push(OperatorDeed::Keep { model: model.clone(), of });
+        }
+        let [made] = <[OperatorDeed; 1]>::try_from(deeds).map_err(|deeds| {
             let label = format!("found {} things to do", deeds.len());
-            wrong(&key, format!("{label}, expected one of set, drain, undrain, freeze, rollback"))
+            wrong(&key, format!("{label}, expected one of set, drain, undrain, freeze, rollback, resolve"))
         })?;
-        changes.push((deed.at(), input));
+        changes.push((deed.at(), made));
     }
     Ok(changes)
 }
@@ -129,6 +162,8 @@ impl OperatorFile {
             }
         } else if self.rollback {
             ("rollback", "back to the config before the last".to_owned())
+        } else if let Some(ResolveFile { model, keep }) = &self.resolve {
+            ("resolve", format!("model {model}: what {keep} has is the content to keep"))
         } else {
             let keys: Vec<String> = self.set.iter().map(|(key, value)| format!("{key} = {value}")).collect();
             ("set", keys.join(", "))

@@ -31,8 +31,9 @@ use std::path::PathBuf;
 pub use reader::{LogReader, LogRecord, SegmentReader, Truncated, segment_files};
 pub use writer::{LogWriter, Place, Rotation};
 
-/// Format version of the segments written here.
-pub const FORMAT_VERSION: u32 = 1;
+/// Format version of the segments written here. It rises whenever what a record holds changes: postcard names no fields, so that an
+/// older record would be read as something else.
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Why a log cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +55,7 @@ pub enum LogError {
         found: String,
     },
     /// A segment of another format.
-    #[error("{}: byte 8: found format version {found}, expected {FORMAT_VERSION}", file.display())]
+    #[error("{}: byte 8: found format version {found}, expected {FORMAT_VERSION}: another version of herder wrote it", file.display())]
     Version {
         /// The file.
         file: PathBuf,

@@ -10,6 +10,9 @@ use crate::units::{Instant, Nanos};
 /// given up is begun anew.
 const LOADS_PATIENCE: u64 = 3;
 
+/// Configured time-outs that first bytes which did not come may lead to, at most: what never answers must not be waited for ever longer.
+const TIMEOUTS_MAX: u64 = 9;
+
 /// A load that is not over after so long may stand still: Ollama gives one up after five minutes without progress, so nothing is
 /// learned of what loads take.
 const STALLED: Nanos = Nanos::from_secs(300);
@@ -33,10 +36,13 @@ impl Control {
     }
 
     /// A cold time-out: the load takes longer than that, and the next is given three times as long. Otherwise a time-out below
-    /// the time of a load would let none end.
+    /// the time of a load would let none end. That ends at [`TIMEOUTS_MAX`]; loads that were seen to take longer get their time.
     pub(super) fn learn_of_timeout(&mut self, now: Instant, slot: Slot, host: HostId, model: ModelId) {
         let waited = self.since_dispatch(now, slot);
         if self.facts.ledger.attempts(slot).cold && waited < STALLED {
+            let learned_max =
+                self.config.first_byte_timeout_cold.0.saturating_mul(TIMEOUTS_MAX) / LOADS_PATIENCE;
+            let waited = waited.min(Nanos(learned_max));
             self.facts.history[host.index()].on_cold_timeout(model, waited);
             self.facts.models[model.index()].cold_ttft.load_takes(waited);
         }

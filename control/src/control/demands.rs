@@ -54,6 +54,9 @@ impl Control {
             demanding.dynamic |= rule.demands().is_dynamic();
             demanding.rules.add(rule.clone());
         }
+        if demanding.dynamic {
+            self.prepare_trials();
+        }
         self.indexes.demanding = Some(Box::new(demanding));
     }
 
@@ -115,6 +118,9 @@ impl Control {
         let turns_dynamic = demands.is_dynamic() && !demanding.dynamic;
         demanding.dynamic |= turns_dynamic;
         self.facts.demands_dynamic |= demands.is_dynamic();
+        if turns_dynamic {
+            self.prepare_trials();
+        }
         if is_new || turns_dynamic {
             for host in 0..self.facts.hosts.len() {
                 self.match_declared(HostId(host as u32));
@@ -179,7 +185,15 @@ impl Control {
     }
 
     /// What a host's answers taught changed. Whether that may have opened a host to someone.
-    pub(super) fn match_record(&mut self, host: HostId) -> bool {
+    pub(super) fn match_record(&mut self, now: Instant, host: HostId) -> bool {
+        if self.indexes.demanding.as_ref().is_some_and(|demanding| demanding.dynamic) {
+            self.postpone_trial(now, host);
+        }
+        self.show_record(host)
+    }
+
+    /// Lets demands see what is known of a host. Whether that may have opened it to someone.
+    pub(super) fn show_record(&mut self, host: HostId) -> bool {
         let record = self.record(host);
         let Some(demanding) = &mut self.indexes.demanding else { return false };
         if !demanding.dynamic {
@@ -202,7 +216,11 @@ impl Control {
         Some(now.saturating_add(demands.deadline()?))
     }
 
+    /// What demands see of a host's answers: nothing while it is on trial.
     pub(super) fn record(&self, host: HostId) -> Record {
+        if self.facts.trials.is_open(host) {
+            return Record::default();
+        }
         let history = &self.facts.history[host.index()];
         Record {
             ttft: history.ttft.get().map(Nanos),

@@ -159,6 +159,7 @@ impl Control {
         self.join_load(now, slot, pick.host, model, cold);
         self.facts.arms[arm.index()].counts.decided += 1;
         self.breakers_sent(pick.host, model);
+        self.trial_sent(now, pick.host);
         self.meet_demand(pick.host, model, out);
         self.note_serve(model, pick.host);
         out.push(Output::Dispatch(Dispatch {

@@ -54,7 +54,7 @@ impl Control {
         counts.ttft_nanos = counts.ttft_nanos.saturating_add(ttft.0);
         self.guard(arm, Metric::Ttft, Answer { ttft: Some(ttft), failed: false }, out);
         let mut opened = !cold && self.learn_limit(now, host, ttft);
-        opened |= self.match_record(host);
+        opened |= self.match_record(now, host);
         opened
     }
 
@@ -110,7 +110,7 @@ impl Control {
         self.breakers_ended(now, slot, End::Answered { ttft }, out);
         self.guard(arm, Metric::Failures, Answer { ttft: Some(ttft), failed: false }, out);
         self.remember(now, slot, usage);
-        self.match_record(host);
+        self.match_record(now, host);
         self.release(slot);
         self.facts.ledger.remove(slot);
         self.facts.counters.finished += 1;
@@ -131,7 +131,7 @@ impl Control {
         let (arm, host) = (self.facts.ledger.get(slot).arm, self.host_of(slot));
         self.facts.arms[arm.index()].counts.failed += 1;
         self.facts.history[host.index()].on_failed(failure);
-        self.match_record(host);
+        self.match_record(now, host);
         if failure == Failure::FirstByteTimeout {
             let model = self.facts.ledger.get(slot).arrive.model;
             self.learn_of_timeout(now, slot, host, model);

@@ -66,7 +66,7 @@ impl Control {
             if host.index() < self.facts.history.len() {
                 history.begin(now);
                 self.facts.history[host.index()] = history;
-                self.match_record(host);
+                self.match_record(now, host);
             }
         }
         self.facts.predictor = learned.predictor;

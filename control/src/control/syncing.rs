@@ -66,11 +66,17 @@ impl Control {
         }
     }
 
-    /// An operator decided which content of a name is right.
-    pub(super) fn decide_content(&mut self, now: Instant, model: ModelId, digest: Digest, out: &mut Outputs) {
+    /// An operator decided which content of a name is right, or withdrew that.
+    pub(super) fn decide_content(
+        &mut self,
+        now: Instant,
+        model: ModelId,
+        keep: Option<Digest>,
+        out: &mut Outputs,
+    ) {
         let register = self.facts.sync.registers.entry(model).or_default();
         let number = register.decision().number + 1;
-        register.decide(Decision { number, keep: Some(digest) });
+        register.decide(Decision { number, keep });
         self.judge(now, model, out);
         self.sync_errands(now, out);
     }

@@ -154,6 +154,11 @@ impl HostHistory {
         1_000u64.saturating_sub(self.failed.get().unwrap_or(0)).max(HEALTH_PERMILLE_MIN)
     }
 
+    /// When the last first token came; the beginning of time where none has.
+    pub(crate) fn answered_at(&self) -> Instant {
+        self.age.0.unwrap_or_default()
+    }
+
     /// An answer is complete.
     pub fn on_finished(&mut self, now: Instant, model: ModelId, usage: &Usage) {
         let pace = self.pace_mut(model);

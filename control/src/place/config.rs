@@ -17,6 +17,7 @@ use super::problem::Limits;
 use super::{ALL, PlacementKind};
 use crate::config::ConfigError;
 use crate::config::bounds::{error, within};
+use crate::registries;
 use crate::strategy::{Chosen, StrategyFile, choose};
 use crate::units::Nanos;
 
@@ -52,7 +53,7 @@ pub struct PlacementFile {
     pub allow_pull: bool,
     /// Whether models may be deleted from disks.
     pub allow_delete: bool,
-    /// Registries that models may be pulled from (`host` or `host:port`); the default one where empty.
+    /// Registries that models may be pulled from (`host` or `host:port`; the default one is `registry.ollama.ai`); that one where empty.
     pub pull_from: Vec<String>,
     /// Most actions an hour.
     pub changes_per_hour_max: u32,
@@ -175,7 +176,6 @@ impl PlacementFile {
     /// The first key that cannot be taken, with what was expected of it.
     pub fn check(&self) -> Result<PlacementConfig, ConfigError> {
         let manage = Patterns::check("placement.manage", &self.manage)?;
-        self.check_pull_from()?;
         let percents = (0, 1_000);
         Ok(PlacementConfig {
             strategy: choose("placement.strategy", &self.strategy, ALL)?,
@@ -188,7 +188,7 @@ impl PlacementFile {
             patience_percent: within("placement.patience_percent", self.patience_percent, (1, 100_000))?,
             allow_pull: self.allow_pull,
             allow_delete: self.allow_delete,
-            pull_from: self.pull_from.clone(),
+            pull_from: registries::check("placement.pull_from", &self.pull_from)?,
             changes_per_hour_max: within(
                 "placement.changes_per_hour_max",
                 self.changes_per_hour_max,
@@ -206,17 +206,6 @@ impl PlacementFile {
             models: self.check_models(&manage)?,
             manage,
         })
-    }
-
-    fn check_pull_from(&self) -> Result<(), ConfigError> {
-        for (at, registry) in self.pull_from.iter().enumerate() {
-            let known = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | ':');
-            if registry.is_empty() || !registry.chars().all(known) {
-                let expected = "a registry as it stands in a model's name: host or host:port";
-                return Err(error(&format!("placement.pull_from[{at}]"), format!("{registry:?}"), expected));
-            }
-        }
-        Ok(())
     }
 
     fn otherwise(&self) -> Result<ModelPlacement, ConfigError> {

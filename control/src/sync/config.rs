@@ -11,6 +11,7 @@ use super::conflict::{Policy, Preference};
 use crate::config::ConfigError;
 use crate::config::bounds::within;
 use crate::place::patterns::Patterns;
+use crate::registries;
 use crate::units::Nanos;
 
 /// When hosts are brought up to date, and in which order.
@@ -65,7 +66,8 @@ pub struct SyncFile {
     pub policy: PolicyFile,
     /// When hosts are brought up to date.
     pub mode: Mode,
-    /// Registries that models may be pulled from and pushed to (`host` or `host:port`); the default one where empty.
+    /// Registries that models may be pulled from and pushed to (`host` or `host:port`; the default one is
+    /// `registry.ollama.ai`); that one where empty.
     pub registries: Vec<String>,
     /// Whether a content that is right, but on a host alone, may be pushed to the registry.
     pub allow_push: bool,
@@ -153,7 +155,7 @@ impl SyncFile {
             manage: Patterns::check("sync.manage", &self.manage)?,
             policy: self.policy.policy(),
             mode: self.mode,
-            registries: self.registries.clone(),
+            registries: registries::check("sync.registries", &self.registries)?,
             allow_push: self.allow_push,
             keep_others: self.keep_others,
             peers: self.peers,
@@ -216,5 +218,10 @@ mod tests {
         );
         let file = SyncFile { manage: vec!["a b".into()], ..SyncFile::default() };
         assert!(file.check().unwrap_err().to_string().starts_with("control.sync.manage[0]: found \"a b\""));
+        let file = SyncFile { registries: vec!["r:1".into(), "https://r".into()], ..SyncFile::default() };
+        assert_eq!(
+            file.check().unwrap_err().to_string(),
+            "control.sync.registries[1]: found \"https://r\", expected a registry as it stands in a model's name: host or host:port"
+        );
     }
 }

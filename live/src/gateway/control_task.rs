@@ -28,7 +28,7 @@ use super::metrics::Recorder;
 use super::metrics::text::LabelNames;
 use super::notes;
 use super::registry::managed_names;
-use super::survey::{Around, PlacementView, Survey};
+use super::survey::{self, Around, PlacementView, Survey};
 use super::ticket::{Decision, Sender, TicketNumber, Told};
 use crate::clock::Clock;
 
@@ -212,6 +212,12 @@ impl ControlTask {
                 // Whoever asked may have left; the change stays.
                 let _ = done.send(());
             }
+            Event::Decide { model, keep, done } => {
+                if let Some(model) = self.model(&model) {
+                    self.step(Input::Operator(Change::Resolve { model, digest: keep }));
+                }
+                let _ = done.send(());
+            }
             Event::Stop(_) => {}
         }
     }
@@ -241,6 +247,7 @@ impl ControlTask {
                 let now = self.clock.now().max(self.last);
                 drop(reply.send(PlacementView::of(self.control.look(), &self.recorder, now)));
             }
+            Question::Held(reply) => drop(reply.send(survey::held(self.control.look()))),
             Question::ManagedNames(reply) => {
                 drop(reply.send(managed_names(facts, self.control.look().config())));
             }

@@ -4,12 +4,14 @@
 //! What was changed holds until the file says otherwise: a `[control]` section that was edited since takes the place of
 //! what an operator had set.
 
+mod contents;
 mod saved;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use control::config::{Config, ControlFile};
+use control::digest::Digest;
 use control::door::{Change, Input};
 use control::ids::HostId;
 use control::strategy::nearest;
@@ -22,6 +24,7 @@ use super::control_task::Event;
 use super::fleet::Fleet;
 use super::keys::Keys;
 use super::state::{StateError, StateFolder};
+pub(super) use contents::Decision;
 use saved::Saved;
 
 /// Name of the file in the state folder.
@@ -81,6 +84,8 @@ pub(super) struct Operated {
     /// Names of hosts of the file that an operator took out.
     pub(super) removed: BTreeSet<String>,
     pub(super) frozen: bool,
+    /// Contents that operators decided for, by the names of models.
+    pub(super) decided: BTreeMap<String, Digest>,
 }
 
 /// The one who changes it.
@@ -131,6 +136,7 @@ impl Operator {
         }
         // Where control has ended, whoever started it sees that.
         let _ = self.tell(inputs).await;
+        self.resume_decisions(&operated).await;
     }
 
     /// Everything that can be changed, as it is.
@@ -324,14 +330,17 @@ impl Operator {
         next: Operated,
         inputs: Vec<Input>,
     ) -> Result<(), Refused> {
-        if let Some(folder) = self.folder.clone() {
-            let saved = Saved::of(&next);
-            let written = tokio::task::spawn_blocking(move || folder.write(FILE, &saved)).await;
-            written.map_err(|_| Refused::Stopping)??;
-        }
+        self.write(&next).await?;
         self.tell(inputs).await?;
         *operated = next;
         Ok(())
+    }
+
+    async fn write(&self, next: &Operated) -> Result<(), Refused> {
+        let Some(folder) = self.folder.clone() else { return Ok(()) };
+        let saved = Saved::of(next);
+        let written = tokio::task::spawn_blocking(move || folder.write(FILE, &saved)).await;
+        Ok(written.map_err(|_| Refused::Stopping)??)
     }
 
     async fn tell(&self, inputs: Vec<Input>) -> Result<(), Refused> {

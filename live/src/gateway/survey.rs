@@ -19,6 +19,7 @@ use control::units::Instant;
 use serde::Serialize;
 
 use super::metrics::Recorder;
+pub(super) use contents::{Held, held};
 pub(super) use placement::PlacementView;
 
 /// Waiting requests that are listed one by one.

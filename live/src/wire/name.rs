@@ -1,5 +1,7 @@
 //! Model names: one spelling for each model.
 
+use control::registries;
+
 /// Longest accepted name in bytes (Ollama: host 350, namespace 80, model 80, tag 80).
 pub const NAME_BYTES_MAX: usize = 350 + 80 + 80 + 80 + 3;
 
@@ -28,7 +30,7 @@ pub fn normalise(name: &str) -> Option<String> {
             return None;
         }
     }
-    if host_given && parts[0].eq_ignore_ascii_case("registry.ollama.ai") {
+    if host_given && parts[0].eq_ignore_ascii_case(registries::DEFAULT) {
         parts.remove(0);
     }
     if parts.len() == 2 && parts[0].eq_ignore_ascii_case("library") {
@@ -37,11 +39,10 @@ pub fn normalise(name: &str) -> Option<String> {
     Some(format!("{}:{tag}", parts.join("/")))
 }
 
-/// The registry that a normalised name names; `None` for the default one.
+/// The registry that a normalised name names, as [`control::registries`] reads it; `None` for the default one.
 #[must_use]
 pub fn registry(name: &str) -> Option<&str> {
-    let (registry, rest) = name.split_once('/')?;
-    rest.contains('/').then_some(registry)
+    Some(registries::of(name)).filter(|registry| !registry.is_empty())
 }
 
 /// Whether a model's tag says that Ollama forwards prompts to its own cloud service: `cloud`, or what ends in `-cloud`.
@@ -65,17 +66,23 @@ fn is_part(part: &str, host: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_cloud, normalise, registry};
+    use super::{is_cloud, normalise, registries, registry};
 
     #[test]
-    fn a_registry_stands_before_two_other_parts() {
-        for (name, wanted) in [
+    fn a_registry_stands_before_two_other_parts_here_and_for_control() {
+        for (written, wanted) in [
             ("a:x", None),
-            ("hf.co/a:x", None),
+            ("a.b/c:x", None),
+            ("hf.co/a", None),
+            ("registry.ollama.ai/me/a:x", None),
+            ("registry.ollama.ai/library/a", None),
             ("hf.co/a/b:x", Some("hf.co")),
+            ("registry/a/b:c", Some("registry")),
             ("127.0.0.1:5000/library/a:x", Some("127.0.0.1:5000")),
         ] {
-            assert_eq!(registry(name), wanted, "{name}");
+            let name = normalise(written).expect("a name");
+            assert_eq!(registry(&name), wanted, "{written}");
+            assert_eq!(registries::of(&name), wanted.unwrap_or_default(), "{written}, for control");
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod act;
 mod client;
+mod contents;
 mod demands;
 mod dialects;
 mod emulated;

@@ -300,6 +300,9 @@ impl Host {
             }
             Message::Fault(fault) => self.suffer(now, fault, out),
             Message::Disk(model, change) => {
+                if let DiskChange::Second { of, .. } = change {
+                    self.learn_second(model, of);
+                }
                 if let Some((blob, bytes)) = self.disk.change(model, change) {
                     self.tiers.fetched(blob, bytes);
                 }
@@ -357,6 +360,17 @@ impl Host {
             self.share_at = None;
             self.share(now);
         }
+    }
+
+    /// A name that the host may not know is as fast as another.
+    fn learn_second(&mut self, model: ModelId, of: ModelId) {
+        if self.disk.known(model).is_some() {
+            return;
+        }
+        let first = self.disk.known(of).expect("a second name is one of a name that the host knows");
+        let profile = Arc::clone(self.profile(first));
+        Arc::make_mut(&mut self.spec).models.push(HostModel { model, profile, copy: None });
+        self.disk.learn(model);
     }
 
     fn runner_index(&self, id: RunnerId) -> Option<usize> {

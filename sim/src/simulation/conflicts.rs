@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(ended(conflicts), ConflictEnds { pushed: 1, ..ConflictEnds::default() });
         let mut conflicts = begun(Kind::Content);
         let digest = Digest::UNKNOWN;
-        conflicts.operated(&Input::Operator(Change::Resolve { model: MODEL, digest }));
+        conflicts.operated(&Input::Operator(Change::Resolve { model: MODEL, digest: Some(digest) }));
         conflicts.moved(MODEL, Deed::Push);
         assert_eq!(ended(conflicts), ConflictEnds { decided: 1, ..ConflictEnds::default() });
         assert_eq!(ended(begun(Kind::Content)), ConflictEnds { otherwise: 1, ..ConflictEnds::default() });

@@ -9,7 +9,7 @@ mod supplies;
 use std::collections::VecDeque;
 
 use control::Control;
-use control::door::{Action, ActionOutcome, Input, Observation, Outputs, Utilisation};
+use control::door::{Action, ActionOutcome, Change, Input, Observation, Outputs, Utilisation};
 use control::ids::{ActionId, ArmId, HostId, ModelId, RequestId, TenantId};
 use control::index::argmin::Executor;
 use control::request::{Failure, Outcome, Usage};
@@ -24,7 +24,7 @@ use super::faults::Faults;
 use super::flights::{Flight, Flights};
 use super::hosts::{Hosts, pack, unpack};
 use super::supply::{News, Supply};
-use super::{Progress, RunEnd, RunError, Setup, Sink, ports};
+use super::{OperatorDeed, Progress, RunEnd, RunError, Setup, Sink, ports};
 use crate::check::Checker;
 use crate::engine::{Digest, EventQueue, Lane, Order};
 use crate::network::FlowId;
@@ -91,7 +91,7 @@ pub struct Simulation<'a, S: Sink> {
     to_control: Lane<ToControl>,
     timers: EventQueue<Timer>,
     sample_at: Option<Instant>,
-    changes: VecDeque<(Instant, Input)>,
+    changes: VecDeque<(Instant, OperatorDeed)>,
     setup: Setup,
     digest: Digest,
     checker: Checker,
@@ -129,8 +129,8 @@ pub(super) enum ToControl {
 
 /// Whether a config of the run, the first or one that the operator installs, decides by the true lengths of answers.
 fn asks_oracle(setup: &Setup) -> bool {
-    let later = setup.changes.iter().filter_map(|(_, input)| match input {
-        Input::Policy(config) => Some(&**config),
+    let later = setup.changes.iter().filter_map(|(_, deed)| match deed {
+        OperatorDeed::Tell(Input::Policy(config)) => Some(&**config),
         _ => None,
     });
     std::iter::once(&setup.control)
@@ -240,10 +240,12 @@ impl<'a, S: Sink> Simulation<'a, S> {
                 kind::FAULT => self.turn()?,
                 kind::SAMPLE => self.sample(),
                 kind::OPERATOR => {
-                    let (_, input) = self.changes.pop_front().expect("its key was the least");
+                    let (_, deed) = self.changes.pop_front().expect("its key was the least");
                     self.sink.operated(self.now);
-                    self.conflicts.operated(&input);
-                    self.step(input)?;
+                    if let Some(input) = self.operator_input(deed) {
+                        self.conflicts.operated(&input);
+                        self.step(input)?;
+                    }
                     if self.feedback {
                         arrival = self.source.next_arrival()?;
                     }
@@ -273,6 +275,18 @@ impl<'a, S: Sink> Simulation<'a, S> {
             .min(key(self.faults.as_ref().and_then(|faults| faults.next()), kind::FAULT))
             .min(key(self.sample_at, kind::SAMPLE))
             .min(key(self.changes.front().map(|change| change.0), kind::OPERATOR))
+    }
+
+    /// What control is told of something that the operator does.
+    fn operator_input(&self, deed: OperatorDeed) -> Option<Input> {
+        let (model, of) = match deed {
+            OperatorDeed::Tell(input) => return Some(input),
+            OperatorDeed::Keep { model, of } => (model, of),
+        };
+        let named = self.setup.fleet.models.iter().position(|name| *name == model)?;
+        let model = ModelId(named as u32);
+        let digest = self.control.facts().sync.registers.get(&model)?.artifact(of)?.digest;
+        Some(Input::Operator(Change::Resolve { model, digest: Some(digest) }))
     }
 
     /// Tells control of models, tenants and hosts, at the start.

@@ -4,6 +4,10 @@
 //! counts as on the disk when all of it is there and its digests hold; until then its room is taken. Left out: layers that go on
 //! where an earlier pull broke off, and a layer that two pulls of one host wait for (each moves it).
 
+mod breaks;
+mod meter;
+mod names;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use control::door::{Action, ActionFailure, ActionOutcome, Deed, Layer, Manifest};
@@ -20,8 +24,7 @@ use crate::config::{Fleet, NetworkConfig};
 use crate::network::{Flow, FlowId, LinkId, Network, Rate, Route};
 use crate::registry::{Content, Registry, Release};
 use meter::Meter;
-
-mod meter;
+use names::Names;
 
 /// Nanoseconds from 1970 to a run's beginning, for the time at which a content came to a host: 2026-01-01.
 pub(super) const EPOCH_NANOS: u64 = 1_767_225_600_000_000_000;
@@ -72,7 +75,7 @@ impl Disk {
     /// A name stands for a content from now on; layers that only the one before needed are gone.
     fn put(&mut self, model: ModelId, content: Content) {
         let layers = content.manifest().layers;
-        self.blobs.insert(content.name(), &layers).expect("a layer's digest tells its size");
+        self.blobs.insert(&blobs_name(model), &layers).expect("a layer's digest tells its size");
         self.contents.insert(model, content);
     }
 
@@ -115,6 +118,7 @@ pub(super) struct Supply {
     zones: Vec<Option<LinkId>>,
     zone_names: BTreeMap<LinkId, String>,
     disks: Vec<Disk>,
+    names: Names,
     contents: BTreeMap<ModelId, Content>,
     releases: VecDeque<Release>,
     /// Names whose content in the registry control has not heard of, and since when that is there.
@@ -157,6 +161,7 @@ impl Supply {
             zones,
             zone_names: by_zone.into_iter().map(|(name, link)| (link, name.to_owned())).collect(),
             disks: disks.collect(),
+            names: Names::new(&fleet.models),
             network,
             contents: registry.contents.clone(),
             releases: registry.releases.iter().copied().collect(),
@@ -183,7 +188,12 @@ impl Supply {
     }
 
     /// An action that concerns a disk reaches its host. How it ended, where it has at once.
-    pub(super) fn begin(&mut self, now: Instant, action: Action) -> Option<(ActionOutcome, Option<Change>)> {
+    pub(super) fn begin(
+        &mut self,
+        now: Instant,
+        action: Action,
+        skew_nanos: i64,
+    ) -> Option<(ActionOutcome, Option<Change>)> {
         let host = action.host.index();
         match action.deed {
             Deed::Delete => Some(self.delete(action)),
@@ -197,7 +207,14 @@ impl Supply {
                 self.counts.failed += 1;
                 (ActionOutcome::Failed(failure), None)
             }),
-            Deed::Load(_) | Deed::Unload | Deed::Branch | Deed::Start | Deed::Stop => {
+            Deed::Branch => Some(match self.branch(now, action, skew_nanos) {
+                Ok(change) => (ActionOutcome::Done, Some(change)),
+                Err(failure) => {
+                    self.counts.failed += 1;
+                    (ActionOutcome::Failed(failure), None)
+                }
+            }),
+            Deed::Load(_) | Deed::Unload | Deed::Start | Deed::Stop => {
                 self.counts.failed += 1;
                 Some((ActionOutcome::Failed(ActionFailure::Refused), None))
             }
@@ -206,14 +223,31 @@ impl Supply {
 
     fn delete(&mut self, action: Action) -> (ActionOutcome, Option<Change>) {
         let disk = &mut self.disks[action.host.index()];
-        let Some(content) = disk.contents.remove(&action.model) else {
+        if disk.contents.remove(&action.model).is_none() {
             self.counts.failed += 1;
             let missing = ActionFailure::Host(Failure::ModelMissing);
             return (ActionOutcome::Failed(missing), None);
-        };
-        disk.blobs.remove(content.name());
+        }
+        disk.blobs.remove(&blobs_name(action.model));
         self.counts.deleted += 1;
         (ActionOutcome::Done, Some((action.host, action.model, DiskChange::Remove)))
+    }
+
+    /// Gives what a host has a second name there. Nothing is moved: both are the same manifest.
+    fn branch(&mut self, now: Instant, action: Action, skew_nanos: i64) -> Result<Change, ActionFailure> {
+        let disk = &mut self.disks[action.host.index()];
+        let missing = ActionFailure::Host(Failure::ModelMissing);
+        let content = disk.contents.get(&action.model).ok_or(missing)?.clone();
+        if disk.full > 0 {
+            return Err(ActionFailure::DiskFull);
+        }
+        let second = self.names.second(action.model, content.manifest().digest);
+        Ok(Self::put(disk, (now, skew_nanos), (action.host, second), content, &self.names))
+    }
+
+    /// A name that control was not told of.
+    pub(super) fn next_name(&mut self) -> Option<(ModelId, String)> {
+        self.names.next_untold()
     }
 
     /// Begins a transfer; why it cannot, where it cannot.
@@ -292,7 +326,6 @@ impl Supply {
             self.counts.lost_bytes += bytes.0;
             return (action, ActionOutcome::Failed(ActionFailure::DigestMismatch), None);
         }
-        let written = (EPOCH_NANOS + now.0).saturating_add_signed(skew_nanos);
         let change = match action.deed {
             Deed::Push => {
                 self.counts.pushed_bytes += bytes.0;
@@ -308,16 +341,27 @@ impl Supply {
                 *moved += bytes.0;
                 self.counts.pulled += 1;
                 disk.reserved -= bytes;
-                Some(Self::put(disk, written, action.host, action.model, content))
+                Some(Self::put(disk, (now, skew_nanos), (action.host, action.model), content, &self.names))
             }
         };
         (action, ActionOutcome::Done, change)
     }
 
-    fn put(disk: &mut Disk, written_nanos: u64, host: HostId, model: ModelId, content: Content) -> Change {
+    fn put(
+        disk: &mut Disk,
+        (now, skew_nanos): (Instant, i64),
+        (host, model): (HostId, ModelId),
+        content: Content,
+        names: &Names,
+    ) -> Change {
+        let written_nanos = (EPOCH_NANOS + now.0).saturating_add_signed(skew_nanos);
         let copy: StoredCopy = content.copy(written_nanos);
         disk.put(model, content);
-        (host, model, DiskChange::Put(copy))
+        let change = match names.first(model) {
+            Some(of) => DiskChange::Second { of, copy },
+            None => DiskChange::Put(copy),
+        };
+        (host, model, change)
     }
 
     /// The next action that waited on a host for its turn.
@@ -338,73 +382,9 @@ impl Supply {
             Some(host) => {
                 let disk = &mut self.disks[host as usize];
                 let content = disk.contents.get(&model)?.anew(part, host + 1);
-                Some(Self::put(disk, EPOCH_NANOS + now.0, HostId(host), model, content))
+                Some(Self::put(disk, (now, 0), (HostId(host), model), content, &self.names))
             }
         }
-    }
-
-    /// A host's disk takes nothing more, or something again. Whose transfers to it broke off.
-    pub(super) fn fill(&mut self, now: Instant, host: HostId, begins: bool) -> Vec<Action> {
-        let full = &mut self.disks[host.index()].full;
-        *full = full.wrapping_add_signed(if begins { 1 } else { -1 });
-        if !begins {
-            return Vec::new();
-        }
-        self.stop(now, |transfer| transfer.action.host == host && transfer.action.deed != Deed::Push)
-    }
-
-    /// Whether a fault keeps a host's disk from taking anything.
-    pub(super) fn is_full(&self, host: HostId) -> bool {
-        self.disks[host.index()].full > 0
-    }
-
-    /// What comes to a host is damaged on its way, or no longer.
-    pub(super) fn corrupt(&mut self, host: HostId, begins: bool) {
-        let corrupt = &mut self.disks[host.index()].corrupt;
-        *corrupt = corrupt.wrapping_add_signed(if begins { 1 } else { -1 });
-    }
-
-    /// The registry cannot be reached, or can again.
-    pub(super) fn reach_registry(&mut self, now: Instant, reached: bool) {
-        self.meter.advance(now, &self.network, &self.transfers);
-        self.registry_reached = reached;
-        let capacity = if reached { self.capacity } else { Rate::default() };
-        self.network.set_capacity(now, self.egress, capacity);
-        self.network.set_capacity(now, self.ingress, capacity);
-    }
-
-    /// Transfers with the registry are given up: whose actions these were.
-    pub(super) fn give_up(&mut self, now: Instant) -> Vec<Action> {
-        self.stop(now, |transfer| !matches!(transfer.action.deed, Deed::Fetch(_)))
-    }
-
-    /// A host ends: nothing comes to it or from it, and what waited there is forgotten. Whose transfers from it broke off.
-    pub(super) fn crash(&mut self, now: Instant, host: HostId) -> Vec<Action> {
-        self.stop(now, |transfer| transfer.action.host == host);
-        self.disks[host.index()].waiting.clear();
-        self.stop(now, |transfer| transfer.action.deed == Deed::Fetch(host))
-    }
-
-    fn stop(&mut self, now: Instant, which: impl Fn(&Transfer) -> bool) -> Vec<Action> {
-        let stopped = self.transfers.iter().filter(|(_, transfer)| which(transfer));
-        let flows: Vec<FlowId> = stopped.map(|(flow, _)| *flow).collect();
-        let mut actions = Vec::new();
-        self.meter.advance(now, &self.network, &self.transfers);
-        for flow in flows {
-            let moved = self.network.cancel(now, flow).unwrap_or_default();
-            let transfer = self.transfers.remove(&flow).expect("it is one of those under way");
-            self.meter.count(&transfer, moved);
-            self.counts.lost_bytes += moved.0;
-            let Transfer { action, bytes, .. } = transfer;
-            let disk = &mut self.disks[action.host.index()];
-            disk.pulling -= 1;
-            if action.deed != Deed::Push {
-                disk.reserved -= bytes;
-            }
-            self.counts.failed += 1;
-            actions.push(action);
-        }
-        actions
     }
 
     fn publish(&mut self, now: Instant, model: ModelId, content: Content) {
@@ -469,6 +449,11 @@ impl Supply {
         }
         Ok(())
     }
+}
+
+/// What a model's layers are kept under on a disk: two names can stand for one content.
+fn blobs_name(model: ModelId) -> String {
+    model.0.to_string()
 }
 
 /// Bytes of the layers that none of these contents has.

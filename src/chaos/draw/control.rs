@@ -91,12 +91,13 @@ fn rules(dice: &mut Dice, fleet: &fleet::Drawn) -> String {
     }
     let host = format!("exclude_hosts = [{:?}]", fleet.hosts[0]);
     let near = format!("prefer_hosts = [{:?}]", fleet.hosts[fleet.hosts.len() - 1]);
-    // Not among them: what was learned of a host. One that is asked no more cannot show that it is well again.
     let demand = dice.one(&[
         "exclude_zones = [\"east\"]",
         "prefer_zones = [\"west\"]",
         "start_after_millis = 300",
         "deadline_millis = 4000",
+        "reliability_percent_min = 60",
+        "ttft_millis_max = 8000",
         &host,
         &near,
     ]);

@@ -59,6 +59,6 @@ fn a_scenario_with_its_faults_written_out_runs_as_before() {
         let listed = scenario::parse("listed", &written(&file)).expect("it can be read");
         let ran = trial::run(&drawn, terms).expect("everything holds");
         assert_eq!(Ok(&ran), trial::run(&listed, terms).as_ref());
-        assert!(ran.simulated > Nanos::ZERO);
+        assert!(ran.counts.simulated > Nanos::ZERO);
     }
 }

@@ -15,10 +15,15 @@ pub(super) fn totals(totals: &Totals) -> String {
         .iter()
         .map(|kind| {
             let count = |counts: &[u64]| counts[*kind as usize].to_string();
-            vec![kind.name().to_owned(), count(&totals.faults.began), count(&totals.faults.felt)]
+            vec![
+                kind.name().to_owned(),
+                count(&totals.counts.faults.began),
+                count(&totals.counts.faults.felt),
+            ]
         })
         .collect();
     let actions: String = totals
+        .counts
         .actions
         .iter()
         .map(|(kind, counts)| {
@@ -26,9 +31,9 @@ pub(super) fn totals(totals: &Totals) -> String {
             format!("{:10} {asked}: {done} done, {failed} failed\n", kind_name(*kind))
         })
         .collect();
-    let [finished, rejected, failed, cancelled] = totals.ended;
-    let requests: u64 = totals.ended.iter().sum();
-    let mean = totals.events.checked_div(totals.runs).unwrap_or_default();
+    let [finished, rejected, failed, cancelled] = totals.counts.ended;
+    let requests: u64 = totals.counts.ended.iter().sum();
+    let mean = totals.counts.events.checked_div(totals.runs).unwrap_or_default();
     format!(
         "{}\nruns       {}, {} of them made twice; {} events, {mean} a run; {} h simulated\n\
          requests   {requests}: {finished} finished, {rejected} rejected, {failed} failed, {cancelled} cancelled; {} retries\n\
@@ -37,10 +42,10 @@ pub(super) fn totals(totals: &Totals) -> String {
         table(&["fault", "began", "felt"], &rows),
         totals.runs,
         totals.repeated,
-        totals.events,
-        totals.simulated.0 / 3_600_000_000_000,
-        totals.retries,
-        totals.after_faults,
+        totals.counts.events,
+        totals.counts.simulated.0 / 3_600_000_000_000,
+        totals.counts.retries,
+        totals.counts.after_faults,
         totals.recovery.0,
         totals.recovery.1,
     )
@@ -98,26 +103,26 @@ struct Violated<'a> {
 /// The same as one JSON object.
 pub(super) fn json(found: &Found) -> String {
     let Found { totals, failed, stopped } = found;
-    let [finished, rejected, failed_requests, cancelled] = totals.ended;
+    let [finished, rejected, failed_requests, cancelled] = totals.counts.ended;
     let row = |kind: FaultKind| Row {
         kind: kind.name(),
-        began: totals.faults.began[kind as usize],
-        felt: totals.faults.felt[kind as usize],
+        began: totals.counts.faults.began[kind as usize],
+        felt: totals.counts.faults.felt[kind as usize],
     };
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
         runs: totals.runs,
         repeated: totals.repeated,
         stopped: *stopped,
-        events: totals.events,
-        simulated_seconds: totals.simulated.0 / 1_000_000_000,
+        events: totals.counts.events,
+        simulated_seconds: totals.counts.simulated.0 / 1_000_000_000,
         finished,
         rejected,
         failed: failed_requests,
         cancelled,
-        retries: totals.retries,
-        actions: &totals.actions,
-        after_faults: totals.after_faults,
+        retries: totals.counts.retries,
+        actions: &totals.counts.actions,
+        after_faults: totals.counts.after_faults,
         recovery_max_millis: totals.recovery.0.0 / 1_000_000,
         recovery_max_run: totals.recovery.1,
         faults: FaultKind::ALL.map(row).into(),

@@ -4,6 +4,8 @@
 use anyhow::{Result, bail};
 use serde_json::{Map, Value};
 
+use crate::scenario::key_path;
+
 pub(super) fn read(assignments: &[String]) -> Result<Map<String, Value>> {
     let mut object = Map::new();
     for assignment in assignments {
@@ -11,7 +13,7 @@ pub(super) fn read(assignments: &[String]) -> Result<Map<String, Value>> {
             bail!("{assignment:?}: found no =, expected KEY=VALUE");
         };
         let value = read_value(value);
-        let mut keys = path.split('.').peekable();
+        let mut keys = key_path::names(path).into_iter().map(|(name, _)| name).peekable();
         let mut table = &mut object;
         while let Some(key) = keys.next() {
             if key.is_empty() {
@@ -68,5 +70,7 @@ mod tests {
             assert!(error.contains(why), "{error}");
         }
         assert!(read(&["a=1", "a.b=2"]).is_err());
+        let quoted = read(&["placement.models.\"a.b:c\".pin=[\"h\"]"]).expect("good");
+        assert_eq!(quoted, json!({"placement": {"models": {"a.b:c": {"pin": ["h"]}}}}));
     }
 }

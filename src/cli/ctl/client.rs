@@ -11,6 +11,7 @@ use hyper_util::rt::TokioExecutor;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
+use super::tables;
 use crate::cli::print;
 
 /// How long to wait for an answer: the gateway waits for a new host's first answer before its own.
@@ -24,7 +25,7 @@ pub(in crate::cli) struct Client {
 }
 
 /// A name as a part of a path.
-pub(super) fn percent_encoded(name: &str) -> String {
+pub(in crate::cli) fn percent_encoded(name: &str) -> String {
     utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
 }
 
@@ -94,8 +95,8 @@ impl Client {
         match (status, answer) {
             (StatusCode::OK, Some(answer)) => Ok(answer),
             (_, answer) => {
-                let said = answer.as_ref().and_then(|answer| answer["error"].as_str());
-                let Some(said) = said else {
+                let said = answer.as_ref().map(|answer| &answer["error"]).filter(|said| said.is_string());
+                let Some(said) = said.map(tables::cell) else {
                     bail!("{} answers with {status}, and not as a gateway's operator's side", self.address);
                 };
                 let help = match (status, &self.key) {

@@ -1,5 +1,7 @@
 //! Options laid over a file, and places of values.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::*;
@@ -69,6 +71,20 @@ fn elements_of_lists_are_reached_by_number() {
         assert_eq!(outer.list[0].count, 0);
     }
     assert!(with(&["list[2].count=9"]).expect_err("there are two").to_string().contains("2 elements"));
+}
+
+#[test]
+fn a_name_in_quotes_keeps_its_points() {
+    #[derive(Deserialize)]
+    struct Named {
+        models: BTreeMap<String, Inner>,
+    }
+    let mut document = Document::parse("x.toml", "[models]\n\"a.b:c\" = { name = \"x\" }\n").expect("TOML");
+    document.set("--set", "models.\"a.b:c\".count=3").expect("fits");
+    let named: Named = document.read().expect("fits");
+    assert_eq!(named.models["a.b:c"], Inner { name: "x".into(), count: 3 });
+    let report = document.report("models.\"a.b:c\".count", "wrong").to_string();
+    assert!(report.contains("from --set"), "{report}");
 }
 
 #[test]

@@ -114,6 +114,26 @@ fn every_flipped_byte_is_found() {
 }
 
 #[test]
+fn a_log_of_another_version_is_not_read_and_a_writer_goes_on_beside_it() {
+    let folder = folder();
+    let older = folder.path().join("000000.log");
+    let mut bytes = segment(&records()[..10]);
+    bytes[8..12].copy_from_slice(&(FORMAT_VERSION - 1).to_le_bytes());
+    fs::write(&older, &bytes).expect("it is written");
+    let error = SegmentReader::open(&older).map(drop).expect_err("it is of another version");
+    let told = format!(
+        "{}: byte 8: found format version {}, expected {FORMAT_VERSION}: another version of herder wrote it",
+        older.display(),
+        FORMAT_VERSION - 1
+    );
+    assert_eq!(error.to_string(), told);
+    let mut writer = LogWriter::open(folder.path(), Rotation::ByCaller).expect("it opens");
+    writer.append(0, b"x").and_then(|_| writer.sync()).expect("it is written");
+    assert_eq!(fs::read(&older).expect("it is there"), bytes, "the older is as it was");
+    assert_eq!(SegmentReader::open(&folder.path().join("000001.log")).expect("it opens").count(), 1);
+}
+
+#[test]
 fn zeros_at_the_end_are_a_torn_tail() {
     let mut bytes = segment(&records()[..10]);
     let whole = bytes.len();

@@ -40,7 +40,7 @@ pub struct LogWriter {
 
 impl LogWriter {
     /// Opens a log in a folder, which is made if absent. A new segment begins after those that are there; a torn tail
-    /// of the last one is cut off first.
+    /// of the last one is cut off first, unless it is of another format version.
     ///
     /// # Errors
     /// Where the folder cannot be written, or holds a damaged log.
@@ -168,7 +168,11 @@ fn begin(folder: &Path, segment: u32) -> Result<(BufWriter<File>, u64), LogError
 
 /// Cuts a torn tail off a segment; one torn within its header becomes an empty segment.
 fn repair(path: &Path) -> Result<(), LogError> {
-    let mut reader = SegmentReader::open(path)?;
+    let mut reader = match SegmentReader::open(path) {
+        // Another version of the program wrote it: it stays as it is.
+        Err(LogError::Version { .. }) => return Ok(()),
+        reader => reader?,
+    };
     while reader.next().transpose()?.is_some() {}
     let Some(torn) = reader.truncated() else { return Ok(()) };
     let failed = |source| LogError::Io { file: path.to_owned(), source };

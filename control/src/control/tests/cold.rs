@@ -161,6 +161,14 @@ fn a_load_that_was_not_waited_for_is_given_three_times_as_long() {
         }
     }
     bench.at(2_900).first_byte(2, 0);
+    let mut silent = hosts(&ControlFile { first_byte_timeout_cold_millis: 300, ..file() }, 1, 4, &[]);
+    for (request, (at, millis)) in
+        [(0, 300), (300, 900), (1_200, 2_700), (3_900, 2_700)].into_iter().enumerate()
+    {
+        let timeout = timeouts(&silent.at(at).arrive_with(of(0)));
+        assert_eq!(timeout, [Nanos::from_millis(millis)], "never more than nine times");
+        silent.at(at + millis).fail(request as u64, 0, Failure::FirstByteTimeout);
+    }
     let mut stalled = hosts(&ControlFile { first_byte_timeout_cold_millis: 300_000, ..file() }, 1, 4, &[]);
     stalled.arrive_with(of(0));
     stalled.at(300_000).fail(0, 0, Failure::FirstByteTimeout);

@@ -99,6 +99,33 @@ fn a_host_whose_first_bytes_come_late_is_left_out() {
 }
 
 #[test]
+fn a_host_that_is_left_out_gets_one_request_in_half_a_minute_to_show_that_it_is_well() {
+    let demands = DemandsFile { ttft_millis_max: Some(300), ..DemandsFile::default() };
+    let mut bench = bench(demands, 1, 9);
+    let unmet =
+        |bench: &Bench| [Output::Reject { request: RequestId(bench.arrived), reason: Reject::DemandsUnmet }];
+    assert_eq!(hosts_of(&bench.arrive_with(bound())), [0]);
+    bench.at(500).first_byte(0, 0);
+    for (until, answered) in [(30_500, 31_500), (61_500, 61_520)] {
+        let refused = unmet(&bench);
+        assert_eq!(
+            bench.at(until - 1).arrive_with(bound()),
+            refused,
+            "what was learned counts until {until} ms"
+        );
+        assert_eq!(bench.control.next_wake(), Some(Instant::ZERO + Nanos::from_millis(until)));
+        bench.at(until).feed(Input::Wake);
+        let request = bench.arrived;
+        assert_eq!(hosts_of(&bench.restored().arrive_with(bound())), [0]);
+        assert_eq!(hosts_of(&bench.arrive_with(bound())), [0], "its trial");
+        let refused = unmet(&bench);
+        assert_eq!(bench.arrive_with(bound()), refused, "one request is enough");
+        bench.at(answered).first_byte(request, 0);
+    }
+    assert_eq!([(); 3].map(|()| hosts_of(&bench.arrive_with(bound()))), [[0], [0], [0]], "it is well again");
+}
+
+#[test]
 fn a_host_that_fails_often_is_left_out_until_it_answers_again() {
     let demands = DemandsFile { reliability_percent_min: Some(80), ..DemandsFile::default() };
     let mut bench = bench(demands, 2, 9);

@@ -119,9 +119,11 @@ fn the_first_writer_the_majority_and_an_operator_decide_otherwise() {
     assert_eq!(winner(&right(PolicyFile::Majority)), Some(digest(2)));
     let mut bench = right(PolicyFile::Manual);
     assert_eq!(winner(&bench), None, "nobody but an operator");
-    bench.feed(Input::Operator(Change::Resolve { model: ModelId(0), digest: digest(1) }));
+    bench.feed(Input::Operator(Change::Resolve { model: ModelId(0), digest: Some(digest(1)) }));
     assert_eq!(winner(&bench), Some(digest(1)));
     assert_eq!(bench.restored().control.facts().sync, bench.control.facts().sync);
+    bench.feed(Input::Operator(Change::Resolve { model: ModelId(0), digest: None }));
+    assert_eq!(winner(&bench), None, "what was decided is withdrawn");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use control::place::config::PlacementConfig;
 use control::registries;
 use control::request::KeepAlive;
 use control::sync::config::SyncConfig;
+use control::sync::second_name;
 
 use crate::gateway::registry::is_insecure;
 use crate::wire::name;
@@ -126,5 +127,5 @@ fn branch_of(action: &Action, model: &str, facts: &Facts) -> Result<String, &'st
     let held = facts.hosts[action.host.index()].observation.find_stored(action.model);
     let digest = held.map(|stored| stored.digest).filter(|digest| digest.is_known());
     let digest = digest.ok_or("what the host holds under the name is not known")?;
-    name::normalise(&format!("{model}-{}", digest.short())).ok_or("the second name would be no name")
+    name::normalise(&second_name(model, digest)).ok_or("the second name would be no name")
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::access::Caller;
 use super::{Admin, No, json};
 use crate::gateway::config::Role;
-use crate::gateway::operator::{Changed, Refused};
+use crate::gateway::operator::{Changed, Decision, Refused};
 use crate::gateway::reload;
 use crate::reply::Body;
 use crate::server::{self, Unreadable};
@@ -21,6 +21,7 @@ enum Change {
     AddHost,
     RemoveHost(String),
     Drain(String, bool),
+    Resolve(String),
     Strategy,
     Flag,
     Experiment,
@@ -44,18 +45,20 @@ impl Change {
             "unfreeze" => Self::Freeze(false),
             "log-level" => Self::LogLevel,
             "reload" => Self::Reload,
-            "status" | "models" | "queue" | "decisions" | "strategies" | "caller" | "config" | "events" => {
+            "status" | "models" | "placement" | "queue" | "decisions" | "strategies" | "caller"
+            | "config" | "events" => {
                 return Err(No::WrongMethod);
             }
             _ => {
-                let host = what.strip_prefix("hosts/").ok_or(No::UnknownPath)?;
-                let (name, deed) = host.split_once('/').unwrap_or((host, ""));
+                let (kind, named) = what.split_once('/').ok_or(No::UnknownPath)?;
+                let (name, deed) = named.split_once('/').unwrap_or((named, ""));
                 let name = percent_decode_str(name).decode_utf8().map_err(|_| No::UnknownPath)?.into_owned();
-                return match (deed, post) {
-                    ("", false) if method == Method::DELETE => Ok(Self::RemoveHost(name)),
-                    ("drain", true) => Ok(Self::Drain(name, true)),
-                    ("undrain", true) => Ok(Self::Drain(name, false)),
-                    ("" | "drain" | "undrain", _) => Err(No::WrongMethod),
+                return match (kind, deed, post) {
+                    ("hosts", "", false) if method == Method::DELETE => Ok(Self::RemoveHost(name)),
+                    ("hosts", "drain", true) => Ok(Self::Drain(name, true)),
+                    ("hosts", "undrain", true) => Ok(Self::Drain(name, false)),
+                    ("models", "resolve", true) => Ok(Self::Resolve(name)),
+                    ("hosts", "" | "drain" | "undrain", _) | ("models", "resolve", _) => Err(No::WrongMethod),
                     _ => Err(No::UnknownPath),
                 };
             }
@@ -102,7 +105,12 @@ async fn make(admin: &Admin, change: Change, mut body: Map<String, Value>) -> Re
     let operator = &admin.operator;
     let takes_body = matches!(
         change,
-        Change::AddHost | Change::Strategy | Change::Flag | Change::Experiment | Change::LogLevel
+        Change::AddHost
+            | Change::Resolve(_)
+            | Change::Strategy
+            | Change::Flag
+            | Change::Experiment
+            | Change::LogLevel
     );
     if !takes_body && let Some(key) = body.keys().next() {
         return Err(wrong(format!("found the key {key:?}, expected an empty body")));
@@ -111,6 +119,7 @@ async fn make(admin: &Admin, change: Change, mut body: Map<String, Value>) -> Re
         Change::AddHost => operator.add_host(&Value::Object(body)).await,
         Change::RemoveHost(name) => operator.remove_host(&name).await,
         Change::Drain(name, drained) => operator.drain(&name, drained).await,
+        Change::Resolve(model) => operator.decide(&model, decision(&body)?).await,
         Change::Strategy => operator.set_control(body).await,
         Change::Flag | Change::Experiment => {
             let table = if change == Change::Flag { "flags" } else { "experiments" };
@@ -135,6 +144,20 @@ async fn make(admin: &Admin, change: Change, mut body: Map<String, Value>) -> Re
         }
     };
     Ok(changed?)
+}
+
+/// What is decided of a content: exactly one key says it.
+fn decision(body: &Map<String, Value>) -> Result<Decision, Refused> {
+    let mut keys = body.iter().map(|(key, value)| (key.as_str(), value));
+    match (keys.next(), keys.next()) {
+        (Some(("digest", Value::String(digest))), None) => Ok(Decision::Digest(digest.clone())),
+        (Some(("keep", Value::String(holder))), None) => Ok(Decision::Of(holder.clone())),
+        (Some(("withdraw", Value::Bool(true))), None) => Ok(Decision::Withdraw),
+        _ => Err(Refused::Wrong(
+            "expected one of digest (its first digits), keep (a host, or registry), and withdraw (true)"
+                .into(),
+        )),
+    }
 }
 
 fn set_log_level(admin: &Admin, body: &Map<String, Value>) -> Result<Changed, Refused> {

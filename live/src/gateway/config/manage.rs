@@ -7,7 +7,7 @@ use super::written::unwritten;
 use super::{ServeConfigError, Source};
 
 /// The registry of names that name none.
-pub(crate) const OLLAMA_REGISTRY: &str = "registry.ollama.ai";
+pub(crate) const OLLAMA_REGISTRY: &str = control::registries::DEFAULT;
 /// Longest name of a registry in bytes, as in names of models.
 const REGISTRY_BYTES_MAX: usize = 350;
 

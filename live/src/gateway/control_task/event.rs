@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use control::constraints::Demands;
+use control::digest::Digest;
 use control::door::{ActionOutcome, Input, LoadedModel, Manifest, Observation, StoredModel};
 use control::ids::{ActionId, HostId, ModelId, SessionId};
 use control::request::{Failure, HostOptions, Kind, Usage};
@@ -11,7 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::gateway::metrics::text::LabelNames;
 use crate::gateway::metrics::{DecisionRecord, Metrics};
-use crate::gateway::survey::{PlacementView, Survey};
+use crate::gateway::survey::{Held, PlacementView, Survey};
 use crate::gateway::ticket::{Sender, TicketNumber, Told};
 use crate::wire::lists::Entry;
 use crate::wire::name;
@@ -42,6 +43,8 @@ pub(in crate::gateway) enum Event {
     Ask(Question),
     /// What an operator changes, checked before; answered when control has taken it.
     Operate { inputs: Vec<Input>, done: oneshot::Sender<()> },
+    /// An operator decided which content of a normalised name is the one to keep, or withdrew that; answered when control has taken it.
+    Decide { model: String, keep: Option<Digest>, done: oneshot::Sender<()> },
     /// Serving has ended; answered when all before was dealt with.
     Stop(oneshot::Sender<()>),
 }
@@ -57,6 +60,8 @@ pub(in crate::gateway) enum Question {
     Decisions { limit: usize, reply: oneshot::Sender<Vec<Arc<DecisionRecord>>> },
     /// Plan, actions and contents.
     Placement(oneshot::Sender<PlacementView>),
+    /// Who has which content of the names that are kept the same.
+    Held(oneshot::Sender<Held>),
     /// Names of managed models that registries may be asked for.
     ManagedNames(oneshot::Sender<Vec<String>>),
     /// Requests on a host.

@@ -1,6 +1,6 @@
 //! What operators changed, as it is written down.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use control::config::ControlFile;
 use control::door::Declaration;
@@ -19,6 +19,8 @@ pub(super) struct Saved {
     added: Vec<SavedHost>,
     removed: BTreeSet<String>,
     frozen: bool,
+    /// Digests as 64 hexadecimal digits, by the names of models.
+    decided: BTreeMap<String, String>,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -42,6 +44,11 @@ impl Saved {
             added: added.collect(),
             removed: operated.removed.clone(),
             frozen: operated.frozen,
+            decided: operated
+                .decided
+                .iter()
+                .map(|(model, digest)| (model.clone(), digest.to_string()))
+                .collect(),
         }
     }
 
@@ -87,6 +94,11 @@ impl Saved {
             hosts: hosts.collect(),
             removed,
             frozen: self.frozen,
+            decided: self
+                .decided
+                .into_iter()
+                .filter_map(|(model, digest)| Some((model, digest.parse().ok()?)))
+                .collect(),
             file,
         };
         (config, operated)
@@ -96,6 +108,8 @@ impl Saved {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    use control::digest::Digest;
 
     use super::*;
 
@@ -115,6 +129,7 @@ mod tests {
         operated.hosts[0].removed = true;
         operated.removed.insert("a".into());
         operated.frozen = true;
+        operated.decided.insert("m:latest".into(), Digest([7; 32]));
         let mut entry = operated.hosts[0].entry.clone();
         entry.declaration.name = "c".into();
         operated.hosts.push(HostSlot { entry, from_file: false, drained: false, removed: false });

@@ -1,4 +1,5 @@
-//! What hosts and the registry have under each name that is kept the same, as `GET /api/v1/placement` shows it.
+//! What hosts and the registry have under each name that is kept the same, as `GET /api/v1/placement` shows it, and as an operator
+//! decides between them.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +8,7 @@ use control::digest::Digest;
 use control::ids::ModelId;
 use control::sync::artifact::Origin;
 use control::sync::conflict::Kind;
+use control::sync::register::Register;
 use control::units::Instant;
 use serde::Serialize;
 
@@ -25,6 +27,8 @@ pub(super) struct ContentsView {
     right: Option<RightView>,
     /// How contents differ, and for how long; `null` where all are the same.
     conflict: Option<ConflictView>,
+    /// What an operator decided for, whether or not anyone has it; `null` where nothing was decided.
+    decided: Option<String>,
     /// By digest.
     held: Vec<HeldView>,
 }
@@ -50,6 +54,23 @@ struct HeldView {
     by: Vec<String>,
 }
 
+/// Who has which content of each name that is kept the same.
+pub(in crate::gateway) type Held = BTreeMap<String, BTreeMap<Digest, Vec<Origin>>>;
+
+/// Contents that an operator can decide between, in control's words.
+pub(in crate::gateway) fn held(control: &Control) -> Held {
+    let registers = control.facts().sync.registers.iter();
+    registers.map(|(model, register)| (model_name(control, *model), by_digest(register))).collect()
+}
+
+fn by_digest(register: &Register) -> BTreeMap<Digest, Vec<Origin>> {
+    let mut held: BTreeMap<Digest, Vec<Origin>> = BTreeMap::new();
+    for (origin, artifact) in register.artifacts() {
+        held.entry(artifact.digest).or_default().push(origin);
+    }
+    held
+}
+
 /// Names of which sync knows.
 pub(super) fn of(control: &Control, now: Instant) -> Vec<ContentsView> {
     let sync = &control.facts().sync;
@@ -60,10 +81,7 @@ fn view(control: &Control, model: ModelId, now: Instant) -> ContentsView {
     let facts = control.facts();
     let sync = &facts.sync;
     let right = sync.right.get(&model);
-    let mut held: BTreeMap<Digest, Vec<String>> = BTreeMap::new();
-    for (origin, artifact) in sync.registers[&model].artifacts() {
-        held.entry(artifact.digest).or_default().push(name(control, origin));
-    }
+    let register = &sync.registers[&model];
     let good_copies = control.good_copies(model);
     let (min, target) =
         control.config().sync.as_ref().map_or((1, 1), |config| (config.copies_min, config.copies_target));
@@ -81,12 +99,13 @@ fn view(control: &Control, model: ModelId, now: Instant) -> ContentsView {
             .diverged
             .get(&model)
             .map(|(since, kind)| ConflictView { kind: *kind, seconds: now.since(*since).0 / 1_000_000_000 }),
-        held: held
+        decided: register.decision().keep.map(|digest| digest.to_string()),
+        held: by_digest(register)
             .into_iter()
             .map(|(digest, by)| HeldView {
                 right: right.is_some_and(|right| right.1 == digest),
                 digest: digest.to_string(),
-                by,
+                by: by.into_iter().map(|origin| name(control, origin)).collect(),
             })
             .collect(),
     }

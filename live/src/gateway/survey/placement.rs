@@ -127,7 +127,7 @@ impl PlacementView {
     pub(in crate::gateway) fn of(control: &Control, recorder: &Recorder, now: Instant) -> Self {
         let facts = control.facts();
         let config = control.config().placement.as_ref();
-        let errands = facts.errands.under_way.iter();
+        let errands = facts.errands.under_way();
         let ahead = facts.prefetch.under_way.iter();
         let resting = facts.errands.resting.iter().filter(|(_, rest)| rest.until > now);
         Self {

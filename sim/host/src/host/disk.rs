@@ -26,6 +26,13 @@ pub struct StoredCopy {
 pub enum DiskChange {
     /// A name stands for this from now on; the host knows how fast the model is.
     Put(StoredCopy),
+    /// The same for a name that the host may never have heard of: a second one for what `of` stood for, so it is as fast.
+    Second {
+        /// The first name; the host knows it.
+        of: ModelId,
+        /// What both stand for, or stood for.
+        copy: StoredCopy,
+    },
     /// A name is gone. A runner that has its weights goes on.
     Remove,
 }
@@ -77,8 +84,8 @@ impl Disk {
     /// The index of a model that is on the disk.
     #[inline]
     pub(super) fn find(&self, model: ModelId) -> Option<u16> {
-        let index = self.known.get(model.index()).copied().unwrap_or(u16::MAX);
-        self.held.get(index as usize)?.as_ref().map(|_| index)
+        let index = self.known(model)?;
+        self.held[index as usize].as_ref().map(|_| index)
     }
 
     /// The number of the weights that a model on the disk has; `u16::MAX` where it is gone.
@@ -101,12 +108,25 @@ impl Disk {
         }
     }
 
+    /// The place of a name in the spec, whether or not it is on the disk.
+    pub(super) fn known(&self, model: ModelId) -> Option<u16> {
+        self.known.get(model.index()).copied().filter(|index| *index != u16::MAX)
+    }
+
+    /// The spec has one name more, at its end.
+    pub(super) fn learn(&mut self, model: ModelId) {
+        if self.known.len() <= model.index() {
+            self.known.resize(model.index() + 1, u16::MAX);
+        }
+        self.known[model.index()] = self.held.len() as u16;
+        self.held.push(None);
+    }
+
     /// Changes what a name stands for. The weights that came with it, where the host had never seen them.
     pub(super) fn change(&mut self, model: ModelId, change: DiskChange) -> Option<(u16, Bytes)> {
-        let index = self.known.get(model.index()).copied().unwrap_or(u16::MAX);
-        assert!(index != u16::MAX, "a driver puts models on a disk that the host's spec has");
+        let index = self.known(model).expect("a driver puts models on a disk that the host's spec has");
         let held = &mut self.held[index as usize];
-        let DiskChange::Put(copy) = change else {
+        let (DiskChange::Put(copy) | DiskChange::Second { copy, .. }) = change else {
             *held = None;
             return None;
         };

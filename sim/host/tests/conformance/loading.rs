@@ -1,8 +1,10 @@
 //! S8: slots, contexts, one load at a time, when the pending loop goes on, aborted loads; tiers of memory.
 
+use control::digest::Digest;
+use control::ids::ModelId;
 use control::units::{Bytes, Nanos};
-use sim_host::api::HostRequest;
-use sim_host::host::HostSpec;
+use sim_host::api::{HostRequest, Message};
+use sim_host::host::{DiskChange, HostSpec, StoredCopy};
 use sim_host::spec::ModelSpec;
 
 use super::world::{World, empty, gpu, llama, ms, numbered, profile, qwen, request, spec, with};
@@ -245,4 +247,24 @@ fn load_duration_is_the_wait_in_the_pending_queue() {
     world.run();
     assert_eq!(world.usage(1).load, Nanos::from_millis(1_500));
     assert_eq!(world.usage(2).load, Nanos::from_millis(2_900));
+}
+
+#[test]
+fn a_second_name_is_served_by_the_runner_of_the_first_and_outlives_it() {
+    let mut spec = spec(vec![llama("a")]);
+    let copy = spec.models[0].copy.map(|copy| StoredCopy { weights: Digest([2; 32]), ..copy });
+    spec.models[0].copy = copy;
+    let (first, second, copy) = (ModelId(0), ModelId(7), copy.expect("it is stored"));
+    let (mut world, now) = World::loaded_with(spec, &[0]);
+    world.deliver(ms(now), Message::Disk(second, DiskChange::Second { of: first, copy }));
+    world.send(now + 1, request(1, second.0, 10));
+    world.run();
+    assert!(world.finished(1).is_some());
+    assert_eq!(world.loads(), 1, "the weights are there");
+    let after = world.now.0 / 1_000_000 + 1;
+    world.deliver(ms(after), Message::Disk(first, DiskChange::Remove));
+    world.send(after + 1, request(2, second.0, 10));
+    world.send(after + 1, request(3, first.0, 10));
+    world.run();
+    assert!(world.finished(2).is_some() && world.error(3).is_some());
 }

@@ -23,10 +23,14 @@ impl<S: Sink> Simulation<'_, S> {
     /// An action that concerns a disk reaches its host.
     pub(super) fn begin_supply(&mut self, action: Action) -> Result<(), RunError> {
         let refused = (ActionOutcome::Failed(ActionFailure::Refused), None);
+        let skew = self.faults.as_ref().map_or(0, |faults| faults.skew_nanos(action.host));
         let ended = match &mut self.supply {
-            Some(supply) => supply.begin(self.now, action),
+            Some(supply) => supply.begin(self.now, action, skew),
             None => Some(refused),
         };
+        while let Some((model, name)) = self.supply.as_mut().and_then(|supply| supply.next_name()) {
+            self.step(Input::ModelNamed { model, name })?;
+        }
         let Some((outcome, change)) = ended else { return Ok(()) };
         self.feel_action(action.host, outcome);
         self.tell(action.host, ToControl::Acted(action.id, outcome));

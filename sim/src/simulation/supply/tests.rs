@@ -44,8 +44,8 @@ fn with_a_host_all_transfers_to_it_and_from_it_end() {
     let mut supply = supply(2);
     let to_it = action(0, 0, Deed::Pull, GEMMA);
     let from_it = action(1, 1, Deed::Fetch(HostId(0)), LLAMA);
-    assert_eq!(supply.begin(Instant(0), to_it), None);
-    assert_eq!(supply.begin(Instant(0), from_it), None);
+    assert_eq!(supply.begin(Instant(0), to_it, 0), None);
+    assert_eq!(supply.begin(Instant(0), from_it, 0), None);
     let others = supply.crash(Instant(SECOND), HostId(0));
     assert_eq!(others, [from_it], "the other host is to be told");
     assert_eq!(supply.next_transfer(), None);
@@ -56,22 +56,40 @@ fn with_a_host_all_transfers_to_it_and_from_it_end() {
 fn a_full_disk_ends_what_is_written_there_and_takes_nothing_more() {
     let mut supply = supply(2);
     let pull = action(0, 0, Deed::Pull, GEMMA);
-    assert_eq!(supply.begin(Instant(0), pull), None);
+    assert_eq!(supply.begin(Instant(0), pull, 0), None);
     assert_eq!(supply.fill(Instant(SECOND), HostId(0), true), [pull]);
     let full = ActionOutcome::Failed(ActionFailure::DiskFull);
-    assert_eq!(supply.begin(Instant(SECOND), pull), Some((full, None)));
+    assert_eq!(supply.begin(Instant(SECOND), pull, 0), Some((full, None)));
     assert_eq!(supply.fill(Instant(SECOND), HostId(0), false), []);
-    assert_eq!(supply.begin(Instant(SECOND), pull), None);
+    assert_eq!(supply.begin(Instant(SECOND), pull, 0), None);
 }
 
 #[test]
 fn what_waited_for_transfers_that_were_given_up_is_next() {
     let mut supply = supply(1);
     let (first, second) = (action(0, 0, Deed::Pull, GEMMA), action(1, 0, Deed::Push, LLAMA));
-    assert_eq!(supply.begin(Instant(0), first), None);
-    assert_eq!(supply.begin(Instant(0), second), None);
+    assert_eq!(supply.begin(Instant(0), first, 0), None);
+    assert_eq!(supply.begin(Instant(0), second, 0), None);
     assert_eq!(supply.next_waiting(HostId(0)), None);
     supply.reach_registry(Instant(SECOND), false);
     assert_eq!(supply.give_up(Instant(2 * SECOND)), [first]);
     assert_eq!(supply.next_waiting(HostId(0)), Some(second));
+}
+
+#[test]
+fn a_second_name_takes_no_room_and_outlives_the_first() {
+    let mut supply = supply(1);
+    let room = supply.disks[0].blobs.bytes();
+    let branch = action(0, 0, Deed::Branch, LLAMA);
+    let (outcome, change) = supply.begin(Instant(0), branch, 0).expect("at once");
+    let (_, second, _) = change.expect("another name on the disk");
+    assert_eq!((outcome, supply.disks[0].blobs.bytes()), (ActionOutcome::Done, room));
+    let (told, name) = supply.next_name().expect("a new name");
+    assert!(told == second && name.starts_with("llama3.1:8b-"), "{name}");
+    assert_eq!(supply.begin(Instant(1), branch, 0).expect("at once").1.map(|change| change.1), Some(second));
+    assert_eq!(supply.next_name(), None, "the same content has the same name");
+    supply.begin(Instant(2), action(1, 0, Deed::Delete, LLAMA), 0);
+    assert_eq!(supply.disks[0].blobs.bytes(), room, "the second name needs its layers");
+    supply.begin(Instant(3), action(2, 0, Deed::Delete, second.0), 0);
+    assert_eq!(supply.disks[0].blobs.bytes(), Bytes::ZERO);
 }

@@ -59,7 +59,7 @@ impl Driven {
 
     fn begin_waiting(&mut self, host: HostId) {
         while let Some(next) = self.supply.next_waiting(host) {
-            self.supply.begin(self.now, next);
+            self.supply.begin(self.now, next, 0);
         }
     }
 
@@ -69,7 +69,7 @@ impl Driven {
             Happens::Asked(Deed::Fetch(from)) if from == id => return,
             Happens::Asked(deed) => {
                 self.asked += 1;
-                self.supply.begin(now, action(self.asked, host, deed, model));
+                self.supply.begin(now, action(self.asked, host, deed, model), 0);
                 return;
             }
             Happens::Crash => {
@@ -162,8 +162,8 @@ fn a_transfer_stands_in_the_bins_in_which_it_moved_however_often_these_were_merg
 #[test]
 fn of_a_pull_that_broke_off_weights_come_first() {
     let mut supply = supply(2);
-    supply.begin(Instant(0), action(0, 1, Deed::Pull, 0));
-    supply.begin(Instant(0), action(1, 0, Deed::Pull, 1));
+    supply.begin(Instant(0), action(0, 1, Deed::Pull, 0), 0);
+    supply.begin(Instant(0), action(1, 0, Deed::Pull, 1), 0);
     supply.crash(Instant(SECOND), HostId(1));
     let whole = supply.next_transfer().expect("the other goes on");
     let mut ended = Vec::new();
