@@ -58,12 +58,17 @@ def oracle():
             best = (summary, first, second)
     return best, tried
 
-for scenario in ("more-models-than-vram", "daily-cycle"):
-    head(scenario)
+AFFINITY = ["control.balancer=model-affinity"]
+for title, scenario, sets in (
+    ("more-models-than-vram", "more-models-than-vram", []),
+    ("more-models-than-vram, balanced by model-affinity", "more-models-than-vram", AFFINITY),
+    ("daily-cycle", "daily-cycle", []),
+):
+    head(title)
     for placement in placements():
         if placement == "exact" and scenario == "daily-cycle":
             continue
-        row(placement, run(scenario, ACT + [f"control.placement.strategy={placement}"]))
+        row(placement, run(scenario, ACT + sets + [f"control.placement.strategy={placement}"]))
 
 head("small: two hosts, four models")
 for placement in placements():

@@ -12,6 +12,7 @@ mod errands;
 mod growing;
 mod indexes;
 mod lanes;
+mod moving;
 mod observe;
 mod operate;
 mod placing;

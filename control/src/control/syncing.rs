@@ -1,25 +1,18 @@
-//! Sync at work: what hosts and the registry say of a name goes into its register, whose verdict says which content is right, and hosts
-//! that have another are brought up to date, in the order of the mode and within the budget.
+//! Sync at work: what hosts and the registry say of a name goes into its register, whose verdict says which content is right. Hosts that
+//! have another are brought up to date by [`moving`](super::moving).
 
 use alloc::vec::Vec;
-use core::cmp::Reverse;
 
 use super::Control;
-use super::errands::Terms;
 use crate::digest::Digest;
-use crate::door::{Deed, Manifest, Note, Output, Outputs, StoredModel};
-use crate::facts::errands::{Kind as Doing, Purpose};
+use crate::door::{Manifest, Note, Output, Outputs, StoredModel};
 use crate::ids::{HostId, ModelId};
-use crate::registries;
 use crate::sync::artifact::{Artifact, Details, Origin, Permission, VersionVector};
-use crate::sync::config::{Mode, SyncConfig};
+use crate::sync::config::Mode;
 use crate::sync::conflict::Kind;
 use crate::sync::register::{Decision, Register, Verdict};
 use crate::sync::version::Version;
-use crate::units::{Bytes, Instant, Nanos};
-
-/// How often what is still to do is looked at again.
-const LOOKS: Nanos = Nanos::from_secs(30);
+use crate::units::Instant;
 
 impl Control {
     /// A config was installed, or the facts were read.
@@ -101,7 +94,7 @@ impl Control {
         }
     }
 
-    fn digest_on(&self, host: HostId, model: ModelId) -> Option<Digest> {
+    pub(super) fn digest_on(&self, host: HostId, model: ModelId) -> Option<Digest> {
         Some(self.facts.hosts[host.index()].observation.find_stored(model)?.digest)
     }
 
@@ -252,245 +245,6 @@ impl Control {
         }
         if sync.diverged.contains_key(&model) {
             sync.asked.insert(model);
-        }
-    }
-
-    /// Looks whether something is to be done, where it is time.
-    pub(super) fn sync_on_time(&mut self, now: Instant, out: &mut Outputs) {
-        let due = self.facts.sync.tick_at.is_some_and(|at| at <= now);
-        let Some(config) = self.config.sync.as_ref().filter(|_| due) else { return };
-        let wait = if config.mode == Mode::Periodic { config.period } else { LOOKS };
-        self.facts.sync.tick_at = Some(now.saturating_add(wait));
-        self.facts.sync.open = true;
-        self.sync_errands(now, out);
-    }
-
-    /// Begins what brings hosts up to date, as far as the budget goes.
-    pub(super) fn sync_errands(&mut self, now: Instant, out: &mut Outputs) {
-        let Some(config) = self.config.sync.as_ref().filter(|_| !self.is_frozen()) else { return };
-        if self.facts.sync.drift.is_empty() {
-            self.facts.sync.open = false;
-            if config.copies_min <= 1 {
-                return;
-            }
-        }
-        if !self.may_begin(now, config) {
-            return;
-        }
-        let config = config.clone();
-        for (model, host) in self.in_order(&config) {
-            if self.may_move(model, &config) {
-                self.bring_up_to_date(now, (model, host), &config, out);
-            }
-        }
-        self.replicate(now, &config, out);
-    }
-
-    /// The same on one host.
-    pub(super) fn sync_host(&mut self, now: Instant, host: HostId, out: &mut Outputs) {
-        let Some(config) = self.config.sync.as_ref().filter(|_| !self.is_frozen()) else { return };
-        if self.facts.sync.drift.is_empty() || !self.may_begin(now, config) {
-            return;
-        }
-        let stored = self.facts.hosts[host.index()].observation.stored.iter().map(|stored| stored.model);
-        let drift: Vec<(ModelId, HostId)> = stored
-            .map(|model| (model, host))
-            .filter(|(model, host)| self.facts.sync.is_stale(*model, *host) && self.may_move(*model, config))
-            .collect();
-        if drift.is_empty() {
-            return;
-        }
-        let config = config.clone();
-        for place in drift {
-            self.bring_up_to_date(now, place, &config, out);
-        }
-    }
-
-    /// Whether the budgets allow another change. Where nothing is done, all that would be is shown.
-    fn may_begin(&self, now: Instant, config: &SyncConfig) -> bool {
-        let paid = config.mode != Mode::BandwidthAware || self.facts.sync.paid_at <= now;
-        !config.act || paid && self.facts.errands.allows(now, config.changes_per_hour_max)
-    }
-
-    /// Whether something may be done for hosts that lack a name's right content: it is due, and where all that is left is to pull
-    /// it, one more pull may begin.
-    fn may_move(&self, model: ModelId, config: &SyncConfig) -> bool {
-        let sync = &self.facts.sync;
-        let pulled = |(_, digest): &(Origin, Digest)| {
-            sync.published.get(&model).is_some_and(|manifest| manifest.digest == *digest)
-        };
-        self.is_due(model, config)
-            && (self.may_pull(config) || config.keep_others || !sync.right.get(&model).is_some_and(pulled))
-    }
-
-    fn may_pull(&self, config: &SyncConfig) -> bool {
-        self.facts.errands.of_kind(Doing::Pull) < config.pulls_at_once_max.into()
-    }
-
-    /// Whether the mode lets hosts get a name's right content now.
-    fn is_due(&self, model: ModelId, config: &SyncConfig) -> bool {
-        match config.mode {
-            Mode::Lazy => self.facts.sync.asked.contains(&model),
-            Mode::Periodic => self.facts.sync.open,
-            _ => true,
-        }
-    }
-
-    /// Hosts to be brought up to date, in the order of the mode.
-    fn in_order(&self, config: &SyncConfig) -> Vec<(ModelId, HostId)> {
-        let sync = &self.facts.sync;
-        let due = sync.drift.iter().filter(|(model, _)| self.may_move(*model, config));
-        let mut drift: Vec<(ModelId, HostId)> = due.copied().collect();
-        match config.mode {
-            Mode::Eager | Mode::Lazy | Mode::Periodic => {}
-            Mode::BandwidthAware => {
-                drift.sort_by_key(|(model, host)| (self.lacking(*model, *host), *model, *host));
-            }
-            Mode::LatencyFirst => {
-                let asked = |model: &ModelId| {
-                    (self.facts.placement.arrivals_micros(*model), self.indexes.models[model.index()].running)
-                };
-                let busy = |host: &HostId| self.facts.loads[host.index()].in_flight;
-                drift.sort_by_key(|(model, host)| (Reverse(asked(model)), busy(host), *model, *host));
-            }
-            Mode::ReliabilityFirst => {
-                drift.sort_by_key(|(model, host)| (self.good_copies(*model), *model, *host));
-            }
-        }
-        drift
-    }
-
-    /// Hosts that answer and have the right content of a name.
-    #[must_use]
-    pub fn good_copies(&self, model: ModelId) -> u32 {
-        let stored = &self.indexes.models[model.index()].stored;
-        let good =
-            |host: &HostId| self.facts.hosts[host.index()].is_up() && !self.facts.sync.is_stale(model, *host);
-        stored.iter().filter(good).count() as u32
-    }
-
-    /// Bytes of the right content that a host lacks, as far as layers are known.
-    fn lacking(&self, model: ModelId, host: HostId) -> Bytes {
-        let sync = &self.facts.sync;
-        let right = sync.right.get(&model).and_then(|(_, digest)| sync.manifests.get(digest));
-        let Some(right) = right else { return self.size_of(model).unwrap_or(Bytes::ZERO) };
-        let stored = &self.facts.hosts[host.index()].observation.stored;
-        let held = stored.iter().filter_map(|stored| sync.manifests.get(&stored.digest));
-        let held: Vec<Digest> =
-            held.flat_map(|manifest| &manifest.layers).map(|layer| layer.digest).collect();
-        right.layers.iter().filter(|layer| !held.contains(&layer.digest)).map(|layer| layer.bytes).sum()
-    }
-
-    fn bring_up_to_date(
-        &mut self,
-        now: Instant,
-        (model, host): (ModelId, HostId),
-        config: &SyncConfig,
-        out: &mut Outputs,
-    ) {
-        if !self.is_free(now, (host, model)) {
-            return;
-        }
-        let Some((origin, digest)) = self.facts.sync.right.get(&model).copied() else { return };
-        let terms = Terms::of_sync(config);
-        let Some(held) = self.digest_on(host, model) else { return };
-        let own = (model, host, self.facts.sync.canonical(held));
-        if config.keep_others
-            && self.other_weights(model, own.2, digest)
-            && !self.facts.sync.kept.contains(&own)
-        {
-            self.act(now, (host, Deed::Branch, model), Purpose::Sync, terms, out);
-            return;
-        }
-        let name = &self.facts.models[model.index()].name;
-        if !registries::allow(&config.registries, registries::of(name)) {
-            return;
-        }
-        let published = self.facts.sync.published.get(&model).map(|manifest| manifest.digest);
-        match origin {
-            _ if published == Some(digest) => {
-                self.move_to(now, (model, host), Deed::Pull, config, out);
-            }
-            Origin::Host(from) if config.peers => {
-                self.move_to(now, (model, host), Deed::Fetch(from), config, out);
-            }
-            Origin::Host(from) if config.allow_push && self.is_free(now, (from, model)) => {
-                self.act(now, (from, Deed::Push, model), Purpose::Sync, terms, out);
-            }
-            _ => {}
-        }
-    }
-
-    fn other_weights(&self, model: ModelId, own: Digest, right: Digest) -> bool {
-        let register = self.facts.sync.registers.get(&model);
-        let weights = |digest: Digest| {
-            let mut artifacts = register.into_iter().flat_map(Register::artifacts);
-            artifacts.find(|(_, artifact)| artifact.digest == digest).map(|(_, artifact)| artifact.weights)
-        };
-        weights(own) != weights(right)
-    }
-
-    /// Pulls or fetches, where a pull is free, the disk has room and the mode's bandwidth allows it.
-    fn move_to(
-        &mut self,
-        now: Instant,
-        (model, host): (ModelId, HostId),
-        deed: Deed,
-        config: &SyncConfig,
-        out: &mut Outputs,
-    ) {
-        if !self.may_pull(config) {
-            return;
-        }
-        let bytes = self.lacking(model, host);
-        if config.mode == Mode::BandwidthAware && config.act {
-            if self.facts.sync.paid_at > now {
-                return;
-            }
-            let nanos = u128::from(bytes.0) * 1_000_000_000 / u128::from(config.bytes_per_second);
-            let paid = now.saturating_add(Nanos(u64::try_from(nanos).unwrap_or(u64::MAX)));
-            self.facts.sync.paid_at = paid;
-            self.facts.sync.tick_at = Some(self.facts.sync.tick_at.map_or(paid, |at| at.min(paid)));
-        }
-        if self.act(now, (host, deed, model), Purpose::Sync, Terms::of_sync(config), out) {
-            self.facts.sync.counts.asked_bytes += bytes.0;
-        }
-    }
-
-    /// Names that some host has, but with too few good copies, get one more: on a host that is open, has room, and stands in a zone that has the fewest.
-    fn replicate(&mut self, now: Instant, config: &SyncConfig, out: &mut Outputs) {
-        if config.copies_min <= 1 {
-            return;
-        }
-        let models: Vec<ModelId> = self.facts.sync.right.keys().copied().collect();
-        for model in models {
-            let comes = self.facts.errands.comes(model);
-            let published = self.facts.sync.published.contains_key(&model);
-            let nowhere = self.indexes.models[model.index()].stored.is_empty();
-            if comes || !published || nowhere || self.good_copies(model) >= config.copies_min {
-                continue;
-            }
-            let stored = &self.indexes.models[model.index()].stored;
-            let zone = |host: HostId| &self.facts.hosts[host.index()].declaration.zone;
-            let in_zone = |host: HostId| stored.iter().filter(|other| zone(*other) == zone(host)).count();
-            let hosts = (0..self.facts.hosts.len() as u32).map(HostId);
-            let open = hosts.filter(|host| {
-                !stored.contains(*host)
-                    && self.is_free(now, (*host, model))
-                    && self.has_room_on_disk(*host, model)
-            });
-            let best =
-                open.min_by_key(|host| (in_zone(*host), self.facts.errands.on_host(*host).count(), *host));
-            if let Some(host) = best {
-                self.move_to(now, (model, host), Deed::Pull, config, out);
-            }
-        }
-    }
-
-    /// A content was kept under a second name.
-    pub(super) fn content_kept(&mut self, host: HostId, model: ModelId) {
-        if let Some(held) = self.digest_on(host, model) {
-            self.facts.sync.kept.insert((model, host, self.facts.sync.canonical(held)));
         }
     }
 }

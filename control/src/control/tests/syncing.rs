@@ -91,6 +91,18 @@ fn a_right_content_on_one_host_is_pushed_first_and_pulled_then() {
 }
 
 #[test]
+fn the_registry_gets_the_right_content_also_where_no_host_lacks_it() {
+    let file = SyncFile { policy: PolicyFile::LastWriter, allow_push: true, ..sync() };
+    let mut bench = Bench::new(&with(file), 1, 1);
+    publish(&mut bench, 1);
+    has(&mut bench, 0, 1, 5);
+    assert_eq!(acts(&has(&mut bench, 0, 3, 50)), [(0, Deed::Push)]);
+    done(&mut bench, 0);
+    assert_eq!(acts(&bench.at(60_000).feed(Input::Wake)), [], "the registry has not been heard yet");
+    assert_eq!(notes(&publish(&mut bench, 3)), (false, true));
+}
+
+#[test]
 fn what_the_registry_makes_of_a_push_is_the_same_content() {
     let file = SyncFile { policy: PolicyFile::Majority, allow_push: true, ..sync() };
     let mut bench = Bench::new(&with(file), 3, 1);
