@@ -10,7 +10,8 @@ use crate::door::{Env, Outputs};
 use crate::ids::{HostId, ModelId};
 use crate::place;
 use crate::place::PlacementKind;
-use crate::place::problem::Plan;
+use crate::place::config::ModelPlacement;
+use crate::place::problem::{Limits, Plan};
 use crate::units::{Instant, Nanos};
 
 /// A plan grows at most so often: what it grows by is then one decision for all models.
@@ -19,7 +20,7 @@ const GROWS_EVERY: Nanos = Nanos::from_secs(1);
 impl Control {
     /// A request has to wait: the plan is to grow where its model has too few slots.
     pub(super) fn note_wait(&mut self, now: Instant, model: ModelId) {
-        if self.facts.placement.grow_at.is_some() || !self.grows() {
+        if self.facts.placement.grow_at.is_some() || !self.grows() || self.is_fixed(model) {
             return;
         }
         let wanted = self.slots_wanted(model);
@@ -30,10 +31,20 @@ impl Control {
         }
     }
 
-    /// Whether plans grow: requests go by them, and they are not just what an operator wrote.
+    /// Whether plans grow: requests go by them, and nothing forbids changes.
     fn grows(&self) -> bool {
+        self.routes_by_plan() && !self.is_frozen()
+    }
+
+    /// Whether a model's replicas are what an operator wrote, and nothing else.
+    fn is_fixed(&self, model: ModelId) -> bool {
         let Some(config) = &self.config.placement else { return false };
-        self.routes_by_plan() && config.strategy.kind != PlacementKind::Static && !self.is_frozen()
+        let written = |placement: &ModelPlacement| {
+            let Limits { min, target, .. } = placement.limits;
+            min > 0 || target.is_some() || !placement.pin.is_empty()
+        };
+        config.strategy.kind == PlacementKind::Static
+            && config.of(&self.facts.models[model.index()].name).is_some_and(written)
     }
 
     /// Requests for a model that wait and go by plan.
@@ -82,6 +93,7 @@ impl Control {
         models.dedup();
         let mut wanted: Vec<(ModelId, u64)> = models
             .into_iter()
+            .filter(|model| !self.is_fixed(*model))
             .map(|model| (model, self.slots_wanted(model)))
             .filter(|(model, wanted)| (1..*wanted).contains(&self.slots_planned(*model)))
             .collect();

@@ -63,6 +63,18 @@ fn what_an_operator_wrote_does_not_grow_by_itself() {
 }
 
 #[test]
+fn what_is_static_grows_where_nobody_wrote_anything() {
+    let mut bench = Bench::new(&file("static"), 2, 1);
+    bench.at(1_000).observe_with(0, &[0, 1], &[0, 1]);
+    bench.observe_with(1, &[1], &[]);
+    bench.at(60_000).feed(Input::Wake);
+    assert_eq!(replicas(&bench), [(0, Why::Pinned), (0, Why::Stays)]);
+    let other = || Arrive { model: ModelId(1), ..Arrive::default() };
+    let hosts = (0..4).flat_map(|_| sent(&bench.arrive_with(other()))).map(|(_, host)| host);
+    assert_eq!(hosts.collect::<Vec<_>>(), [0, 1]);
+}
+
+#[test]
 fn frozen_plans_do_not_grow() {
     let mut bench = bench("greedy", 3);
     bench.feed(Input::Operator(Change::Freeze(true)));
