@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use super::Control;
-use super::placing::{ASSUMED_LOAD, ASSUMED_SERVICE};
 use crate::door::{Env, Outputs};
 use crate::ids::{HostId, ModelId};
 use crate::place;
@@ -20,12 +19,7 @@ const GROWS_EVERY: Nanos = Nanos::from_secs(1);
 impl Control {
     /// A request has to wait: the plan is to grow where its model has too few slots.
     pub(super) fn note_wait(&mut self, now: Instant, model: ModelId) {
-        if self.facts.placement.grow_at.is_some() || !self.grows() || self.is_fixed(model) {
-            return;
-        }
-        let wanted = self.slots_wanted(model);
-        let slots: u64 = self.slots_planned(model);
-        if slots > 0 && wanted > slots {
+        if self.facts.placement.grow_at.is_none() && self.grows() && self.shortage(model).is_some() {
             let placement = &mut self.facts.placement;
             placement.grow_at = Some(now.max(placement.grown_at.saturating_add(GROWS_EVERY)));
         }
@@ -47,6 +41,15 @@ impl Control {
             && config.of(&self.facts.models[model.index()].name).is_some_and(written)
     }
 
+    /// How many slots a model is to have, where it has replicas that may become more, and too few slots.
+    fn shortage(&self, model: ModelId) -> Option<u64> {
+        if self.is_fixed(model) {
+            return None;
+        }
+        let wanted = self.slots_wanted(model);
+        (1..wanted).contains(&self.slots_planned(model)).then_some(wanted)
+    }
+
     /// Requests for a model that wait and go by plan.
     fn waiting(&self, model: ModelId) -> u64 {
         let lanes = self.indexes.models[model.index()].lanes.iter();
@@ -57,11 +60,8 @@ impl Control {
     /// Slots with which those that wait would wait no longer than a share of the time of a load.
     fn slots_wanted(&self, model: ModelId) -> u64 {
         let Some(config) = &self.config.placement else { return 0 };
-        let demand = self.facts.placement.demand.get(model.index());
-        let service = demand.and_then(|demand| demand.service.get()).unwrap_or(ASSUMED_SERVICE);
-        let load = self.facts.models[model.index()].cold_ttft.get().map_or(ASSUMED_LOAD, Nanos);
-        let work = u128::from(self.waiting(model)) * u128::from(service.0) * 100;
-        let patience = u128::from(load.0) * u128::from(config.patience_percent);
+        let work = u128::from(self.waiting(model)) * u128::from(self.service_of(model).0) * 100;
+        let patience = u128::from(self.load_of(model).0) * u128::from(config.patience_percent);
         u64::try_from(work.div_ceil(patience.max(1))).unwrap_or(u64::MAX)
     }
 
@@ -91,12 +91,8 @@ impl Control {
             self.indexes.waiting.iter().map(|lane| self.indexes.lanes[lane.index()].model).collect();
         models.sort_unstable();
         models.dedup();
-        let mut wanted: Vec<(ModelId, u64)> = models
-            .into_iter()
-            .filter(|model| !self.is_fixed(*model))
-            .map(|model| (model, self.slots_wanted(model)))
-            .filter(|(model, wanted)| (1..*wanted).contains(&self.slots_planned(*model)))
-            .collect();
+        let mut wanted: Vec<(ModelId, u64)> =
+            models.into_iter().filter_map(|model| Some((model, self.shortage(model)?))).collect();
         if wanted.is_empty() {
             return;
         }

@@ -82,9 +82,7 @@ impl Control {
     /// it, one more pull may begin.
     fn may_move(&self, model: ModelId, config: &SyncConfig) -> bool {
         let sync = &self.facts.sync;
-        let pulled = |(_, digest): &(Origin, Digest)| {
-            sync.published.get(&model).is_some_and(|manifest| manifest.digest == *digest)
-        };
+        let pulled = |(_, digest): &(Origin, Digest)| sync.is_published(model, *digest);
         self.is_due(model, config)
             && (self.may_pull(config) || config.keep_others || !sync.right.get(&model).is_some_and(pulled))
     }
@@ -172,9 +170,8 @@ impl Control {
         if !registries::allow(&config.registries, registries::of(name)) {
             return;
         }
-        let published = self.facts.sync.published.get(&model).map(|manifest| manifest.digest);
         match origin {
-            _ if published == Some(digest) => {
+            _ if self.facts.sync.is_published(model, digest) => {
                 self.move_to(now, (model, host), Deed::Pull, config, out);
             }
             Origin::Host(from) if config.peers => {

@@ -19,9 +19,9 @@ use crate::request::{Arrive, Usage};
 use crate::units::{Bytes, Instant, Nanos};
 
 /// Time in a slot assumed until a model's first answer.
-pub(super) const ASSUMED_SERVICE: Nanos = Nanos::from_secs(5);
+const ASSUMED_SERVICE: Nanos = Nanos::from_secs(5);
 /// Time of a load assumed until the first was measured.
-pub(super) const ASSUMED_LOAD: Nanos = Nanos::from_secs(10);
+const ASSUMED_LOAD: Nanos = Nanos::from_secs(10);
 
 impl Control {
     /// A config was installed, or the facts were read: plans are made from now on, or no longer.
@@ -184,6 +184,17 @@ impl Control {
         }
     }
 
+    /// How long a request for a model takes its slot.
+    pub(super) fn service_of(&self, model: ModelId) -> Nanos {
+        let demand = self.facts.placement.demand.get(model.index());
+        demand.and_then(|demand| demand.service.get()).unwrap_or(ASSUMED_SERVICE)
+    }
+
+    /// How long a cold load of a model takes.
+    pub(super) fn load_of(&self, model: ModelId) -> Nanos {
+        self.facts.models[model.index()].cold_ttft.get().map_or(ASSUMED_LOAD, Nanos)
+    }
+
     fn model_of_problem(
         &self,
         id: ModelId,
@@ -195,9 +206,6 @@ impl Control {
         if stored.is_empty() && !self.can_be_pulled(id) {
             return None;
         }
-        let demand = self.facts.placement.demand.get(id.index());
-        let facts = &self.facts.models[id.index()];
-        let load = facts.cold_ttft.get().map_or(ASSUMED_LOAD, Nanos);
         Some(Model {
             id,
             memory: self.memory_of(id, config.assumed_overhead_percent)?,
@@ -206,8 +214,8 @@ impl Control {
                 .facts
                 .placement
                 .forecast_micros(id, self.facts.placement.tick_at.unwrap_or_default()),
-            service: demand.and_then(|demand| demand.service.get()).unwrap_or(ASSUMED_SERVICE),
-            load,
+            service: self.service_of(id),
+            load: self.load_of(id),
             limits: placement.limits,
             pinned: names.hosts(&placement.pin),
             excluded: names.hosts(&placement.exclude),

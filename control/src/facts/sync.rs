@@ -90,6 +90,12 @@ impl SyncFacts {
         self.same.get(&digest).copied().unwrap_or(digest)
     }
 
+    /// Whether the registry holds this content of a name.
+    #[must_use]
+    pub fn is_published(&self, model: ModelId, digest: Digest) -> bool {
+        self.published.get(&model).is_some_and(|manifest| manifest.digest == digest)
+    }
+
     /// Hosts that have another content of a name than the right one.
     pub fn drifted(&self, model: ModelId) -> impl Iterator<Item = HostId> + '_ {
         self.drift.range((model, HostId(0))..=(model, HostId(u32::MAX))).map(|(_, host)| *host)

@@ -48,15 +48,12 @@ struct Planned<'a> {
 
 impl<'a> Planned<'a> {
     fn new(ground: &'a Ground<'a>, plan: &'a Plan) -> Result<Self, String> {
-        let problem = ground.problem;
         let mut pairs = BTreeSet::new();
         for replica in &plan.replicas {
-            let host = problem.hosts.binary_search_by_key(&replica.host, |host| host.id);
-            let model = problem.models.binary_search_by_key(&replica.model, |model| model.id);
-            let (Ok(host), Ok(model)) = (host, model) else {
+            let Some(pair) = ground.pair(replica) else {
                 return Err(format!("{replica:?} names a host or a model that is not there"));
             };
-            pairs.insert(Pair { model, host });
+            pairs.insert(pair);
         }
         let kept = Draft::of_the_young(ground);
         let young: BTreeSet<Pair> =

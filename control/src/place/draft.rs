@@ -254,9 +254,7 @@ impl<'a> Draft<'a> {
 
     /// Keeps what is loaded and fits, what was loaded first first.
     pub(super) fn keep_residents(&mut self) {
-        let mut residents = self.ground.residents.clone();
-        residents.sort_by_key(|(resident, pair)| (resident.since, *pair));
-        for (_, pair) in residents {
+        for pair in self.ground.oldest_first() {
             if self.fits(pair) {
                 self.add(pair, Why::Stays);
             }

@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
-use super::problem::{Host, Model, Problem, Resident, SLOTS_MAX};
+use super::problem::{Host, Model, Problem, Replica, Resident, SLOTS_MAX};
 use crate::ids::{HostId, ModelId};
 
 /// The host may have the model: it is open and not excluded.
@@ -136,6 +136,18 @@ impl<'a> Ground<'a> {
 
     fn host(&self, id: HostId) -> Option<usize> {
         self.problem.hosts.binary_search_by_key(&id, |host| host.id).ok()
+    }
+
+    /// Where a replica of a plan stands; `None` where its host or model is not there.
+    pub(super) fn pair(&self, replica: &Replica) -> Option<Pair> {
+        Some(Pair { model: position(&self.problem.models, replica.model)?, host: self.host(replica.host)? })
+    }
+
+    /// What is in memory, the oldest first.
+    pub(super) fn oldest_first(&self) -> Vec<Pair> {
+        let mut residents = self.residents.clone();
+        residents.sort_by_key(|(resident, pair)| (resident.since, *pair));
+        residents.into_iter().map(|(_, pair)| pair).collect()
     }
 
     pub(super) fn hosts_len(&self) -> usize {

@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::draft::Draft;
-use super::ground::{Ground, Pair, position};
+use super::ground::{Ground, position};
 use super::problem::{Plan, Problem, Replica, Why};
 use crate::ids::ModelId;
 
@@ -25,14 +25,12 @@ pub fn grow(problem: &Problem, plan: &Plan, slots_wanted: &[(ModelId, u64)]) -> 
     // What is planned on a host that is closed just now is none of this problem.
     let mut replicas: Vec<Replica> = Vec::new();
     for replica in firm {
-        match pair_of(problem, &replica).filter(|pair| draft.takes(*pair)) {
+        match ground.pair(&replica).filter(|pair| draft.takes(*pair)) {
             Some(pair) => draft.add(pair, replica.why),
             None => replicas.push(replica),
         }
     }
-    let mut residents = ground.residents.clone();
-    residents.sort_by_key(|(resident, pair)| (resident.since, *pair));
-    for (_, pair) in residents {
+    for pair in ground.oldest_first() {
         if draft.replicas(pair.model) == 0 && draft.fits(pair) {
             draft.add(pair, Why::Stays);
         }
@@ -43,7 +41,7 @@ pub fn grow(problem: &Problem, plan: &Plan, slots_wanted: &[(ModelId, u64)]) -> 
         }
     }
     for replica in stays {
-        match pair_of(problem, &replica) {
+        match ground.pair(&replica) {
             Some(pair) if draft.takes(pair) => draft.add(pair, replica.why),
             Some(pair) if ground.is_allowed(pair) => {}
             _ => replicas.push(replica),
@@ -53,12 +51,6 @@ pub fn grow(problem: &Problem, plan: &Plan, slots_wanted: &[(ModelId, u64)]) -> 
     replicas.extend(grown.replicas);
     replicas.sort_unstable();
     Plan { standing: plan.standing, replicas, unmet: plan.unmet.clone() }
-}
-
-fn pair_of(problem: &Problem, replica: &Replica) -> Option<Pair> {
-    let model = position(&problem.models, replica.model)?;
-    let host = problem.hosts.binary_search_by_key(&replica.host, |host| host.id).ok()?;
-    Some(Pair { model, host })
 }
 
 #[cfg(test)]

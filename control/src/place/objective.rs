@@ -52,9 +52,7 @@ pub fn objective(problem: &Problem, plan: &Plan) -> Objective {
     let costs = Costs::new(&ground, |model| model.arrivals_micros);
     let mut replicas = alloc::vec![Vec::new(); ground.models_len()];
     for replica in &plan.replicas {
-        let host = problem.hosts.binary_search_by_key(&replica.host, |host| host.id);
-        let model = problem.models.binary_search_by_key(&replica.model, |model| model.id);
-        if let (Ok(host), Ok(model)) = (host, model) {
+        if let Some(Pair { model, host }) = ground.pair(replica) {
             replicas[model].push(host);
         }
     }

@@ -34,9 +34,7 @@ const WEIGHT_MOST: u128 = 1 << 20;
 pub(super) fn draft<'a>(ground: &'a Ground<'a>, parameters: &Parameters) -> Draft<'a> {
     let wanted = wanted(ground, parameters.get(0).into());
     let mut draft = Draft::founded(ground);
-    let mut residents = ground.residents.clone();
-    residents.sort_by_key(|(resident, pair)| (resident.since, *pair));
-    for (_, pair) in residents {
+    for pair in ground.oldest_first() {
         if u64::from(draft.replicas(pair.model)) < wanted[pair.model] && draft.fits(pair) {
             draft.add(pair, Why::Share);
         }
