@@ -138,7 +138,8 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
             seed,
         };
         let traffic = info.fleet.traffic.as_ref();
-        let drawn = Drawn { title: &title, metrics: &metrics, timeline: &timeline, placed, traffic };
+        let scaled = end.host_time.standby > 0;
+        let drawn = Drawn { title: &title, metrics: &metrics, timeline: &timeline, placed, scaled, traffic };
         let draw = || plots::write(folder, &drawn).map(drop);
         let tables = || -> Result<()> {
             if let Some(traffic) = traffic {

@@ -25,6 +25,7 @@ use crate::policy::assign::{ExperimentFile, FlagFile};
 use crate::policy::breaker::{BreakerConfig, BreakerFile};
 use crate::policy::limit::{LimitConfig, LimitFile};
 use crate::policy::prefetch::{PrefetchConfig, PrefetchFile};
+use crate::policy::scale::{ScaleConfig, ScaleFile};
 use crate::policy::select::{SelectConfig, SelectFile};
 use crate::schedule::{SchedulerKind, WEIGHT_NORMAL};
 use crate::strategy::{self, Chosen, Requires, StrategyFile};
@@ -66,6 +67,9 @@ pub struct ControlFile {
     /// Keeping contents the same on all hosts; left to operators where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync: Option<SyncFile>,
+    /// Hosts that stand by, provisioned and given back as the load goes; they stay off where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scale: Option<ScaleFile>,
     /// Balancers that decide beside the one that acts, for the log and the report.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shadows: Vec<StrategyFile>,
@@ -133,6 +137,7 @@ impl Default for ControlFile {
             prefetch: None,
             placement: None,
             sync: None,
+            scale: None,
             shadows: Vec::new(),
             frozen: false,
             aging_millis: None,
@@ -177,6 +182,8 @@ pub struct Config {
     pub placement: Option<PlacementConfig>,
     /// Keeping contents the same.
     pub sync: Option<SyncConfig>,
+    /// How many hosts are on.
+    pub scale: Option<ScaleConfig>,
     /// Whether nothing changes by itself.
     pub frozen: bool,
     /// From what wait on a request goes before all others.
@@ -274,6 +281,7 @@ impl ControlFile {
             prefetch: self.prefetch.as_ref().map(PrefetchFile::check).transpose()?,
             placement: self.placement.as_ref().map(PlacementFile::check).transpose()?,
             sync: self.sync.as_ref().map(SyncFile::check).transpose()?,
+            scale: self.scale.as_ref().map(ScaleFile::check).transpose()?,
             frozen: self.frozen,
             aging: self.aging_millis.map(|aging| millis("aging_millis", aging)).transpose()?,
             queue_requests_max: within("queue_requests_max", self.queue_requests_max, (0, 10_000_000))?,

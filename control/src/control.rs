@@ -17,6 +17,7 @@ mod observe;
 mod operate;
 mod placing;
 mod recount;
+mod scaling;
 mod select;
 mod syncing;
 mod trials;
@@ -100,6 +101,7 @@ impl Control {
         control.prepare_selection(false);
         control.prepare_placement();
         control.prepare_sync();
+        control.prepare_scaling();
         control.rebuild_indexes();
         control
     }
@@ -158,6 +160,7 @@ impl Control {
         self.place_on_time(now, out, env);
         self.grow_on_time(now, out, env);
         self.sync_on_time(now, out);
+        self.scale_on_time(now, out, env);
         self.trials_on_time(now, out, env);
         if self.indexes.next_wake().is_some_and(|wake| wake <= now) {
             let started = self.start_deferred(now, env);
@@ -171,11 +174,9 @@ impl Control {
     #[must_use]
     #[inline]
     pub fn next_wake(&self) -> Option<Instant> {
-        let Facts { placement, sync, trials, .. } = &self.facts;
-        [self.indexes.next_wake(), placement.tick_at, placement.grow_at, sync.tick_at, trials.next()]
-            .into_iter()
-            .flatten()
-            .min()
+        let Facts { placement, sync, scale, trials, .. } = &self.facts;
+        let ticks = [placement.tick_at, placement.grow_at, sync.tick_at, scale.tick_at, trials.next()];
+        ticks.into_iter().chain([self.indexes.next_wake()]).flatten().min()
     }
 
     /// What control knows.

@@ -13,6 +13,7 @@ pub mod placement;
 pub mod predict;
 pub mod recent;
 pub mod retry;
+pub mod scale;
 pub mod sync;
 pub mod trials;
 
@@ -42,6 +43,7 @@ use predict::Predictor;
 use predict::score::PredictionScores;
 use recent::Recent;
 use retry::RetryBudget;
+use scale::ScaleFacts;
 use sync::SyncFacts;
 use trials::Trials;
 
@@ -98,6 +100,8 @@ pub struct Facts {
     pub placement: PlacementFacts,
     /// Contents of names.
     pub sync: SyncFacts,
+    /// What autoscaling rests on.
+    pub scale: ScaleFacts,
     /// Whether a request has demanded by itself something that depends on what hosts are doing: that is followed from then on.
     pub demands_dynamic: bool,
     /// Hosts that are kept out by what they did, and when they get another chance.

@@ -13,4 +13,5 @@ pub mod markov;
 pub mod pace;
 pub mod prefetch;
 pub mod quarantine;
+pub mod scale;
 pub mod select;

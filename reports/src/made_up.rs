@@ -9,7 +9,7 @@ use control::ids::{ArmId, HostId, ModelId, RequestId, SessionId, TenantId};
 use control::request::{DoneReason, Failure, Outcome, Reject, Usage};
 use control::sync::conflict::Kind;
 use control::units::{Bytes, Instant, Nanos};
-use traces::record::{HostSample, Moved, Record, Sample};
+use traces::record::{HostSample, HostTime, Moved, Record, Sample};
 use traces::traffic::{ConflictEnds, LayerBytes, Link, LinkTraffic, ModelTraffic, Traffic, TrafficBin};
 
 use crate::events::{Event, Events};
@@ -262,6 +262,14 @@ pub(crate) fn fleet() -> FleetInfo {
             ..Moved::default()
         }),
         traffic: Some(traffic()),
+        host_time: HostTime {
+            standby: 2,
+            on_max: 3,
+            on_nanos: 5_400_000 * u128::from(MILLI),
+            all_nanos: 10_800_000 * u128::from(MILLI),
+            cost_cent_nanos: 540_000_000 * u128::from(MILLI),
+            all_cost_cent_nanos: 1_080_000_000 * u128::from(MILLI),
+        },
         ..FleetInfo::default()
     }
 }

@@ -23,6 +23,7 @@ mod palette;
 mod render;
 mod replicas;
 mod residency;
+mod scale;
 mod scaling;
 mod throughput;
 mod transfers;
@@ -88,11 +89,13 @@ pub struct Drawn<'a> {
     pub timeline: &'a Timeline,
     /// Whether models come and go by a plan or from a registry: then there is a plot of replicas.
     pub placed: bool,
+    /// Whether hosts stand by: then there is a plot of how many were on.
+    pub scaled: bool,
     /// What was moved, where anything could be: then there is a plot of transfers.
     pub traffic: Option<&'a Traffic>,
 }
 
-/// Draws the plots of a run: `latency`, `throughput`, `hosts`, `residency`; `replicas` and `transfers` where there is something to say.
+/// Draws the plots of a run: `latency`, `throughput`, `hosts`, `residency`; `scale`, `replicas` and `transfers` where there is something to say.
 #[must_use]
 pub fn draw(run: &Drawn<'_>) -> Vec<Plot> {
     figures(run)
@@ -106,7 +109,7 @@ pub fn draw(run: &Drawn<'_>) -> Vec<Plot> {
 }
 
 fn figures(run: &Drawn<'_>) -> Vec<(&'static str, Figure)> {
-    let Drawn { title, metrics, timeline, placed, traffic } = *run;
+    let Drawn { title, metrics, timeline, placed, scaled, traffic } = *run;
     let under = title.line(timeline.hosts_len());
     let mut figures = vec![
         ("latency", latency::figure(&under, metrics)),
@@ -114,6 +117,9 @@ fn figures(run: &Drawn<'_>) -> Vec<(&'static str, Figure)> {
         ("hosts", busy::figure(&under, metrics.spec(), timeline)),
         ("residency", residency::figure(&under, metrics.spec(), timeline)),
     ];
+    if scaled {
+        figures.push(("scale", scale::figure(&under, timeline)));
+    }
     if placed {
         figures.push(("replicas", replicas::figure(&under, metrics.spec(), timeline)));
     }

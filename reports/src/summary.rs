@@ -14,7 +14,7 @@ use crate::events::{Event, Events};
 use crate::metrics::{Counts, HostMetrics, Latencies, Metrics};
 use crate::number::{millis, ratio};
 pub use arms::ArmRow;
-pub use fleet::{ActionRow, ConflictRow, FaultRow, FleetInfo, Synced};
+pub use fleet::{ActionRow, ConflictRow, FaultRow, FleetInfo, HostHours, Synced};
 use parts::mean_millis;
 pub use parts::{Failed, Quantiles, Rejected, Requests, TierHits, TierShares};
 pub use predictions::{Predicted, PredictedQuantile, Predictions};
@@ -160,6 +160,9 @@ pub struct Summary {
     /// Actions of placement and sync.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub actions: Vec<ActionRow>,
+    /// How long hosts were on, where some can stand by or have a price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_hours: Option<HostHours>,
     /// Contents that differed, where sync looks after them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync: Option<Synced>,
@@ -284,6 +287,7 @@ impl Metrics {
             prefetch: run.prefetch,
             selection: run.selection,
             actions: fleet::actions(&run.fleet),
+            host_hours: fleet::host_hours(&run.fleet, run.simulated),
             sync: fleet::synced(&run.fleet),
             moved: run.fleet.moved,
             traffic: run.fleet.traffic.as_ref().map(|traffic| traffic::summary(traffic, self.spec())),

@@ -34,6 +34,8 @@ pub struct Point {
     pub arrived: u64,
     /// Requests finished.
     pub finished: u64,
+    /// Hosts that were on, or were being provisioned.
+    pub hosts_on: u32,
     /// Tokens generated.
     pub output_tokens: u64,
     /// Busy time of each row, summed over its hosts, in nanoseconds.
@@ -159,6 +161,7 @@ impl Timeline {
             in_flight: sample.in_flight,
             arrived: sample.arrived,
             finished: sample.finished,
+            hosts_on: sample.hosts_on,
             busy_nanos: vec![0; self.rows_len()],
             ..Point::default()
         };

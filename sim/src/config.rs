@@ -112,6 +112,12 @@ pub struct GroupFile {
     /// Whether a source of metrics tells control how busy they are, at each poll.
     #[serde(default)]
     pub metrics: bool,
+    /// Whether they stand by: off at first, with what is on their disks; `[control.scale]` provisions them and gives them back.
+    #[serde(default)]
+    pub standby: bool,
+    /// How long it takes to provision one that stands by.
+    #[serde(default = "provision")]
+    pub provision_seconds: u64,
 }
 
 /// A paged batching server.
@@ -138,6 +144,9 @@ fn keep_alive() -> i64 {
 }
 fn weight() -> u32 {
     100
+}
+fn provision() -> u64 {
+    120
 }
 
 /// A key of `[fleet]` or `[network]` that cannot be taken.
@@ -176,6 +185,8 @@ pub struct FleetHost {
     pub spec: Arc<HostSpec>,
     /// What control is told.
     pub declaration: Declaration,
+    /// How long it takes to provision, where it stands by.
+    pub provision: Nanos,
 }
 
 /// Everything that a fleet is made from.
@@ -217,6 +228,7 @@ impl Fleet {
             if file.group[..index].iter().any(|other| other.name == group.name) {
                 return Err(error(format!("{key}.name"), format!("{:?} again", group.name), "unique names"));
             }
+            within(&format!("{key}.provision_seconds"), group.provision_seconds, 0, 86_400)?;
             let share = within(&format!("{key}.share"), group.share.into(), 0, 1_000)?;
             let spec = host::spec(&key, group, source, (&models, &mut contents))?;
             round.extend(std::iter::repeat_n(kinds.len(), share as usize));
@@ -233,7 +245,11 @@ impl Fleet {
         let hosts = round.iter().cycle().take(hosts_len).map(|&kind| {
             let (group, spec) = (&file.group[kind], &kinds[kind]);
             numbers[kind] += 1;
-            FleetHost { spec: Arc::clone(spec), declaration: host::declaration(group, spec, numbers[kind]) }
+            FleetHost {
+                spec: Arc::clone(spec),
+                declaration: host::declaration(group, spec, numbers[kind]),
+                provision: Nanos::from_secs(group.provision_seconds),
+            }
         });
         let hosts: Vec<FleetHost> = hosts.collect();
         let registry = source.registry.map(|file| registry(file, contents, &models, &hosts));

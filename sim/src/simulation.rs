@@ -8,6 +8,7 @@ mod faults;
 mod flights;
 mod hosts;
 mod ports;
+mod power;
 mod run;
 mod supply;
 
@@ -23,7 +24,7 @@ use control::policy::prefetch::PrefetchCounts;
 use control::policy::select::SelectCounters;
 use control::sync::artifact::Origin;
 use control::units::{Instant, Nanos};
-use traces::record::{Moved, Record, Sample};
+use traces::record::{HostTime, Moved, Record, Sample};
 use traces::traffic::{ConflictsEnded, Traffic};
 
 pub use faults::FaultCounts;
@@ -130,6 +131,8 @@ pub struct RunEnd {
     pub errands: BTreeMap<Kind, ErrandCounts>,
     /// What became of sync, where there is any.
     pub sync: Option<SyncCounts>,
+    /// How long hosts were on.
+    pub host_time: HostTime,
     /// How often what broke, where anything was to.
     pub faults: Option<FaultCounts>,
     /// How contents that differed came to be the same again, by the kind of conflict.

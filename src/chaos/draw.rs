@@ -34,6 +34,7 @@ enum Section {
     Control,
     Supply,
     Faults,
+    Scale,
 }
 
 /// Chance, for one section of one scenario.
@@ -78,7 +79,9 @@ pub fn scenario(range: &Range, run: u64) -> String {
     let requests = range.events_min * u64::from(dice.within(80, 150)) / 100 / EVENTS_PER_REQUEST;
     let requests = requests.max(1);
     let supplied = dice.often(75);
-    let fleet = fleet::Drawn::new(&mut Dice::new(range, run, Section::Fleet), supplied);
+    let mut scale = Dice::new(range, run, Section::Scale);
+    let scaled = scale.often(30);
+    let fleet = fleet::Drawn::new(&mut Dice::new(range, run, Section::Fleet), supplied, scaled);
     let work = workload::Drawn::new(&mut Dice::new(range, run, Section::Workload), &fleet, requests);
     let mut text = format!("name = \"chaos-{}-{run}\"\nseed = {seed}\n", range.seed);
     let mut section = |text_of: &str| {
@@ -86,6 +89,9 @@ pub fn scenario(range: &Range, run: u64) -> String {
         text.push_str(text_of);
     };
     section(&control::text(&mut Dice::new(range, run, Section::Control), &fleet, supplied));
+    if scaled {
+        section(&control::scale(&mut scale));
+    }
     section(&work.text);
     section(&fleet.text);
     section(&fleet::supply(&mut Dice::new(range, run, Section::Supply), &fleet, &work, supplied));

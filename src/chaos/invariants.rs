@@ -2,11 +2,11 @@
 //! says), I2 capacity (no host is given more than its limit), I3 time (the clock never goes back), I4 single service (at most
 //! one attempt of a request gets past its first byte). Knows nothing of control but its log.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use control::config::{Config, DispatchLimit};
-use control::door::{Change, Dispatch, Input, Observation, Output};
-use control::ids::{HostId, RequestId};
+use control::door::{Action, ActionOutcome, Change, Deed, Dispatch, Input, Observation, Output};
+use control::ids::{ActionId, HostId, RequestId};
 use control::log::Record as LogRecord;
 use control::request::{Arrive, Failure, Outcome};
 use control::units::Instant;
@@ -105,10 +105,12 @@ impl Witness {
         self.world.as_ref().map(|world| world.seen).unwrap_or_default()
     }
 
-    /// Hosts that control was told do not answer, and not yet that they do again.
+    /// Hosts that are to be on, and that control was told do not answer, and not yet that they do again.
     pub fn silent(&self) -> impl Iterator<Item = HostId> {
         let hosts = self.world.iter().flat_map(|world| world.hosts.iter().enumerate());
-        hosts.filter(|(_, host)| host.silent).map(|(index, _)| HostId(index as u32))
+        hosts
+            .filter(|(_, host)| host.silent && host.power == Power::On)
+            .map(|(index, _)| HostId(index as u32))
     }
 }
 
@@ -126,8 +128,19 @@ struct Request {
     tried: Vec<HostId>,
 }
 
+/// Whether a host is on, as far as control was told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Power {
+    #[default]
+    On,
+    Off,
+    /// Provisioned, and not heard yet.
+    Coming,
+}
+
 #[derive(Debug, Default)]
 struct Host {
+    power: Power,
     slots: u32,
     said: Option<Observation>,
     silent: bool,
@@ -143,6 +156,8 @@ struct World {
     previous: Option<Config>,
     requests: Vec<Request>,
     hosts: Vec<Host>,
+    /// Hosts that are being provisioned, by action.
+    starts: BTreeMap<ActionId, HostId>,
     queued: usize,
     seen: Seen,
 }
@@ -155,6 +170,7 @@ impl World {
             previous: None,
             requests: Vec::new(),
             hosts: Vec::new(),
+            starts: BTreeMap::new(),
             queued: 0,
             seen: Seen::default(),
         }
@@ -216,7 +232,8 @@ impl World {
         match input {
             Input::HostDeclared { host, declaration } => {
                 if host.index() == self.hosts.len() {
-                    self.hosts.push(Host::default());
+                    let power = if declaration.standby { Power::Off } else { Power::On };
+                    self.hosts.push(Host { power, ..Host::default() });
                 }
                 self.host(*host)?.slots = declaration.slots.max(1);
             }
@@ -224,6 +241,15 @@ impl World {
                 let host = self.host(*host)?;
                 host.said = Some(observation.clone());
                 host.silent = false;
+                if host.power == Power::Coming {
+                    host.power = Power::On;
+                }
+            }
+            Input::Acted { action, outcome } => {
+                let started = self.starts.remove(action).filter(|_| *outcome == ActionOutcome::Done);
+                if let Some(host) = started {
+                    self.host(host)?.power = Power::Coming;
+                }
             }
             Input::Silent { host } => self.host(*host)?.silent = true,
             Input::Arrive(arrive) => {
@@ -268,7 +294,6 @@ impl World {
             | Input::Measured { .. }
             | Input::Verdict(_)
             | Input::Published { .. }
-            | Input::Acted { .. }
             | Input::Remembered(_)
             | Input::Wake => {}
         }
@@ -345,11 +370,29 @@ impl World {
                 let left = matches!(input, Input::Gone { request: it } if it == request);
                 left.then_some(()).ok_or(format!("request {} is cancelled, but nobody left", request.0))
             }
-            Output::Shadow(_)
-            | Output::Act(_)
-            | Output::Proposed(_)
-            | Output::Abandon(_)
-            | Output::Note(_) => Ok(()),
+            Output::Act(action) => self.switch(action),
+            Output::Shadow(_) | Output::Proposed(_) | Output::Abandon(_) | Output::Note(_) => Ok(()),
+        }
+    }
+
+    /// A host that is given back has nothing to do, and has nothing from then on.
+    fn switch(&mut self, action: &Action) -> Result<(), String> {
+        let power = self.host(action.host)?.power;
+        match action.deed {
+            Deed::Start if power != Power::Off => Err(format!("host {} is on already", action.host.0)),
+            Deed::Start => {
+                self.starts.insert(action.id, action.host);
+                Ok(())
+            }
+            Deed::Stop => {
+                let host = self.host(action.host)?;
+                host.power = Power::Off;
+                match host.in_flight {
+                    0 => Ok(()),
+                    left => Err(format!("host {} is given back with {left} requests there", action.host.0)),
+                }
+            }
+            _ => Ok(()),
         }
     }
 
@@ -372,6 +415,7 @@ impl World {
             (entry.arrive.deadline.is_none_or(|deadline| now < deadline), "its deadline has passed"),
             (host.in_flight < limit(host.slots), "the host has no room (I2)"),
             (host.said.is_some() && !host.silent && !host.drained, "the host is not offered"),
+            (host.power == Power::On, "the host stands by"),
             (stored.iter().any(|stored| stored.model == entry.arrive.model), "the host lacks the model"),
         ];
         if let Some((_, what)) = rules.iter().find(|rule| !rule.0) {

@@ -29,6 +29,14 @@ pub(super) fn info(scenario: &Scenario, fleet: &Fleet, trace: Option<&TraceFacts
         details
             .push(("sync".to_owned(), format!("{:?}, {:?}{shadow}", sync.mode, sync.policy).to_lowercase()));
     }
+    if let Some(scale) = &scenario.control.scale {
+        let shadow = if scale.act { "" } else { ", only shown (act = false)" };
+        let standby = fleet.hosts.iter().filter(|host| host.declaration.standby).count();
+        details.push((
+            "scaling".to_owned(),
+            format!("{standby} hosts stand by, {} % of slots at work{shadow}", scale.target_percent),
+        ));
+    }
     if let Some(trace) = trace {
         details.push(("trace rows".to_owned(), trace.rows.clone()));
     }
@@ -159,6 +167,7 @@ pub(super) fn fleet(end: &RunEnd) -> FleetInfo {
         conflicts: end.conflicts.clone(),
         moved: end.supply,
         traffic: end.traffic.clone(),
+        host_time: end.host_time,
         faults: faults.filter(|(_, began, _)| *began > 0).collect(),
     }
 }

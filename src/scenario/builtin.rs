@@ -7,6 +7,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("more-models-than-vram", include_str!("builtin/more-models-than-vram.toml")),
     ("fleet-1000", include_str!("builtin/fleet-1000.toml")),
     ("daily-cycle", include_str!("builtin/daily-cycle.toml")),
+    ("autoscaling", include_str!("builtin/autoscaling.toml")),
     ("azure-conv", include_str!("builtin/azure-conv.toml")),
     ("peer-8xa100", include_str!("builtin/peer-8xa100.toml")),
 ];

@@ -83,8 +83,27 @@ pub struct Sample {
     pub arrived: u64,
     /// Requests finished since the start.
     pub finished: u64,
+    /// Hosts that are on, or are being provisioned.
+    pub hosts_on: u32,
     /// Each host, in order of id.
     pub hosts: Vec<HostSample>,
+}
+
+/// How long hosts were on, and what that cost, beside what all of them would have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct HostTime {
+    /// Hosts that can stand by.
+    pub standby: u32,
+    /// Most hosts that were on at once.
+    pub on_max: u32,
+    /// Time that hosts were on, provisioning included, in nanoseconds of one host.
+    pub on_nanos: u128,
+    /// The same had all been on all the time.
+    pub all_nanos: u128,
+    /// Cost of that time, in hundredths of a currency times nanoseconds of an hour's price.
+    pub cost_cent_nanos: u128,
+    /// The same had all been on all the time.
+    pub all_cost_cent_nanos: u128,
 }
 
 /// What was moved between disks and the registry, and what became of it. The five sums of bytes after the first two are all that

@@ -9,6 +9,7 @@ use crate::door::{Action, ActionOutcome, Deed, Output, Outputs};
 use crate::facts::errands::{Errand, Kind, Purpose};
 use crate::ids::{ActionId, HostId, ModelId};
 use crate::place::config::PlacementConfig;
+use crate::policy::scale::ScaleConfig;
 use crate::request::KeepAlive;
 use crate::sync::config::SyncConfig;
 use crate::units::{Bytes, Instant, Nanos};
@@ -24,6 +25,10 @@ pub(super) struct Terms {
 
 impl Terms {
     pub(super) fn of_placement(config: &PlacementConfig) -> Self {
+        Self { act: config.act, per_hour: config.changes_per_hour_max }
+    }
+
+    pub(super) fn of_scale(config: &ScaleConfig) -> Self {
         Self { act: config.act, per_hour: config.changes_per_hour_max }
     }
 
@@ -251,7 +256,7 @@ impl Control {
             }
             return false;
         }
-        if !self.facts.errands.allows(now, terms.per_hour) {
+        if !self.facts.errands.allows(now, purpose, terms.per_hour) {
             return false;
         }
         let action = Action { id: self.facts.new_action(), host, deed, model };
@@ -273,7 +278,9 @@ impl Control {
     ) {
         let Some(errand) = self.facts.errands.end(now, action, outcome) else { return };
         let Action { host, model, deed, .. } = errand.action;
-        if outcome == ActionOutcome::Done {
+        if matches!(deed, Deed::Start | Deed::Stop) {
+            self.power_changed(now, host, deed, outcome);
+        } else if outcome == ActionOutcome::Done {
             match deed {
                 Deed::Branch => self.content_kept(host, model),
                 Deed::Push => self.content_pushed(host, model),

@@ -51,7 +51,7 @@ impl Control {
     }
 
     /// Requests for a model that wait and go by plan.
-    fn waiting(&self, model: ModelId) -> u64 {
+    pub(super) fn waiting(&self, model: ModelId) -> u64 {
         let lanes = self.indexes.models[model.index()].lanes.iter();
         let lanes = lanes.map(|lane| &self.indexes.lanes[lane.index()]);
         lanes.filter(|lane| !lane.demands_hosts()).map(|lane| lane.queue.len() as u64).sum()
@@ -87,12 +87,9 @@ impl Control {
             return;
         }
         let Some(plan) = self.plan_in_force() else { return };
-        let mut models: Vec<ModelId> =
-            self.indexes.waiting.iter().map(|lane| self.indexes.lanes[lane.index()].model).collect();
-        models.sort_unstable();
-        models.dedup();
+        let models = self.models_waited_for().into_iter();
         let mut wanted: Vec<(ModelId, u64)> =
-            models.into_iter().filter_map(|model| Some((model, self.shortage(model)?))).collect();
+            models.filter_map(|model| Some((model, self.shortage(model)?))).collect();
         if wanted.is_empty() {
             return;
         }

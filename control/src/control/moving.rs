@@ -75,7 +75,7 @@ impl Control {
     /// Whether the budgets allow another change. Where nothing is done, all that would be is shown.
     fn may_begin(&self, now: Instant, config: &SyncConfig) -> bool {
         let paid = config.mode != Mode::BandwidthAware || self.facts.sync.paid_at <= now;
-        !config.act || paid && self.facts.errands.allows(now, config.changes_per_hour_max)
+        !config.act || paid && self.facts.errands.allows(now, Purpose::Sync, config.changes_per_hour_max)
     }
 
     /// Whether something may be done for hosts that lack a name's right content: it is due, and where all that is left is to pull

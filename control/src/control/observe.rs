@@ -4,6 +4,7 @@ use super::Control;
 use crate::door::{Env, Observation, Outputs};
 use crate::facts::learned::Learned;
 use crate::facts::models::ModelFacts;
+use crate::facts::scale::Power;
 use crate::ids::HostId;
 use crate::units::Instant;
 
@@ -18,6 +19,7 @@ impl Control {
     ) {
         let known = &self.facts.hosts[host.index()];
         let moves = !known.is_up() || known.observation.stored != observation.stored;
+        self.end_coming(host);
         self.index_loaded(host, false);
         let facts = &mut self.facts.hosts[host.index()];
         let before = core::mem::replace(&mut facts.observation, observation);
@@ -73,7 +75,9 @@ impl Control {
     }
 
     pub(super) fn on_silent(&mut self, now: Instant, host: HostId, out: &mut Outputs, env: &mut Env<'_>) {
-        if self.facts.hosts[host.index()].silent_since.is_none() {
+        self.end_coming(host);
+        let facts = &self.facts.hosts[host.index()];
+        if facts.silent_since.is_none() && facts.power != Power::Off {
             self.facts.hosts[host.index()].silent_since = Some(now);
             self.place_host(host);
             if self.routes_by_plan() {

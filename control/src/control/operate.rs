@@ -143,6 +143,7 @@ impl Control {
         self.prepare_breakers();
         self.prepare_placement();
         self.prepare_sync();
+        self.prepare_scaling();
         self.rebuild_indexes();
         before
     }

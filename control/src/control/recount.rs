@@ -206,6 +206,7 @@ impl Control {
         wakes.extend(self.facts.placement.tick_at);
         wakes.extend(self.facts.placement.grow_at);
         wakes.extend(self.facts.sync.tick_at);
+        wakes.extend(self.facts.scale.tick_at);
         wakes.extend(self.facts.trials.next());
         same("next wake", self.next_wake(), wakes.into_iter().min())
     }

@@ -7,6 +7,7 @@ mod placing;
 mod prefetch;
 mod remembered;
 mod rules;
+mod scaling;
 mod sick;
 mod syncing;
 mod verdicts;

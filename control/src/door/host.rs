@@ -40,6 +40,8 @@ pub struct Declaration {
     pub capabilities: Vec<String>,
     /// Whether something tells how busy it is ([`Input::Measured`](super::Input::Measured)): Ollama itself does not.
     pub metrics: bool,
+    /// Whether it stands by: off at first, provisioned when it is needed, given back when it is not (only in the simulator).
+    pub standby: bool,
 }
 
 /// How busy a host is, by a source that the operator declared; each in parts of a thousand.

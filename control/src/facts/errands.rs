@@ -116,19 +116,20 @@ pub struct Errands {
     pub resting: BTreeMap<Place, Rest>,
     /// Places where an action was done that no poll has told of yet, until when that is believed, and what was done.
     pub settling: BTreeMap<Place, (Instant, Kind)>,
-    pace: Pace,
+    paces: BTreeMap<Purpose, Pace>,
 }
 
 impl Errands {
-    /// Whether one more change may be made, of so many an hour. A whole hour's changes can be saved up.
+    /// Whether one more change may be made for a purpose, of so many an hour. A whole hour's changes can be saved up.
     #[must_use]
-    pub fn allows(&self, now: Instant, per_hour: u32) -> bool {
-        self.pace.allows(now, per_hour, per_hour)
+    pub fn allows(&self, now: Instant, purpose: Purpose, per_hour: u32) -> bool {
+        let pace = self.paces.get(&purpose).copied().unwrap_or_default();
+        pace.allows(now, per_hour, per_hour)
     }
 
     /// An action begins.
     pub(crate) fn begin(&mut self, now: Instant, errand: Errand, per_hour: u32) {
-        self.pace.take(now, per_hour);
+        self.paces.entry(errand.purpose).or_default().take(now, per_hour);
         self.counts.entry(Kind::of(errand.action.deed)).or_default().asked += 1;
         self.by_host.entry(errand.action.host).or_default().push(errand);
         self.hosts.insert(errand.action.id, errand.action.host);
@@ -260,12 +261,13 @@ mod tests {
         let mut errands = Errands::default();
         let mut now = Instant::ZERO;
         for id in 0..4 {
-            assert!(errands.allows(now, 4));
+            assert!(errands.allows(now, Purpose::Sync, 4));
             errands.begin(now, errand(id, 0), 4);
         }
-        assert!(!errands.allows(now, 4) && !errands.allows(now, 0));
+        assert!(!errands.allows(now, Purpose::Sync, 4) && !errands.allows(now, Purpose::Sync, 0));
+        assert!(errands.allows(now, Purpose::Placement, 4), "each purpose has its own");
         now += Nanos::from_secs(900);
-        assert!(errands.allows(now, 4), "a quarter of an hour pays for one of four");
+        assert!(errands.allows(now, Purpose::Sync, 4), "a quarter of an hour pays for one of four");
     }
 
     #[test]

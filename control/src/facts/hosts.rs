@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::scale::Power;
 use crate::door::{Declaration, Observation, Utilisation};
 use crate::units::Instant;
 
@@ -24,6 +25,8 @@ pub struct HostFacts {
     pub drained: bool,
     /// Most requests at once while it warms up after a silence.
     pub warming: Option<u32>,
+    /// Whether it is on.
+    pub power: Power,
 }
 
 /// The part of a host that balancers read most.
@@ -50,6 +53,7 @@ impl HostFacts {
     /// A host of which only the declaration is known.
     #[must_use]
     pub fn declared(declaration: Declaration, now: Instant) -> Self {
+        let power = if declaration.standby { Power::Off } else { Power::On };
         Self {
             declaration,
             observation: Observation::default(),
@@ -59,18 +63,19 @@ impl HostFacts {
             silent_since: None,
             drained: false,
             warming: None,
+            power,
         }
     }
 
-    /// Whether it answers: heard, and not silent now.
+    /// Whether it answers: it is on, was heard, and is not silent now.
     #[must_use]
     pub const fn is_up(&self) -> bool {
-        self.heard && self.silent_since.is_none()
+        self.heard && self.silent_since.is_none() && matches!(self.power, Power::On | Power::Leaving)
     }
 
-    /// Whether it may be chosen at all: it answers, and is not drained.
+    /// Whether it may be chosen at all: it answers, and is neither drained nor about to be given back.
     #[must_use]
     pub const fn is_offered(&self) -> bool {
-        self.is_up() && !self.drained
+        self.is_up() && !self.drained && matches!(self.power, Power::On)
     }
 }

@@ -411,6 +411,7 @@ fn check_host(source: &Source<'_>, host: HostFile, known: &mut Known) -> Result<
         cost_cents_per_hour: host.cost_cents_per_hour,
         capabilities: host.capabilities,
         metrics: false,
+        standby: false,
     };
     Ok(HostEntry { authority, declaration })
 }

@@ -8,7 +8,7 @@ use super::{RowFile, WriteError};
 
 const HEADER: &str = "at_s,queued,in_flight,arrived,finished,host_requests,host_running,busy_s,replicas,\
 memory_bytes,output_tokens,prompt_tokens,cached_tokens,model_loads,evictions,hits_vram,hits_page_cache,\
-hits_local_disk,hits_registry";
+hits_local_disk,hits_registry,hosts_on";
 
 /// Writes `timeline.csv`: sums over the hosts; `busy_s` adds up host-seconds, `replicas` are models loaded or loading.
 #[derive(Debug)]
@@ -43,6 +43,7 @@ impl TimelineCsv {
             for tier in 0..4 {
                 row.integer(sample.hosts.iter().map(|host| host.tier_hits[tier]).sum::<u64>());
             }
+            row.integer(sample.hosts_on);
         })
     }
 

@@ -30,7 +30,7 @@ fn timeline(hosts: u32, samples: u64) -> Timeline {
 /// Every figure of a run that has them all.
 fn all_figures(metrics: &Metrics, timeline: &Timeline) -> Vec<Figure> {
     let (title, traffic) = (title(), traffic());
-    let run = Drawn { title: &title, metrics, timeline, placed: true, traffic: Some(&traffic) };
+    let run = Drawn { title: &title, metrics, timeline, placed: true, scaled: true, traffic: Some(&traffic) };
     figures(&run).into_iter().map(|(_, figure)| figure).collect()
 }
 

@@ -11,7 +11,6 @@ const BINS_MAX: usize = 160;
 pub(super) fn figure(under: &str, timeline: &Timeline) -> Figure {
     let mut figure = Figure::new("Throughput and queue over time", under);
     let points = timeline.points();
-    let (from, to) = span(points);
     let (arrived, finished) = (rates(points, |point| point.arrived), rates(points, |point| point.finished));
     let tokens = rates(points, |point| point.output_tokens);
     let gauges = gauges(points);
@@ -34,18 +33,33 @@ pub(super) fn figure(under: &str, timeline: &Timeline) -> Figure {
             ],
         ),
     ];
+    stack(&mut figure, points, rows);
+    figure
+}
+
+/// A line of a row: what it is, where it goes.
+pub(super) type Line = (&'static str, Vec<At>, Pen);
+
+/// Rows of lines over one time, each with its unit, from the top of the figure to its bottom.
+pub(super) fn stack<const ROWS: usize>(
+    figure: &mut Figure,
+    points: &[Point],
+    rows: [(&'static str, Vec<Line>); ROWS],
+) {
+    let (from, to) = span(points);
+    let height = 570.0 / ROWS as f64;
     for (index, (unit, lines)) in rows.into_iter().enumerate() {
-        let top = 118.0 + index as f64 * 190.0;
+        let top = 118.0 + index as f64 * height;
         let max = lines.iter().flat_map(|(_, line, _)| line).map(|(_, value)| *value).fold(0.0, f64::max);
-        let area = Area { left: 120.0, top, right: 1250.0, bottom: top + 142.0 };
+        let area = Area { left: 120.0, top, right: 1250.0, bottom: top + height - 48.0 };
         let panel = Panel {
             area,
             x: Axis::time(from, to),
             y: Axis::counts(if max > 0.0 { max } else { 1.0 }, 4, unit),
         };
-        panel.draw(&mut figure);
-        if index == 2 {
-            panel.x_labels(&mut figure);
+        panel.draw(figure);
+        if index + 1 == ROWS {
+            panel.x_labels(figure);
         }
         if points.len() < 2 {
             figure.empty(area, "fewer than two samples");
@@ -58,10 +72,9 @@ pub(super) fn figure(under: &str, timeline: &Timeline) -> Figure {
         }
         figure.legend(&keys, Area { left: 120.0, top: top - 16.0, right: 1250.0, bottom: top });
     }
-    figure
 }
 
-fn seconds(point: &Point) -> f64 {
+pub(super) fn seconds(point: &Point) -> f64 {
     point.at.0 as f64 / 1e9
 }
 
@@ -82,14 +95,14 @@ pub(super) fn between(points: &[Point], at: f64, counter: impl Fn(&Point) -> u64
 }
 
 /// What waits and is under way, over some neighbouring samples.
-struct Gauge {
-    at: f64,
-    queued_mean: f64,
+pub(super) struct Gauge {
+    pub(super) at: f64,
+    pub(super) queued_mean: f64,
     queued_max: f64,
-    in_flight: f64,
+    pub(super) in_flight: f64,
 }
 
-fn gauges(points: &[Point]) -> Vec<Gauge> {
+pub(super) fn gauges(points: &[Point]) -> Vec<Gauge> {
     let each = points.len().div_ceil(BINS_MAX).max(1);
     let gauge = |points: &[Point]| {
         let len = points.len() as f64;

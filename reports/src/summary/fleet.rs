@@ -2,8 +2,9 @@
 
 use control::facts::errands::ErrandCounts;
 use control::facts::sync::SyncCounts;
+use control::units::Instant;
 use serde::Serialize;
-use traces::record::Moved;
+use traces::record::{HostTime, Moved};
 use traces::traffic::{ConflictsEnded, Traffic};
 
 use crate::number::ratio;
@@ -21,6 +22,8 @@ pub struct FleetInfo {
     pub moved: Option<Moved>,
     /// Over which links, and when.
     pub traffic: Option<Traffic>,
+    /// How long hosts were on.
+    pub host_time: HostTime,
     /// Kinds of faults: how often one began, and made itself felt.
     pub faults: Vec<(String, u64, u64)>,
 }
@@ -86,6 +89,25 @@ impl ConflictRow {
     }
 }
 
+/// How long hosts were on.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct HostHours {
+    /// Hosts that can stand by.
+    pub standby: u32,
+    /// Hours of hosts, those in which they were provisioned included.
+    pub hours: f64,
+    /// Had all been on all the time.
+    pub all_hours: f64,
+    /// Hosts that were on, on average over time.
+    pub on_mean: f64,
+    /// Most at once.
+    pub on_max: u32,
+    /// What that cost, where prices are known.
+    pub cost: Option<f64>,
+    /// What all would have.
+    pub all_cost: Option<f64>,
+}
+
 /// Faults of a kind.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct FaultRow {
@@ -129,6 +151,27 @@ pub(super) fn synced(info: &FleetInfo) -> Option<Synced> {
         converge_seconds_mean: seconds(counts.converge_nanos, counts.converged),
         converge_seconds_max: (counts.converged > 0).then(|| counts.converge_nanos_max as f64 / 1e9),
         stale_serves: counts.stale_serves,
+    })
+}
+
+/// Nothing where no host can stand by and none has a price.
+pub(super) fn host_hours(info: &FleetInfo, simulated: Instant) -> Option<HostHours> {
+    const HOUR: u128 = 3_600_000_000_000;
+    let time = &info.host_time;
+    let priced = time.all_cost_cent_nanos > 0;
+    if time.standby == 0 && !priced {
+        return None;
+    }
+    let hours = |nanos: u128, digits| ratio(nanos, HOUR, digits).unwrap_or(0.0);
+    let cost = |cent_nanos: u128| priced.then(|| hours(cent_nanos / 100, 2));
+    Some(HostHours {
+        standby: time.standby,
+        hours: hours(time.on_nanos, 3),
+        all_hours: hours(time.all_nanos, 3),
+        on_mean: ratio(time.on_nanos, simulated.0.into(), 2).unwrap_or(0.0),
+        on_max: time.on_max,
+        cost: cost(time.cost_cent_nanos),
+        all_cost: cost(time.all_cost_cent_nanos),
     })
 }
 

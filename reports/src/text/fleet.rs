@@ -4,7 +4,7 @@ use traces::record::Moved;
 
 use super::format::{count, seconds};
 use super::table::Table;
-use crate::summary::{ConflictRow, LayerRow, Summary, Synced, TrafficSummary};
+use crate::summary::{ConflictRow, HostHours, LayerRow, Summary, Synced, TrafficSummary};
 
 /// Models of which more was moved than of others that are named.
 const MODELS_TOP: usize = 3;
@@ -21,6 +21,9 @@ pub(super) fn rows(summary: &Summary, table: &mut Table) {
         );
         table.row([&format!("action {}", row.kind), &text]);
     }
+    if let Some(hours) = &summary.host_hours {
+        table.row(["hosts on", &host_hours_text(hours)]);
+    }
     if let Some(moved) = &summary.moved {
         table.row(["moved", &moved_text(moved)]);
     }
@@ -35,6 +38,18 @@ pub(super) fn rows(summary: &Summary, table: &mut Table) {
         let text = format!("{} began, felt {} times", count(row.began), count(row.felt));
         table.row([&format!("fault {}", row.kind), &text]);
     }
+}
+
+/// `12.3 host-hours of 20.0; 24.6 on average, 40 at most; cost 31.00 of 50.00`.
+fn host_hours_text(hours: &HostHours) -> String {
+    let cost = match (hours.cost, hours.all_cost) {
+        (Some(cost), Some(all)) => format!("; cost {cost:.2} of {all:.2}"),
+        _ => String::new(),
+    };
+    format!(
+        "{:.1} host-hours of {:.1}; {:.1} on average, {} at most{cost}",
+        hours.hours, hours.all_hours, hours.on_mean, hours.on_max
+    )
 }
 
 fn moved_text(moved: &Moved) -> String {

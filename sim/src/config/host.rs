@@ -30,6 +30,7 @@ pub(super) fn declaration(group: &GroupFile, spec: &HostSpec, number: u32) -> De
         cost_cents_per_hour: group.cost_cents_per_hour,
         capabilities: group.capabilities.clone(),
         metrics: group.metrics,
+        standby: group.standby,
     }
 }
 

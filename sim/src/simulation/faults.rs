@@ -9,6 +9,7 @@ use control::observe::Liveness;
 use control::units::{Instant, Nanos};
 
 use super::run::ToControl;
+use crate::config::{Fleet, FleetHost};
 use crate::faults::{Fault, FaultKind, Way};
 
 /// How long a driver tries to connect to a host that does not answer.
@@ -43,6 +44,8 @@ pub(super) struct Turn {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Broken {
     pub(super) down: u32,
+    /// Whether it stands by; it counts as down then.
+    off: bool,
     cut_to_host: u32,
     cut_to_control: u32,
     /// Whether the last cut was part of a swizzle.
@@ -65,7 +68,7 @@ pub(super) struct Broken {
 
 impl Broken {
     /// Whether anything keeps its polls from going as usual.
-    fn is_odd(&self) -> bool {
+    pub(super) fn is_odd(&self) -> bool {
         !self.is_reachable() || self.flapping > 0
     }
 
@@ -76,7 +79,7 @@ impl Broken {
 
     /// Whether its polls are made as usual, when it has changed.
     pub(super) fn is_usual(&self) -> bool {
-        !self.watched
+        !self.watched && !self.off
     }
 
     pub(super) fn is_cut(&self, way: Way) -> bool {
@@ -124,7 +127,17 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    pub(super) fn new(faults: &[Fault], hosts_len: usize, seed: u64) -> Self {
+    /// Where something is to break, or hosts stand by, which are down until they are provisioned.
+    pub(super) fn new(fleet: &Fleet, seed: u64) -> Option<Self> {
+        let standby = |host: &FleetHost| host.declaration.standby;
+        if fleet.faults.is_empty() && !fleet.hosts.iter().any(standby) {
+            return None;
+        }
+        let host = |host: &FleetHost| match standby(host) {
+            true => Broken { down: 1, off: true, ..Broken::default() },
+            false => Broken::default(),
+        };
+        let faults = &fleet.faults;
         let mut turns: Vec<(Instant, Turn)> = Vec::with_capacity(faults.len() * 2);
         for fault in faults {
             turns.push((fault.at, Turn { fault: *fault, begins: true }));
@@ -132,10 +145,10 @@ impl Faults {
         }
         // Stable: what is over at once ends after it began.
         turns.sort_by_key(|turn| turn.0);
-        Self {
+        Some(Self {
             seed,
             turns: turns.into(),
-            hosts: vec![Broken::default(); hosts_len],
+            hosts: fleet.hosts.iter().map(host).collect(),
             registry_down: 0,
             registry_down_at: Instant::ZERO,
             held: Vec::new(),
@@ -144,6 +157,15 @@ impl Faults {
             messages: 0,
             timers: 0,
             counts: FaultCounts::default(),
+        })
+    }
+
+    /// A host that stands by was provisioned, or is given back.
+    pub(super) fn switch(&mut self, host: HostId, on: bool) {
+        let broken = &mut self.hosts[host.index()];
+        if broken.off == on {
+            broken.off = !on;
+            broken.down = broken.down.wrapping_add_signed(if on { -1 } else { 1 });
         }
     }
 
@@ -209,16 +231,16 @@ impl Faults {
         }
     }
 
-    /// Whether a host must be watched, and was not.
+    /// A host is watched. Whether it was not.
     pub(super) fn begin_watch(&mut self, host: HostId) -> bool {
-        let broken = &mut self.hosts[host.index()];
-        broken.is_odd() && !std::mem::replace(&mut broken.watched, true)
+        !std::mem::replace(&mut self.hosts[host.index()].watched, true)
     }
 
-    /// Whether a watched host is to be watched on.
+    /// Whether a watched host is to be watched on. One that stands by is not, once it is known to be silent.
     pub(super) fn goes_on(&mut self, host: HostId) -> bool {
         let broken = &mut self.hosts[host.index()];
-        broken.watched = broken.is_odd() || broken.liveness != Liveness::default();
+        let is_odd = broken.is_odd() || broken.liveness != Liveness::default();
+        broken.watched = is_odd && !(broken.off && broken.liveness.is_silent());
         broken.watched
     }
 

@@ -3,6 +3,7 @@
 pub(super) mod ahead;
 mod faults;
 mod messages;
+mod power;
 mod step;
 mod supplies;
 
@@ -23,6 +24,7 @@ use super::conflicts::Conflicts;
 use super::faults::Faults;
 use super::flights::{Flight, Flights};
 use super::hosts::{Hosts, pack, unpack};
+use super::power::Power;
 use super::supply::{News, Supply};
 use super::{OperatorDeed, Progress, RunEnd, RunError, Setup, Sink, ports};
 use crate::check::Checker;
@@ -86,6 +88,7 @@ pub struct Simulation<'a, S: Sink> {
     ahead: Ahead,
     /// What is broken; absent where nothing ever is.
     faults: Option<Box<Faults>>,
+    power: Power,
     flights: Flights,
     to_host: Lane<(HostId, ToHost)>,
     to_control: Lane<ToControl>,
@@ -158,8 +161,8 @@ impl<'a, S: Sink> Simulation<'a, S> {
                 .registry
                 .as_ref()
                 .map(|registry| Box::new(Supply::new(&setup.fleet, registry))),
-            faults: (!setup.fleet.faults.is_empty())
-                .then(|| Box::new(Faults::new(&setup.fleet.faults, setup.fleet.hosts.len(), setup.seed))),
+            faults: Faults::new(&setup.fleet, setup.seed).map(Box::new),
+            power: Power::new(&setup.fleet.hosts),
             flights: Flights::default(),
             to_host: Lane::new(setup.fleet.network.latency),
             to_control: Lane::new(setup.fleet.network.latency),
@@ -360,6 +363,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             in_flight: counters.running as u32,
             arrived: counters.arrived,
             finished: counters.finished,
+            hosts_on: self.power.on(),
             hosts: self.hosts.sample(self.now),
         }
     }
@@ -394,6 +398,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
             selection: self.control.facts().recent.as_ref().map(|recent| *recent.selector.counters()),
             arms: self.control.facts().arms.clone(),
             errands: self.control.facts().errands.counts.clone(),
+            host_time: self.power.finish(self.now, &self.setup.fleet.hosts),
             faults: self.faults.as_ref().map(|faults| faults.counts),
             sync: self.control.config().sync.as_ref().map(|_| self.control.facts().sync.counts.clone()),
             conflicts: self.conflicts.finish(),

@@ -104,6 +104,19 @@ fn rules(dice: &mut Dice, fleet: &fleet::Drawn) -> String {
     format!("\n[[control.rules]]\nname = \"r\"\ntenants = [\"calm\"]\ndemands = {{ {demand} }}\n")
 }
 
+/// `[control.scale]`.
+pub(super) fn scale(dice: &mut Dice) -> String {
+    format!(
+        "[control.scale]\nact = {}\ninterval_seconds = {}\ntarget_percent = {}\nwindow_seconds = {}\nhosts_min = {}\nhosts_max = {}\n",
+        dice.often(95),
+        dice.within(1, 5),
+        dice.within(30, 100),
+        dice.one(&[1, 5, 30]),
+        dice.within(0, 1),
+        dice.one(&[1, 3, 100]),
+    )
+}
+
 fn placement(dice: &mut Dice, supplied: bool) -> String {
     if !dice.often(if supplied { 90 } else { 40 }) {
         return String::new();

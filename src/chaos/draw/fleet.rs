@@ -31,7 +31,7 @@ pub(super) struct Drawn {
 }
 
 impl Drawn {
-    pub(super) fn new(dice: &mut Dice, supplied: bool) -> Self {
+    pub(super) fn new(dice: &mut Dice, supplied: bool, scaled: bool) -> Self {
         let models_len = dice.within(1, 6) as usize;
         let models = dice.some(&MODELS, models_len);
         let groups_len = dice.within(1, 3);
@@ -49,6 +49,9 @@ impl Drawn {
             let parallel = dice.within(1, 4);
             slots += parallel * (hosts_len - group).div_ceil(groups_len);
             text.push_str(&group_text(dice, group, &held, parallel, supplied));
+            if scaled && group > 0 {
+                text.push_str("standby = true\nprovision_seconds = 3\n");
+            }
         }
         let name = |host: u32| format!("g{}-{}", host % groups_len, host / groups_len + 1);
         Self { text, hosts: (0..hosts_len).map(name).collect(), slots, models, absent }

@@ -2,7 +2,7 @@
 
 mod transfers;
 
-use control::door::{ActionFailure, ActionOutcome, Input};
+use control::door::{Action, ActionFailure, ActionOutcome, Input};
 use control::ids::{ActionId, HostId, RequestId};
 use control::observe::Turn as Heard;
 use control::request::{Failure, Usage};
@@ -29,6 +29,8 @@ pub(super) enum FaultTimer {
     Idle(RequestId, u8),
     /// A host that something is or was wrong with is polled.
     Watch(HostId),
+    /// A host was provisioned, or is given back.
+    Power(Action),
     /// Transfers have stood still since this time for long enough.
     Stalled(Instant),
 }
@@ -57,7 +59,7 @@ impl<S: Sink> Simulation<'_, S> {
         }
     }
 
-    fn later(&mut self, at: Instant, timer: FaultTimer) {
+    pub(super) fn later(&mut self, at: Instant, timer: FaultTimer) {
         let Some(faults) = &mut self.faults else { return };
         faults.timers += 1;
         let order = Order { at, kind: 4, entity: faults.timers, count: 0 };
@@ -281,7 +283,7 @@ impl<S: Sink> Simulation<'_, S> {
     }
 
     /// All that a host was at work on is gone; whoever waits for it sees the connection break.
-    fn crash(&mut self, host: HostId, machine: bool) -> Result<(), RunError> {
+    pub(super) fn crash(&mut self, host: HostId, machine: bool) -> Result<(), RunError> {
         self.deliver_fault(host, Message::Fault(Breaks::Crash { machine }))?;
         let mut broken = Vec::new();
         for place in self.flights.places() {
@@ -349,6 +351,13 @@ impl<S: Sink> Simulation<'_, S> {
     }
 
     fn watch(&mut self, host: HostId) {
+        if self.faults.as_ref().is_some_and(|faults| faults.hosts[host.index()].is_odd()) {
+            self.watch_on(host);
+        }
+    }
+
+    /// A host is polled on each beat from now on, until all is well with it.
+    pub(super) fn watch_on(&mut self, host: HostId) {
         let Some(faults) = &mut self.faults else { return };
         if faults.begin_watch(host) {
             let at = self.hosts.next_beat(self.now, host);
@@ -371,6 +380,7 @@ impl<S: Sink> Simulation<'_, S> {
             }
             FaultTimer::Idle(request, attempt) => self.idle(request, attempt),
             FaultTimer::Watch(host) => self.watched(host),
+            FaultTimer::Power(action) => self.switch(action),
             FaultTimer::Stalled(since) => self.stalled(since),
         }
     }

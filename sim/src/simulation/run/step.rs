@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use control::door::{Dispatch, Env, Input, NoMeter, Output, Stage};
+use control::door::{Deed, Dispatch, Env, Input, NoMeter, Output, Stage};
 use control::ids::RequestId;
 use control::log;
 use control::request::Outcome;
@@ -75,6 +75,9 @@ impl<S: Sink> Simulation<'_, S> {
             }
             Output::Reject { request, reason } => self.turn_away(request, Outcome::Rejected(reason)),
             Output::Fail { request, failure } => self.turn_away(request, Outcome::Failed(failure)),
+            Output::Act(action) if matches!(action.deed, Deed::Start | Deed::Stop) => {
+                self.ask_provider(action)
+            }
             Output::Act(action) => self.ask(action.host, ToHost::Act(action)),
             Output::Abandon(action) => {
                 self.ask(action.host, ToHost::Abandon(action.id));

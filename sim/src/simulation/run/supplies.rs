@@ -1,7 +1,8 @@
 //! Transfers and contents as events of the run: what begins, what ends, what control hears of it.
 
-use control::door::{Action, ActionFailure, ActionOutcome, Input};
+use control::door::{Action, ActionFailure, ActionOutcome, Deed, Input};
 use control::ids::HostId;
+use control::request::Failure;
 use control::units::Instant;
 use sim_host::api::Message;
 
@@ -22,6 +23,13 @@ impl<S: Sink> Simulation<'_, S> {
 
     /// An action that concerns a disk reaches its host.
     pub(super) fn begin_supply(&mut self, action: Action) -> Result<(), RunError> {
+        if let Deed::Fetch(from) = action.deed
+            && self.is_down(from)
+        {
+            let outcome = ActionOutcome::Failed(ActionFailure::Host(Failure::Unreachable));
+            self.tell(action.host, ToControl::Acted(action.id, outcome));
+            return Ok(());
+        }
         let refused = (ActionOutcome::Failed(ActionFailure::Refused), None);
         let skew = self.faults.as_ref().map_or(0, |faults| faults.skew_nanos(action.host));
         let ended = match &mut self.supply {
