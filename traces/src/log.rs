@@ -33,7 +33,7 @@ pub use writer::{LogWriter, Place, Rotation};
 
 /// Format version of the segments written here. It rises whenever what a record holds changes: postcard names no fields, so that an
 /// older record would be read as something else.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// Why a log cannot be written or read.
 #[derive(Debug, thiserror::Error)]

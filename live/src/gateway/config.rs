@@ -329,6 +329,10 @@ pub(super) fn beyond_a_gateway(control: &Config) -> Option<(&'static str, String
         let message = "control.sync.peers: found true, expected false: no Ollama can fetch from another";
         return Some(("sync.peers", message.to_owned()));
     }
+    if control.scale.as_ref().is_some_and(|scale| scale.act) {
+        let message = "control.scale.act: found true, expected false: this gateway neither starts nor stops hosts";
+        return Some(("scale.act", message.to_owned()));
+    }
     for (requires, why) in [
         (
             Requires::Metrics,
