@@ -22,6 +22,7 @@ mod popularity;
 mod prefetch;
 pub mod problem;
 mod rebalance;
+mod renew;
 mod static_replicas;
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,7 @@ use self::ground::Ground;
 pub use self::grow::grow;
 use self::packing::Fit;
 use self::problem::{Plan, Problem};
+pub use self::renew::replaces;
 use crate::strategy::{Chosen, Line};
 
 /// The strategies of placement.

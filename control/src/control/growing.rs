@@ -10,7 +10,7 @@ use crate::ids::{HostId, ModelId};
 use crate::place;
 use crate::place::PlacementKind;
 use crate::place::config::ModelPlacement;
-use crate::place::problem::{Limits, Plan};
+use crate::place::problem::{Limits, Problem};
 use crate::units::{Instant, Nanos};
 
 /// A plan grows at most so often: what it grows by is then one decision for all models.
@@ -76,32 +76,44 @@ impl Control {
     pub(super) fn grow_on_time(&mut self, now: Instant, out: &mut Outputs, env: &mut Env<'_>) {
         if self.facts.placement.grow_at.is_some_and(|at| at <= now) {
             self.facts.placement.grow_at = None;
-            self.grow(now, out);
+            let wanted = self.shortages();
+            if !wanted.is_empty()
+                && let Some(config) = self.config.placement.clone()
+            {
+                self.grow_by(now, &self.problem(now, &config), &wanted, out);
+                self.run_errands(now, out);
+            }
             self.pump(now, out, env);
         }
     }
 
-    /// Gives models more replicas for which too many wait.
-    pub(super) fn grow(&mut self, now: Instant, out: &mut Outputs) {
+    /// Models for which too many wait, the one first that is to have most slots, and how many.
+    pub(super) fn shortages(&self) -> Vec<(ModelId, u64)> {
         if !self.grows() || self.indexes.waiting.is_empty() {
-            return;
+            return Vec::new();
         }
-        let Some(plan) = self.plan_in_force() else { return };
         let models = self.models_waited_for().into_iter();
         let mut wanted: Vec<(ModelId, u64)> =
             models.filter_map(|model| Some((model, self.shortage(model)?))).collect();
-        if wanted.is_empty() {
-            return;
-        }
         wanted.sort_by_key(|(model, wanted)| (Reverse(*wanted), *model));
-        let Some(config) = self.config.placement.clone() else { return };
-        let grown: Plan = place::grow(&self.problem(now, &config), plan, &wanted);
+        wanted
+    }
+
+    /// Gives models so many slots.
+    pub(super) fn grow_by(
+        &mut self,
+        now: Instant,
+        problem: &Problem,
+        wanted: &[(ModelId, u64)],
+        out: &mut Outputs,
+    ) {
+        let Some(plan) = self.plan_in_force().filter(|_| !wanted.is_empty()) else { return };
+        let grown = place::grow(problem, plan, wanted);
         self.facts.placement.grown_at = now;
         self.aim_at(grown, out);
         for (model, _) in wanted {
-            self.set_short(model, true);
+            self.set_short(*model, true);
         }
-        self.run_errands(now, out);
     }
 
     /// Models for which nobody waits any more go by what is in memory again.

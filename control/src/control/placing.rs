@@ -4,15 +4,12 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cmp::Ordering;
 
 use super::Control;
 use crate::door::{Env, Note, Output, Outputs};
 use crate::ids::{HostId, ModelId};
 use crate::place;
-use crate::place::check::check;
 use crate::place::config::{ModelPlacement, PlacementConfig, Routing};
-use crate::place::objective::objective;
 use crate::place::problem::{Host, Model, Plan, Problem, Resident, Standing};
 use crate::registries;
 use crate::request::{Arrive, Usage};
@@ -90,11 +87,15 @@ impl Control {
             let problem = self.problem(now, &config);
             let plan = place::plan(&config.strategy, &problem);
             let before = self.facts.placement.plan.as_ref();
-            if before.is_none_or(|before| is_better(&problem, &plan, before, config.hysteresis_percent)) {
+            let replaces = |before: &Plan| {
+                place::replaces(&config.strategy, &problem, &plan, before, config.hysteresis_percent)
+            };
+            if before.is_none_or(replaces) {
                 self.aim_at(plan, out);
             }
             self.end_shortness();
-            self.grow(now, out);
+            let wanted = self.shortages();
+            self.grow_by(now, &problem, &wanted, out);
             self.run_errands(now, out);
         }
         self.pump(now, out, env);
@@ -264,26 +265,6 @@ impl Control {
     /// Whether a plan says anything of hosts.
     pub(super) fn plan_in_force(&self) -> Option<&Plan> {
         self.facts.placement.plan.as_ref().filter(|plan| plan.standing != Standing::HandsOff)
-    }
-}
-
-/// Whether a plan is to replace the one before: that does not hold any more, misses more of what was demanded, or costs more by
-/// so many percent.
-fn is_better(problem: &Problem, plan: &Plan, before: &Plan, hysteresis_percent: u32) -> bool {
-    let hands_off = |plan: &Plan| plan.standing == Standing::HandsOff;
-    // What was loaded just now for a request is young, and no reason for another plan.
-    let settled = Problem { residency_min: Nanos::ZERO, ..problem.clone() };
-    if hands_off(plan) || hands_off(before) || check(&settled, before).is_err() {
-        return true;
-    }
-    let (new, old) = (objective(problem, plan), objective(problem, before));
-    match (new.missing, new.short).cmp(&(old.missing, old.short)) {
-        Ordering::Less => true,
-        Ordering::Greater => false,
-        Ordering::Equal => {
-            let kept = u128::from(100 - hysteresis_percent);
-            new.cost < old.cost && new.cost / kept.max(1) < old.cost / 100
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::draft::Draft;
 use super::greedy;
 use super::ground::Ground;
 use super::objective::Costs;
-use super::problem::{Model, Why};
+use super::problem::{Model, Problem, Why};
 use crate::strategy::{Parameter, Parameters, Requires, Strategy};
 
 /// What it says of itself.
@@ -29,6 +29,15 @@ pub(super) fn draft<'a>(ground: &'a Ground<'a>, parameters: &Parameters) -> Draf
     let percent = parameters.get(0);
     let costs = Costs::new(ground, |model| expected_micros(model, percent));
     greedy::grown(&Draft::founded(ground), &costs, Why::Forecast)
+}
+
+/// The problem with the arrivals that are expected.
+pub(super) fn expected(problem: &Problem, parameters: &Parameters) -> Problem {
+    let mut expected = problem.clone();
+    for model in &mut expected.models {
+        model.arrivals_micros = expected_micros(model, parameters.get(0));
+    }
+    expected
 }
 
 /// Arrivals that are expected; what was seen where nobody forecasts.

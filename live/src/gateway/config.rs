@@ -330,7 +330,8 @@ pub(super) fn beyond_a_gateway(control: &Config) -> Option<(&'static str, String
         return Some(("sync.peers", message.to_owned()));
     }
     if control.scale.as_ref().is_some_and(|scale| scale.act) {
-        let message = "control.scale.act: found true, expected false: this gateway neither starts nor stops hosts";
+        let message =
+            "control.scale.act: found true, expected false: this gateway neither starts nor stops hosts";
         return Some(("scale.act", message.to_owned()));
     }
     for (requires, why) in [

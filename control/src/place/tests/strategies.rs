@@ -260,3 +260,15 @@ fn plans_are_the_same_again_and_keep_what_they_loaded() {
         assert_eq!(gone, 0, "{kind:?} takes back what it asked for");
     }
 }
+
+#[test]
+fn a_surge_that_is_only_forecast_renews_the_plan_of_those_who_go_by_the_forecast() {
+    let mut problem = problem(vec![host(0, 40), host(1, 40)], vec![model(0, 40, 100)]);
+    let before = planned(PlacementKind::Prefetch, &problem);
+    problem.models[0].forecast_micros = Some(3_000_000);
+    let ahead = planned(PlacementKind::Prefetch, &problem);
+    assert!(ahead.replicas.len() > before.replicas.len());
+    let replaces = |kind| replaces(&chosen(kind), &problem, &ahead, &before, 10);
+    assert!(replaces(PlacementKind::Prefetch));
+    assert!(!replaces(PlacementKind::Greedy));
+}
