@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use control::ids::{HostId, ModelId};
 use control::sync::conflict::Kind;
 use control::units::{Instant, Nanos};
+use serde::Serialize;
 
 /// A link of the simulated network.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -132,7 +133,7 @@ impl Traffic {
 }
 
 /// How conflicts of a kind ended; the sum is how often one began.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct ConflictEnds {
     /// Hosts pulled the right content from the registry.
     pub pulled: u64,
@@ -146,6 +147,21 @@ pub struct ConflictEnds {
     pub otherwise: u64,
     /// Not at all.
     pub open: u64,
+}
+
+impl ConflictEnds {
+    /// Each way to end in words, with its count.
+    #[must_use]
+    pub const fn named(&self) -> [(&'static str, u64); 6] {
+        [
+            ("pulled", self.pulled),
+            ("fetched", self.fetched),
+            ("pushed", self.pushed),
+            ("decided by an operator", self.decided),
+            ("ended otherwise", self.otherwise),
+            ("still open", self.open),
+        ]
+    }
 }
 
 /// [`ConflictEnds`] by kind of conflict.

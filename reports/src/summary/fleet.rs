@@ -5,7 +5,7 @@ use control::facts::sync::SyncCounts;
 use control::units::Instant;
 use serde::Serialize;
 use traces::record::{HostTime, Moved};
-use traces::traffic::{ConflictsEnded, Traffic};
+use traces::traffic::{ConflictEnds, ConflictsEnded, Traffic};
 
 use crate::number::ratio;
 
@@ -58,35 +58,16 @@ pub struct Synced {
     pub stale_serves: u64,
 }
 
-/// Conflicts of a kind, and how they ended: `times` is the sum of the rest.
+/// Conflicts of a kind, and how they ended: `times` is the sum of that.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-#[expect(missing_docs, reason = "the same names as in `traces::traffic::ConflictEnds`")]
 pub struct ConflictRow {
     /// How contents differed.
     pub kind: String,
     /// How often.
     pub times: u64,
-    pub pulled: u64,
-    pub fetched: u64,
-    pub pushed: u64,
-    pub decided: u64,
-    pub otherwise: u64,
-    pub open: u64,
-}
-
-impl ConflictRow {
-    /// Each way to end with its count.
-    #[must_use]
-    pub const fn ends(&self) -> [(&'static str, u64); 6] {
-        [
-            ("pulled", self.pulled),
-            ("fetched", self.fetched),
-            ("pushed", self.pushed),
-            ("decided by an operator", self.decided),
-            ("ended otherwise", self.otherwise),
-            ("still open", self.open),
-        ]
-    }
+    /// How they ended.
+    #[serde(flatten)]
+    pub ends: ConflictEnds,
 }
 
 /// How long hosts were on.
@@ -132,18 +113,10 @@ pub(super) fn actions(info: &FleetInfo) -> Vec<ActionRow> {
 
 pub(super) fn synced(info: &FleetInfo) -> Option<Synced> {
     let counts = info.sync.as_ref()?;
-    let row = |(kind, times): (&control::sync::conflict::Kind, &u64)| {
-        let ends = info.conflicts.get(kind).copied().unwrap_or_default();
-        ConflictRow {
-            kind: format!("{kind:?}").to_lowercase(),
-            times: *times,
-            pulled: ends.pulled,
-            fetched: ends.fetched,
-            pushed: ends.pushed,
-            decided: ends.decided,
-            otherwise: ends.otherwise,
-            open: ends.open,
-        }
+    let row = |(kind, times): (&control::sync::conflict::Kind, &u64)| ConflictRow {
+        kind: format!("{kind:?}").to_lowercase(),
+        times: *times,
+        ends: info.conflicts.get(kind).copied().unwrap_or_default(),
     };
     Some(Synced {
         conflicts: counts.conflicts.iter().map(row).collect(),

@@ -126,7 +126,7 @@ fn sync_text(sync: &Synced) -> String {
 
 /// `3 content: 2 pulled, 1 still open`.
 fn conflict_text(row: &ConflictRow) -> String {
-    let ends = row.ends().into_iter().filter(|(_, times)| *times > 0);
+    let ends = row.ends.named().into_iter().filter(|(_, times)| *times > 0);
     let ends: Vec<String> = ends.map(|(how, times)| format!("{} {how}", count(times))).collect();
     format!("{} {}: {}", count(row.times), row.kind, ends.join(", "))
 }
