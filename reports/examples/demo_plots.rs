@@ -73,6 +73,7 @@ fn run(demo: &Demo, dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let mut sample = Sample { hosts: (0..demo.hosts).map(host).collect(), ..Sample::default() };
     for index in 0..demo.samples {
         advance(&mut random, demo, &mut sample, index);
+        sample.hosts_on = demo.hosts - index as u32 % demo.hosts.max(1) / 2;
         timeline.push(&sample);
     }
     timeline.finish();
@@ -90,6 +91,7 @@ fn run(demo: &Demo, dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
         metrics: &metrics,
         timeline: &timeline,
         placed: true,
+        scaled: true,
         traffic: Some(&traffic),
     };
     for path in plots::write(dir, &drawn)? {

@@ -11,6 +11,7 @@ pub mod metrics;
 pub mod number;
 pub mod plots;
 pub mod stages;
+pub mod statistics;
 pub mod summary;
 pub mod text;
 pub mod timeline;

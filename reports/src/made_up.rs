@@ -103,6 +103,7 @@ pub(crate) fn sample(second: u64) -> Sample {
         in_flight: 6,
         arrived: second * 2,
         finished: second,
+        hosts_on: 1 + (second / 4 % 3) as u32,
         hosts: (0..3).map(host).collect(),
     }
 }

@@ -146,11 +146,12 @@ fn plots_are_written_whole_and_escape_what_xml_needs() {
         metrics: &metrics,
         timeline: &timeline,
         placed: true,
+        scaled: true,
         traffic: Some(&traffic),
     };
     let paths = write(dir.path(), &run).unwrap();
-    assert_eq!(paths.len(), 12);
-    let plain = Drawn { placed: false, traffic: None, ..run };
+    assert_eq!(paths.len(), 14);
+    let plain = Drawn { placed: false, scaled: false, traffic: None, ..run };
     let names: Vec<&str> = figures(&plain).iter().map(|(name, _)| *name).collect();
     assert_eq!(
         names,

@@ -86,10 +86,10 @@ fn more_events_than_are_shown_are_counted() {
 }
 
 #[test]
-fn what_was_moved_and_how_conflicts_ended_is_told() {
+fn hours_of_hosts_what_was_moved_and_how_conflicts_ended_is_told() {
     let info = RunInfo { fleet: crate::made_up::fleet(), ..info() };
     let text = render(&metrics().summary(&info, &sample(10)), None, false);
-    let from = text.find("  moved ").expect("what was moved has a line");
+    let from = text.find("  hosts on ").expect("how long hosts were on has a line");
     let to = text.find("\nRequests\n").expect("requests come next");
     insta::assert_snapshot!(&text[from..to]);
 }
