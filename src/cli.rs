@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod chaos;
+mod compare;
 mod completions;
 mod ctl;
 mod doctor;
@@ -34,6 +35,7 @@ Examples:
   herder run chat --out results                keep tables, plots and the scenario as it ran
   herder run fleet-1000 --set control.balancer=least-tokens
   herder run --trace azure.csv --rate 2        a production trace, twice as dense
+  herder compare --vary control.balancer=random,least-load
   herder strategies                            what schedulers and balancers there are
 
 Exit codes:
@@ -56,6 +58,7 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     Run(run::Args),
+    Compare(compare::Args),
     Trace(trace::Args),
     Profiles(profiles::Args),
     Scenario(scenario::Args),
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let ended = match cli.command {
         Command::Run(args) => run::main(&args),
+        Command::Compare(args) => compare::main(&args),
         Command::Trace(args) => trace::main(&args),
         Command::Profiles(args) => profiles::main(&args),
         Command::Scenario(args) => scenario::main(&args),

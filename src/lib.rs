@@ -6,5 +6,6 @@
 pub mod bench;
 pub mod chaos;
 pub mod cli;
+pub mod compare;
 pub mod run;
 pub mod scenario;

@@ -1,0 +1,231 @@
+//! `herder compare`: settings side by side on the same replicates.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::thread::available_parallelism;
+
+use anyhow::{Result, bail};
+use reports::machine::pretty_json;
+use reports::statistics::estimate::Terms;
+use reports::statistics::precision::{PILOT, replicates_needed};
+
+use super::progress::{Progress, span};
+use super::{Ending, interrupt, print, trace};
+use crate::compare::analysis::{Rules, compare};
+use crate::compare::arms::{self, Vary};
+use crate::compare::cells::{Grid, Replicates, Values};
+use crate::compare::{files, measures, text};
+use crate::scenario::{Overrides, load};
+
+/// Compare settings on the same requests, over several seeds or parts of a trace, and say which differences are real
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  herder compare --vary control.balancer=random,least-load,model-affinity
+  herder compare chat --vary control.scheduler=fifo,shortest-job --seeds 30 --out results
+  herder compare --vary control.balancer=random,least-load --vary fleet.hosts=8,12 --baseline fleet.hosts=12
+  herder compare autoscaling --vary control.scale.target_percent=50,70,90 --precision 2
+  herder compare --trace azure.csv --vary control.balancer=random,least-load --seeds 6
+
+Each combination of values is an arm. All arms run on the same replicates: seeds 1, 2, ... where the scenario makes up its
+requests, parts of the trace that do not overlap where it replays one (what is found then holds for that trace). Differences
+are taken pair by pair. With --precision the number of replicates follows from a pilot of ten, by Stein's two stages, so
+that to look does not bias.")]
+pub(super) struct Args {
+    /// A scenario file, or the name of a built-in (see `herder scenario list`)
+    #[arg(default_value = "default")]
+    scenario: String,
+
+    /// A key of the scenario and the values that it takes; several times: all combinations
+    #[arg(long, value_name = "KEY=A,B,...", required = true, value_parser = Vary::parse)]
+    vary: Vec<Vary>,
+
+    /// How many replicates each arm has
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    seeds: u32,
+
+    /// A value, or KEY=VALUE, of the arm that others are compared with; the first value of each key where not said
+    #[arg(long, value_name = "VALUE")]
+    baseline: Vec<String>,
+
+    /// As many replicates as it takes until differences in --measure are known to so many percent of the baseline's mean
+    #[arg(long, value_name = "PERCENT", conflicts_with = "seeds")]
+    precision: Option<f64>,
+
+    /// What --precision is about: a column of compare.csv
+    #[arg(long, value_name = "NAME", default_value = "ttft_mean_ms", requires = "precision")]
+    measure: String,
+
+    /// Most replicates that --precision may ask for
+    #[arg(long, value_name = "N", default_value_t = 1_000, requires = "precision", value_parser = clap::value_parser!(u32).range(PILOT as i64..=100_000))]
+    seeds_max: u32,
+
+    /// How sure intervals and verdicts are to be, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 95.0)]
+    confidence: f64,
+
+    /// Lay a value over the scenario in every arm; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+
+    /// The first seed; the scenario's own where absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
+
+    /// A file with GPUs, models and profiles of your own
+    #[arg(long, value_name = "FILE")]
+    profiles: Option<PathBuf>,
+
+    /// Write compare.csv (a row for each run) and compare.json here
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Runs at the same time; all cores where absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: Option<u32>,
+
+    /// Tell every measure
+    #[arg(long)]
+    all: bool,
+
+    /// Print compare.json instead of the text
+    #[arg(long)]
+    json: bool,
+
+    // Last, since its heading holds for whatever follows.
+    #[command(flatten)]
+    trace: trace::Options,
+}
+
+pub(super) fn main(args: &Args) -> Result<Ending> {
+    let between = |name: &str, value: f64, least: f64, most: f64| match value > least && value < most {
+        true => Ok(()),
+        false => bail!("--{name}: found {value}, expected more than {least} and less than {most}"),
+    };
+    between("confidence", args.confidence, 0.0, 100.0)?;
+    args.precision.map_or(Ok(()), |precision| between("precision", precision, 0.0, 1_000.0))?;
+    let Some(precise) = measures::find(&args.measure) else {
+        let known: Vec<&str> = measures::ALL.iter().map(|measure| measure.key).collect();
+        bail!("--measure: found {:?}, expected one of {}", args.measure, known.join(", "));
+    };
+    let arms = arms::product(&args.vary);
+    if arms.len() < 2 {
+        bail!("--vary: found one value, expected two or more to compare");
+    }
+    let baseline =
+        arms::baseline(&arms, &args.baseline).map_err(|error| anyhow::anyhow!("--baseline: {error}"))?;
+    let overrides = Overrides {
+        sets: args.sets.clone(),
+        seed: args.seed,
+        profiles: args.profiles.clone(),
+        trace: args.trace.overrides(),
+    };
+    let scenario = load(&args.scenario, &overrides)?;
+    let wanted = if args.precision.is_some() { PILOT } else { args.seeds as usize };
+    let replicates = Replicates::of(&scenario, wanted)?;
+    if args.precision.is_some() && matches!(replicates, Replicates::Windows { .. }) {
+        bail!(
+            "--precision: found a trace, expected a scenario that makes up its requests: a trace has only so many parts"
+        );
+    }
+    let threads = args
+        .threads
+        .map_or_else(|| available_parallelism().map_or(1, usize::from), |threads| threads as usize);
+    let grid = Grid { scenario: args.scenario.clone(), overrides, arms, replicates, threads };
+    // Whatever an arm has wrong is told before anything runs.
+    for arm in 0..grid.arms.len() {
+        let scenario = grid.scenario(arm, 0)?;
+        let source = scenario.workload.source(scenario.file.seed)?;
+        scenario.fleet(source.models(), sim_host::api::Engine::Coalesced)?;
+    }
+    let terms = Terms { confidence: args.confidence / 100.0, seed: scenario.file.seed };
+    let Some((values, pilot)) = run(args, &grid, (baseline, precise), terms, wanted)? else {
+        writeln!(io::stderr(), "stopped by Ctrl-C: nothing was written")?;
+        return Ok(Ending::Interrupted);
+    };
+    let comparison = compare(&grid.arms, &values, Rules { terms, baseline, pilot });
+    if let Some(folder) = &args.out {
+        files::write(folder, &comparison, &grid.arms, &values, replicates)?;
+    }
+    if args.json {
+        print(&pretty_json(&comparison))?;
+        return Ok(Ending::Done);
+    }
+    let conditional = match replicates {
+        Replicates::Seeds(first) => {
+            format!("seeds {first} to {}", first + comparison.replicates as u64 - 1)
+        }
+        Replicates::Windows { count, .. } => {
+            format!("{count} parts of one trace: what follows holds for that trace")
+        }
+    };
+    let name = &scenario.file.name;
+    print(&format!(
+        "{name}: {} arms, {conditional}\n\n{}",
+        grid.arms.len(),
+        text::render(&comparison, args.all)
+    ))?;
+    print(&format!("\nTo repeat the first run of the baseline: {}\n", grid.command(baseline, 0)))?;
+    if let Some(folder) = &args.out {
+        print(&format!("results in {}\n", folder.display()))?;
+    }
+    Ok(Ending::Done)
+}
+
+/// Values by arm and replicate, and how many replicates the pilot had, where there was one. `None` where it was stopped.
+type Ran = Option<(Vec<Vec<Values>>, Option<usize>)>;
+
+fn run(
+    args: &Args,
+    grid: &Grid,
+    (baseline, precise): (usize, usize),
+    terms: Terms,
+    wanted: usize,
+) -> Result<Ran> {
+    let stop = interrupt::flag()?;
+    let progress = Mutex::new(Progress::new());
+    let runs = |replicates: std::ops::Range<usize>| -> Result<Option<Vec<Vec<Values>>>> {
+        let of = (replicates.len() * grid.arms.len()) as u64;
+        let ran = grid.run_all(replicates, &stop, &|done| {
+            let told = |elapsed: std::time::Duration| {
+                let left = elapsed.as_secs_f64() / done as f64 * (of - done) as f64;
+                format!("{done} of {of} runs, {} left", span(left as u64))
+            };
+            if let Ok(mut progress) = progress.lock() {
+                progress.show(done, Some(of), told);
+            }
+        });
+        if let Ok(progress) = progress.lock() {
+            progress.finish();
+        }
+        ran
+    };
+    let Some(mut values) = runs(0..wanted)? else { return Ok(None) };
+    let Some(precision) = args.precision else { return Ok(Some((values, None))) };
+    let column =
+        |arm: usize| -> Vec<f64> { values[arm].iter().map(|run| run[precise].unwrap_or(f64::NAN)).collect() };
+    let theirs = column(baseline);
+    let half_width = theirs.iter().sum::<f64>() / theirs.len() as f64 * precision / 100.0;
+    let needed = (0..grid.arms.len()).filter(|arm| *arm != baseline).map(|arm| {
+        let pairs: Vec<f64> = column(arm).iter().zip(&theirs).map(|(ours, theirs)| ours - theirs).collect();
+        replicates_needed(&pairs, half_width.abs(), terms.confidence)
+    });
+    let Some(needed) = needed.collect::<Option<Vec<usize>>>() else {
+        let measure = measures::ALL[precise].name;
+        bail!(
+            "--precision: {measure} of the pilot is without bound or zero in some arm: name another with --measure"
+        );
+    };
+    let needed = needed.into_iter().max().unwrap_or(PILOT);
+    let most = args.seeds_max as usize;
+    if needed > most {
+        let told = format!(
+            "--precision {precision} asks for {needed} replicates; --seeds-max allows {most}, so intervals are wider"
+        );
+        writeln!(io::stderr(), "{told}")?;
+    }
+    let Some(more) = runs(PILOT..needed.min(most).max(PILOT))? else { return Ok(None) };
+    values.iter_mut().zip(more).for_each(|(all, more)| all.extend(more));
+    Ok(Some((values, Some(PILOT))))
+}

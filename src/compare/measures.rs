@@ -1,0 +1,77 @@
+//! What is measured of a run, a number each.
+
+use reports::number::Figure;
+use reports::summary::Summary;
+
+/// A number of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Measure {
+    /// Its name in files and on the command line.
+    pub key: &'static str,
+    /// Its name for people.
+    pub name: &'static str,
+    /// Its unit; empty for counts.
+    pub unit: &'static str,
+    /// Whether more of it is better.
+    pub more_is_better: bool,
+    /// The number; nothing where the run has none, infinite where it has no bound.
+    pub of: fn(&Summary) -> Option<f64>,
+}
+
+/// All of them, in the order in which they are told.
+pub const ALL: &[Measure] = &[
+    less("ttft_mean_ms", "TTFT mean", "ms", |summary| summary.ttft_ms.mean),
+    less("ttft_p50_ms", "TTFT p50", "ms", |summary| summary.ttft_ms.p50),
+    less("ttft_p95_ms", "TTFT p95", "ms", |summary| summary.ttft_ms.p95),
+    less("ttft_p99_ms", "TTFT p99", "ms", |summary| summary.ttft_ms.p99),
+    less("ttft_p99_all_ms", "TTFT p99 of all arrivals", "ms", |summary| {
+        summary.ttft_ms.p99_all.map(|figure| match figure {
+            Figure::Finite(millis) => millis,
+            Figure::Infinite => f64::INFINITY,
+        })
+    }),
+    less("tpot_p50_ms", "TPOT p50", "ms", |summary| summary.tpot_ms.p50),
+    less("tpot_p99_ms", "TPOT p99", "ms", |summary| summary.tpot_ms.p99),
+    less("e2e_mean_ms", "end to end mean", "ms", |summary| summary.e2e_ms.mean),
+    less("e2e_p99_ms", "end to end p99", "ms", |summary| summary.e2e_ms.p99),
+    less("queue_wait_mean_ms", "queue wait mean", "ms", |summary| summary.queue_wait_ms.mean),
+    more("goodput_percent", "goodput", "%", |summary| summary.goodput_share.map(|share| share * 100.0)),
+    more("finished_percent", "finished", "%", |summary| {
+        let requests = &summary.requests;
+        (requests.arrived > 0).then(|| requests.finished as f64 * 100.0 / requests.arrived as f64)
+    }),
+    more("output_tokens_per_second", "output", "tokens/s", |summary| Some(summary.output_tokens_per_second)),
+    less("gpu_busy_percent", "GPU busy", "%", |summary| summary.gpu_busy_share.map(|share| share * 100.0)),
+    less("model_loads", "model loads", "", |summary| Some(summary.model_loads as f64)),
+    less("evictions", "evictions", "", |summary| Some(summary.evictions as f64)),
+    less("moved_gb", "moved", "GB", |summary| {
+        let moved = summary.moved.as_ref()?;
+        Some((moved.registry_bytes + moved.peer_bytes + moved.pushed_bytes + moved.lost_bytes) as f64 / 1e9)
+    }),
+    less("host_hours", "hosts on", "h", |summary| summary.host_hours.as_ref().map(|hours| hours.hours)),
+    less("cost", "cost", "", |summary| summary.host_hours.as_ref()?.cost),
+];
+
+const fn less(
+    key: &'static str,
+    name: &'static str,
+    unit: &'static str,
+    of: fn(&Summary) -> Option<f64>,
+) -> Measure {
+    Measure { key, name, unit, more_is_better: false, of }
+}
+
+const fn more(
+    key: &'static str,
+    name: &'static str,
+    unit: &'static str,
+    of: fn(&Summary) -> Option<f64>,
+) -> Measure {
+    Measure { key, name, unit, more_is_better: true, of }
+}
+
+/// The measure of that name.
+#[must_use]
+pub fn find(key: &str) -> Option<usize> {
+    ALL.iter().position(|measure| measure.key == key)
+}
