@@ -12,7 +12,7 @@ pub const PILOT: usize = 10;
 #[must_use]
 pub fn replicates_needed(pilot: &[f64], half_width: f64, confidence: f64) -> Option<usize> {
     let sample = Sample::of(pilot)?;
-    if !(half_width > 0.0) {
+    if half_width.is_nan() || half_width <= 0.0 {
         return None;
     }
     let ratio = quantile_of_t(sample.len - 1, confidence) * sample.deviation / half_width;
