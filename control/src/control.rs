@@ -9,6 +9,7 @@ mod demands;
 mod dispatch;
 mod end;
 mod errands;
+mod gossiping;
 mod growing;
 mod indexes;
 mod lanes;
@@ -157,7 +158,7 @@ impl Control {
         self.expire(now, out);
         self.place_on_time(now, out, env);
         self.grow_on_time(now, out, env);
-        self.sync_on_time(now, out);
+        self.sync_on_time(now, out, env.seed);
         self.trials_on_time(now, out, env);
         if self.indexes.next_wake().is_some_and(|wake| wake <= now) {
             let started = self.start_deferred(now, env);

@@ -19,6 +19,8 @@ pub enum Component {
     Faults = 5,
     /// What a random scenario is like.
     Scenario = 6,
+    /// With whom a host compares its contents.
+    Gossip = 7,
 }
 
 /// A stream of numbers for one purpose.

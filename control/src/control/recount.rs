@@ -19,6 +19,8 @@ use crate::ids::{ActionId, HostId, ModelId};
 use crate::index::Implementation;
 use crate::index::host_set::HostSet;
 use crate::index::moments::Moments;
+use crate::sync::config::Mode;
+use crate::sync::detect::Contents;
 use crate::units::Instant;
 
 fn same<T: PartialEq + Debug>(what: impl Debug, kept: T, counted: T) -> Result<(), String> {
@@ -44,6 +46,7 @@ impl Control {
         self.recount_hosts()?;
         self.recount_breakers()?;
         self.recount_errands()?;
+        self.recount_contents()?;
         self.recount_prefetch()
     }
 
@@ -257,6 +260,24 @@ impl Control {
         for kind in kinds {
             let there = errands.under_way().filter(|errand| Kind::of(errand.action.deed) == kind);
             same((kind, "under way"), errands.of_kind(kind), there.count() as u64)?;
+        }
+        Ok(())
+    }
+
+    fn recount_contents(&self) -> Result<(), String> {
+        let gossips = self.config.sync.as_ref().is_some_and(|sync| sync.mode == Mode::Gossip);
+        same("contents where hosts do not gossip", !gossips && !self.indexes.contents.is_empty(), false)?;
+        for host in self.hosts().filter(|_| gossips) {
+            let stored = &self.facts.hosts[host.index()].observation.stored;
+            let managed = stored.iter().filter(|stored| self.syncs(stored.model) && stored.digest.is_known());
+            let mut counted = Contents::new(Implementation::Baseline);
+            for stored in managed {
+                let digest = self.facts.sync.canonical(stored.digest);
+                counted.set(&self.facts.models[stored.model.index()].name, digest);
+            }
+            let kept: Vec<_> =
+                self.indexes.contents.get(&host).into_iter().flat_map(Contents::in_order).collect();
+            same((host, "contents"), kept, counted.in_order().collect())?;
         }
         Ok(())
     }

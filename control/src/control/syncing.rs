@@ -124,6 +124,7 @@ impl Control {
         if self.config.sync.is_none() {
             return;
         }
+        self.index_contents(host, before);
         let after = self.facts.hosts[host.index()].observation.stored.clone();
         let origin = Origin::Host(host);
         for stored in &after {
@@ -146,7 +147,7 @@ impl Control {
         }
     }
 
-    fn syncs(&self, model: ModelId) -> bool {
+    pub(super) fn syncs(&self, model: ModelId) -> bool {
         let name = &self.facts.models[model.index()].name;
         self.config.sync.as_ref().is_some_and(|config| config.manage.matches(name))
     }

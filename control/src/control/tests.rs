@@ -2,6 +2,7 @@ mod arms;
 mod breakers;
 mod cold;
 mod fleet;
+mod gossiping;
 mod growing;
 mod placing;
 mod prefetch;

@@ -66,6 +66,21 @@ pub struct SyncCounts {
     pub stale_serves: u64,
     /// Bytes that pulls and fetches that were asked for had to move, as far as layers are known.
     pub asked_bytes: u64,
+    /// What `gossip` compared.
+    pub gossip: GossipCounts,
+}
+
+/// Counts of `gossip`. What was fetched in consequence is counted with all that is moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct GossipCounts {
+    /// Rounds. The number of a round keys its draws, so it counts from the first on and never anew.
+    pub rounds: u64,
+    /// Comparisons of a host with another.
+    pub comparisons: u64,
+    /// Hashes that were compared for it.
+    pub hashes: u64,
+    /// Bytes of these hashes, as hosts would exchange them.
+    pub hash_bytes: u64,
 }
 
 impl SyncFacts {

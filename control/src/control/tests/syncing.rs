@@ -6,26 +6,26 @@ use crate::door::{Action, ActionOutcome, Deed, Layer, Manifest};
 use crate::ids::ActionId;
 use crate::sync::config::{Mode, PolicyFile, SyncFile};
 
-fn sync() -> SyncFile {
+pub(super) fn sync() -> SyncFile {
     SyncFile { act: true, manage: vec!["*".into()], ..SyncFile::default() }
 }
 
-fn with(sync: SyncFile) -> ControlFile {
+pub(super) fn with(sync: SyncFile) -> ControlFile {
     ControlFile { sync: Some(sync), ..file() }
 }
 
-fn digest(of: u8) -> Digest {
+pub(super) fn digest(of: u8) -> Digest {
     Digest([of; 32])
 }
 
-fn publish(bench: &mut Bench, content: u8) -> Vec<Output> {
+pub(super) fn publish(bench: &mut Bench, content: u8) -> Vec<Output> {
     let layer = Layer { digest: digest(content + 100), bytes: Bytes(10) };
     let manifest = Manifest { digest: digest(content), layers: vec![layer] };
     bench.feed(Input::Published { model: ModelId(0), manifest: Some(manifest), modified_nanos: 0 })
 }
 
 /// A host says which content of model 0 it has, and since when.
-fn has(bench: &mut Bench, host: u32, content: u8, modified_nanos: u64) -> Vec<Output> {
+pub(super) fn has(bench: &mut Bench, host: u32, content: u8, modified_nanos: u64) -> Vec<Output> {
     let stored = StoredModel {
         digest: digest(content),
         modified_nanos,
@@ -35,7 +35,7 @@ fn has(bench: &mut Bench, host: u32, content: u8, modified_nanos: u64) -> Vec<Ou
     bench.feed(Input::Observed { host: HostId(host), observation })
 }
 
-fn acts(outputs: &[Output]) -> Vec<(u32, Deed)> {
+pub(super) fn acts(outputs: &[Output]) -> Vec<(u32, Deed)> {
     let act = |output: &Output| match output {
         Output::Act(Action { host, deed, .. }) => Some((host.0, *deed)),
         _ => None,
@@ -43,11 +43,11 @@ fn acts(outputs: &[Output]) -> Vec<(u32, Deed)> {
     outputs.iter().filter_map(act).collect()
 }
 
-fn done(bench: &mut Bench, action: u64) -> Vec<Output> {
+pub(super) fn done(bench: &mut Bench, action: u64) -> Vec<Output> {
     bench.feed(Input::Acted { action: ActionId(action), outcome: ActionOutcome::Done })
 }
 
-fn notes(outputs: &[Output]) -> (bool, bool) {
+pub(super) fn notes(outputs: &[Output]) -> (bool, bool) {
     let conflict = outputs.iter().any(|output| matches!(output, Output::Note(Note::Conflict { .. })));
     let converged = outputs.iter().any(|output| matches!(output, Output::Note(Note::Converged { .. })));
     (conflict, converged)
@@ -194,4 +194,17 @@ fn a_model_that_is_not_managed_or_whose_registry_is_not_allowed_is_left_alone() 
         has(&mut bench, 0, 1, 5);
         assert_eq!(acts(&publish(&mut bench, 2)), []);
     }
+}
+
+#[test]
+fn a_step_back_to_a_config_with_sync_finds_again_who_has_another_content() {
+    let mut bench = Bench::new(&with(SyncFile { act: false, ..sync() }), 2, 1);
+    publish(&mut bench, 2);
+    has(&mut bench, 0, 1, 5);
+    let drift = bench.control.facts().sync.drift.clone();
+    assert_eq!(drift.len(), 1);
+    bench.install(&file());
+    assert!(bench.control.facts().sync.drift.is_empty());
+    bench.feed(Input::Operator(Change::Rollback));
+    assert_eq!(bench.control.facts().sync.drift, drift);
 }
