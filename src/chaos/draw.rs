@@ -34,6 +34,7 @@ enum Section {
     Control,
     Supply,
     Faults,
+    Sync,
 }
 
 /// Chance, for one section of one scenario.
@@ -88,7 +89,11 @@ pub fn scenario(range: &Range, run: u64) -> String {
     section(&control::text(&mut Dice::new(range, run, Section::Control), &fleet, supplied));
     section(&work.text);
     section(&fleet.text);
-    section(&fleet::supply(&mut Dice::new(range, run, Section::Supply), &fleet, &work, supplied));
+    let supply = fleet::supply(&mut Dice::new(range, run, Section::Supply), &fleet, &work, supplied);
+    if let Some(peers) = supply.peers {
+        section(&control::sync(&mut Dice::new(range, run, Section::Sync), peers));
+    }
+    section(&supply.text);
     section(&faults(&mut Dice::new(range, run, Section::Faults), range, &work));
     text
 }
