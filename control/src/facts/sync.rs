@@ -2,6 +2,7 @@
 //! they have differed.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
@@ -109,6 +110,16 @@ impl SyncFacts {
     #[must_use]
     pub fn is_published(&self, model: ModelId, digest: Digest) -> bool {
         self.published.get(&model).is_some_and(|manifest| manifest.digest == digest)
+    }
+
+    /// A name is not managed any more: nobody has another content than the right one, since none is.
+    pub(crate) fn forget_verdict(&mut self, model: ModelId) {
+        self.right.remove(&model);
+        self.diverged.remove(&model);
+        self.asked.remove(&model);
+        for host in self.drifted(model).collect::<Vec<_>>() {
+            self.drift.remove(&(model, host));
+        }
     }
 
     /// Hosts that have another content of a name than the right one.
