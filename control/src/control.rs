@@ -21,6 +21,7 @@ mod recount;
 mod select;
 mod syncing;
 mod trials;
+mod versions;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

@@ -20,6 +20,7 @@ use crate::index::vocabulary::Vocabulary;
 use crate::schedule::{Group, Key, Queued};
 use crate::sync::detect::Contents;
 use crate::sync::resolve::Resolver;
+use crate::sync::store::Store;
 use crate::units::Instant;
 
 /// When something happens to a request, ties in order of arrival. Packed, since every request that waits has one.
@@ -94,6 +95,8 @@ pub(super) struct Indexes {
     pub(super) resolver: Resolver,
     /// What each host has under the names that are managed; kept where hosts gossip.
     pub(super) contents: BTreeMap<HostId, Contents>,
+    /// Which versions there are of the names that are managed.
+    pub(super) versions: Store,
 }
 
 impl Indexes {
@@ -119,6 +122,7 @@ impl Indexes {
             weighs: wants.weights,
             resolver: Resolver::new(implementation, VERDICTS_MAX),
             contents: BTreeMap::new(),
+            versions: Store::new(implementation),
         }
     }
 
@@ -218,6 +222,7 @@ impl Control {
             self.index_stored(host, &[]);
             self.index_contents(host, &[]);
         }
+        self.index_versions();
         let ranks = core::mem::take(&mut self.facts.ranks);
         let slots: Vec<Slot> = self.facts.ledger.iter().map(|(slot, _)| slot).collect();
         for slot in slots {

@@ -21,6 +21,8 @@ use crate::index::host_set::HostSet;
 use crate::index::moments::Moments;
 use crate::sync::config::Mode;
 use crate::sync::detect::Contents;
+use crate::sync::store::Store;
+use crate::sync::version::Version;
 use crate::units::Instant;
 
 fn same<T: PartialEq + Debug>(what: impl Debug, kept: T, counted: T) -> Result<(), String> {
@@ -47,6 +49,7 @@ impl Control {
         self.recount_breakers()?;
         self.recount_errands()?;
         self.recount_contents()?;
+        self.recount_versions()?;
         self.recount_prefetch()
     }
 
@@ -280,6 +283,19 @@ impl Control {
             same((host, "contents"), kept, counted.in_order().collect())?;
         }
         Ok(())
+    }
+
+    fn recount_versions(&self) -> Result<(), String> {
+        let mut counted = Store::new(Implementation::Baseline);
+        for (model, register) in &self.facts.sync.registers {
+            let right = self.facts.sync.right.get(model).map(|(_, digest)| *digest);
+            let first = register.artifacts().next().map(|(_, artifact)| artifact.digest);
+            if let Some(digest) = right.or(first) {
+                let (name, version) = Version::of_model(&self.facts.models[model.index()].name);
+                counted.insert(name, version, digest);
+            }
+        }
+        same("versions", self.indexes.versions.entries(), counted.entries())
     }
 
     fn recount_prefetch(&self) -> Result<(), String> {

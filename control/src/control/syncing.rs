@@ -7,13 +7,12 @@ use alloc::vec::Vec;
 use super::Control;
 use crate::digest::Digest;
 use crate::door::{Manifest, Note, Output, Outputs, StoredModel};
-use crate::facts::sync::SyncFacts;
 use crate::ids::{HostId, ModelId};
 use crate::sync::artifact::{Artifact, Details, Origin, Permission, VersionVector};
 use crate::sync::config::Mode;
 use crate::sync::conflict::Kind;
 use crate::sync::register::{Decision, Register, Verdict};
-use crate::sync::version::Version;
+use crate::sync::version::{Version, name_and_tag};
 use crate::units::Instant;
 
 impl Control {
@@ -36,17 +35,18 @@ impl Control {
             self.facts.sync.right.clear();
             self.facts.sync.drift.clear();
             self.facts.sync.diverged.clear();
+            self.index_versions();
             return;
         }
-        let known = |sync: &SyncFacts| sync.registers.keys().chain(sync.published.keys()).copied().collect();
-        let names: BTreeSet<ModelId> = known(&self.facts.sync);
-        for model in names {
-            if self.syncs(model) {
-                self.say_catalogue(model);
-            } else {
-                self.facts.sync.forget_verdict(model);
-            }
+        let known = self.facts.sync.registers.keys().copied();
+        let unmanaged: Vec<ModelId> = known.filter(|model| !self.syncs(*model)).collect();
+        for model in unmanaged {
+            self.facts.sync.forget(model);
+            self.index_version(model);
         }
+        let published = self.facts.sync.published.keys().copied();
+        let published: Vec<ModelId> = published.filter(|model| self.syncs(*model)).collect();
+        published.into_iter().for_each(|model| self.say_catalogue(model));
         self.say_all_contents();
         let judged: BTreeSet<ModelId> = self.facts.sync.registers.keys().copied().collect();
         self.judge(now, &judged, out);
@@ -205,7 +205,7 @@ impl Control {
             details: Details::default(),
             settings: Digest::UNKNOWN,
             base: None,
-            version: Version::of(name.rsplit_once(':').map_or("latest", |(_, tag)| tag)),
+            version: Version::of(name_and_tag(name).1.unwrap_or("latest")),
             modified_unix_nanos: stored.modified_nanos,
             vector,
             size: stored.bytes,
@@ -213,15 +213,15 @@ impl Control {
         }
     }
 
-    /// Finds out which content of each of these names is right, who has another, and whether they differ; of those that are managed.
+    /// Finds out which content of each of these names is right, who has another, and whether they differ.
     fn judge(&mut self, now: Instant, models: &BTreeSet<ModelId>, out: &mut Outputs) {
         let Some(config) = &self.config.sync else { return };
-        let managed = models.iter().filter(|model| self.syncs(**model));
-        let (models, registers): (Vec<ModelId>, Vec<&Register>) =
-            managed.filter_map(|model| Some((*model, self.facts.sync.registers.get(model)?))).unzip();
+        let register = |model: &ModelId| Some((*model, self.facts.sync.registers.get(model)?));
+        let (models, registers): (Vec<ModelId>, Vec<&Register>) = models.iter().filter_map(register).unzip();
         let verdicts = self.indexes.resolver.resolve(&*self.executor, &registers, &config.policy, self.epoch);
         for (model, verdict) in models.into_iter().zip(verdicts) {
             self.take_verdict(now, model, verdict, out);
+            self.index_version(model);
         }
     }
 

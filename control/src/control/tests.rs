@@ -11,6 +11,7 @@ mod rules;
 mod sick;
 mod syncing;
 mod verdicts;
+mod versions;
 
 use alloc::format;
 use alloc::vec;

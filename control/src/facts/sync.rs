@@ -112,8 +112,9 @@ impl SyncFacts {
         self.published.get(&model).is_some_and(|manifest| manifest.digest == digest)
     }
 
-    /// A name is not managed any more: nobody has another content than the right one, since none is.
-    pub(crate) fn forget_verdict(&mut self, model: ModelId) {
+    /// A name is not managed any more.
+    pub(crate) fn forget(&mut self, model: ModelId) {
+        self.registers.remove(&model);
         self.right.remove(&model);
         self.diverged.remove(&model);
         self.asked.remove(&model);
