@@ -90,12 +90,12 @@ fn bad_files_are_refused_with_their_place() {
         (
             "balancer = \"least-tokens\"",
             "sync = { mode = \"gossip\", peers = true }",
-            "gateway.toml:18:17: control.sync.mode: found \"gossip\", expected another mode: no Ollama can fetch from another",
+            "gateway.toml:18:8: control.sync.mode: found \"gossip\", expected another mode: no Ollama can fetch from another",
         ),
         (
             "balancer = \"least-tokens\"",
             "sync = { peers = true }",
-            "gateway.toml:18:18: control.sync.peers: found true, expected false: no Ollama can fetch from another",
+            "gateway.toml:18:8: control.sync.peers: found true, expected false: no Ollama can fetch from another",
         ),
         (
             "[serve]\n",
