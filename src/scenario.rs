@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use control::config::{Config, ControlFile};
 use control::strategy::Requires;
+use control::sync::config::Mode;
 use control::units::Instant;
 use reports::events::Event;
 use serde::{Deserialize, Serialize};
@@ -205,6 +206,7 @@ fn check(file: ScenarioFile, document: &Document) -> Result<Scenario, ScenarioEr
             .label(error.to_string()),
     })?;
     check_metrics(&file, &control).map_err(|(key, found, expected)| wrong(key, found, expected))?;
+    check_peers(&file, &control).map_err(|(key, found, expected)| wrong(key, found, expected))?;
     check_tenants(&file).map_err(|(key, found, expected)| wrong(key, found, expected))?;
     let catalogue = catalogue(&file, document)?;
     let mut scenario = Scenario { file, control, workload, changes: Vec::new(), catalogue };
@@ -231,6 +233,16 @@ fn check_metrics(file: &ScenarioFile, control: &Config) -> Result<(), Wrong> {
         );
         Err((format!("control.{key}"), format!("{name:?}"), expected))
     })
+}
+
+/// A mode by which hosts fetch from one another needs a network in which they can.
+fn check_peers(file: &ScenarioFile, control: &Config) -> Result<(), Wrong> {
+    let gossips = control.sync.as_ref().is_some_and(|sync| sync.mode == Mode::Gossip);
+    if !gossips || file.network.peers {
+        return Ok(());
+    }
+    let expected = "`peers = true` in [network], by which hosts can fetch from one another, or another mode";
+    Err(("control.sync.mode".to_owned(), "\"gossip\"".to_owned(), expected.to_owned()))
 }
 
 /// A weight belongs to a tenant that there is.

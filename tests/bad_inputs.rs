@@ -116,6 +116,9 @@ fn fleets_that_cannot_be_say_which_group() {
 #[test]
 fn strategies_that_require_more_say_what_to_do() {
     scenario("metrics_of_no_source", "[control]\nbalancer = \"resource-aware\"\n");
+    let gossip = "[control.sync]\nmode = \"gossip\"\n";
+    scenario("gossip_without_peers", gossip);
+    scenario("gossip_over_a_network_without_peers", &format!("{gossip}peers = true\n"));
     scenario("weight_of_no_tenant", "[control]\ntenant_weights = { acme = 200 }\n");
     scenario("weight_of_nothing", "[control]\ntenant_weights = { default = 0 }\n");
 }
@@ -189,6 +192,10 @@ fn deeds_of_the_operator_that_cannot_be_say_which() {
     scenario("operator_resolves_by_unknown_host", &synced("{ model = \"llama3.1:8b\", keep = \"tower-9\" }"));
     deed("operator_sets_unknown_key", "at_seconds = 5\nset = { balancerr = \"random\" }");
     deed("operator_sets_unknown_balancer", "at_seconds = 5\n[operator.set]\nbalancer = \"randm\"");
+    deed(
+        "operator_sets_what_no_network_carries",
+        "at_seconds = 5\nset.sync = { mode = \"gossip\", peers = true }",
+    );
     deed("operator_sets_what_no_host_measures", "at_seconds = 5\nset = { balancer = \"resource-aware\" }");
     deed("operator_sets_wrong_kind", "at_seconds = 5\nset = { queue_requests_max = \"many\" }");
     deed("operator_sets_deeper_than_there_is", "at_seconds = 5\nset = { \"attempts_max.more\" = 3 }");

@@ -256,6 +256,7 @@ fn no_control_character_of_an_answer_reaches_the_terminal() {
             "model": evil, "state": evil, "good_copies": 1,
             "right": { "digest": evil, "origin": evil },
             "conflict": { "kind": evil, "seconds": 1 },
+            "versions": [evil], "newer": evil,
             "held": [{ "digest": evil, "right": true, "by": [evil] }],
         }],
         "changed": [evil],

@@ -8,6 +8,7 @@ use control::door::{Deed, StoredModel};
 use control::facts::errands::Kind;
 use control::replay::Replay;
 use control::request::Outcome;
+use control::sync::config::Mode;
 use control::sync::second_name;
 use run::{Case, Run};
 use sim_host::profile::Catalogue;
@@ -96,9 +97,11 @@ fn changing(mode: &str, policy: &str) -> Case {
 
 #[test]
 fn contents_converge_by_every_mode_and_policy() {
-    for mode in ["eager", "lazy", "periodic", "bandwidth-aware", "latency-first", "reliability-first"] {
+    for mode in Mode::NAMES {
         for policy in ["registry", "last-writer"] {
-            let run = changing(mode, policy).run();
+            let peers = mode == "gossip";
+            let case = changing(mode, policy).set("control.sync.peers", peers).set("network.peers", peers);
+            let run = case.run();
             all_finish(&run);
             let sync = run.end.sync.as_ref().expect("there is sync");
             let conflicts: u64 = sync.conflicts.values().sum();
@@ -221,4 +224,60 @@ fn hosts_fetch_from_one_another_where_the_simulator_is_told_that_they_can() {
     });
     let fetch = |output: &control::door::Output| matches!(output, control::door::Output::Act(action) if matches!(action.deed, Deed::Fetch(_)));
     assert!(fetches.flatten().any(|output| fetch(&output)));
+}
+
+fn weights_bytes(name: &str) -> u64 {
+    Catalogue::builtin().model(name).expect("a built-in model").weights_bytes
+}
+
+#[test]
+fn gossip_takes_a_content_out_of_the_registry_once_and_everywhere_in_rounds_that_grow_with_the_logarithm() {
+    const HOSTS: u64 = 32;
+    let run = Case::new("gossip").run();
+    all_finish(&run);
+    let (supply, sync) = (run.end.supply.expect("a registry"), run.end.sync.as_ref().expect("sync"));
+    let weights = weights_bytes("gemma3:4b");
+    assert_eq!((supply.registry_bytes, supply.peer_bytes), (weights, (HOSTS - 1) * weights), "{supply:?}");
+    let traffic = run.end.traffic.as_ref().expect("a registry");
+    assert_eq!(carried(traffic, |link| *link == Link::RegistryOut), weights);
+    assert_eq!(carried(traffic, |link| matches!(link, Link::HostOut(_))), (HOSTS - 1) * weights);
+    assert_eq!((sync.converged, sync.conflicts.values().sum::<u64>()), (1, 1), "{sync:?}");
+
+    // The seed takes its line's time. From then on hosts with the content at least double each round, or every second one where
+    // a transfer outlasts a round.
+    let seconds = sync.converge_nanos_max as f64 / 1e9;
+    let seed_seconds = weights as f64 / 125e6;
+    let rounds = (seconds - seed_seconds) / 5.0;
+    println!("{seconds:.1} s, of which the seed {seed_seconds:.1} s: {rounds:.1} rounds; {:?}", sync.gossip);
+    assert!(rounds < 2.0 * (HOSTS as f64).log2() + 2.0, "{rounds} rounds");
+    assert!(sync.gossip.comparisons <= HOSTS * sync.gossip.rounds && sync.gossip.rounds > 0);
+
+    let eager = Case::new("gossip").set("control.sync.mode", "eager").run();
+    let (supply, sync) = (eager.end.supply.expect("a registry"), eager.end.sync.expect("sync"));
+    assert!(supply.under_way_bytes > 5 * weights && supply.peer_bytes == 0, "one line for all: {supply:?}");
+    assert_eq!((sync.converged, sync.gossip.rounds), (0, 0), "not in four minutes");
+
+    let mut replay = Replay::new();
+    run.decisions().for_each(|record| replay.feed(record).expect("the log replays to the same decisions"));
+    assert_eq!(Case::new("gossip").run().end.digest, run.end.digest);
+    let naive = Case::new("gossip").set("control.implementation", "baseline").run();
+    assert_eq!(naive.end.supply, run.end.supply, "both forms of the comparison have the same fetched");
+}
+
+#[test]
+fn gossip_reaches_the_hosts_of_a_partition_once_it_has_healed() {
+    let cut: Vec<String> = (17..=32)
+        .map(|host| {
+            format!(
+                "{{ kind = \"partition\", at_millis = 50000, for_millis = 150000, host = \"node-{host}\" }}"
+            )
+        })
+        .collect();
+    let run = Case::new("gossip").set("faults.at", format!("[{}]", cut.join(", "))).run();
+    let (supply, sync) = (run.end.supply.expect("a registry"), run.end.sync.as_ref().expect("sync"));
+    let weights = weights_bytes("gemma3:4b");
+    assert_eq!((supply.registry_bytes, supply.peer_bytes), (weights, 31 * weights), "{supply:?}");
+    assert_eq!(sync.converged, 1, "{sync:?}");
+    let seconds = sync.converge_nanos_max as f64 / 1e9;
+    assert!((140.0..200.0).contains(&seconds), "cut from 50 s to 200 s, released at 60 s: {seconds} s");
 }

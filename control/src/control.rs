@@ -9,6 +9,7 @@ mod demands;
 mod dispatch;
 mod end;
 mod errands;
+mod gossiping;
 mod growing;
 mod indexes;
 mod lanes;
@@ -21,6 +22,7 @@ mod scaling;
 mod select;
 mod syncing;
 mod trials;
+mod versions;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -159,7 +161,7 @@ impl Control {
         self.expire(now, out);
         self.place_on_time(now, out, env);
         self.grow_on_time(now, out, env);
-        self.sync_on_time(now, out);
+        self.sync_on_time(now, out, env.seed);
         self.scale_on_time(now, out, env);
         self.trials_on_time(now, out, env);
         if self.indexes.next_wake().is_some_and(|wake| wake <= now) {

@@ -19,8 +19,10 @@ pub enum Component {
     Faults = 5,
     /// What a random scenario is like.
     Scenario = 6,
+    /// With whom a host compares its contents.
+    Gossip = 7,
     /// Samples drawn again, for intervals.
-    Resample = 7,
+    Resample = 8,
 }
 
 /// A stream of numbers for one purpose.

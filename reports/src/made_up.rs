@@ -4,7 +4,7 @@ use control::balance::BalancerKind;
 use control::door::Note;
 use control::facts::arms::{ArmCounts, find_or_add};
 use control::facts::predict::score::{PredictionScores, QuantileScore, Score};
-use control::facts::sync::SyncCounts;
+use control::facts::sync::{GossipCounts, SyncCounts};
 use control::ids::{ArmId, HostId, ModelId, RequestId, SessionId, TenantId};
 use control::request::{DoneReason, Failure, Outcome, Reject, Usage};
 use control::sync::conflict::Kind;
@@ -252,6 +252,7 @@ pub(crate) fn fleet() -> FleetInfo {
             converge_nanos: 9_000 * MILLI,
             converge_nanos_max: 6_000 * MILLI,
             stale_serves: 4,
+            gossip: GossipCounts { rounds: 60, comparisons: 840, hashes: 1_680, hash_bytes: 53_760 },
             ..SyncCounts::default()
         }),
         conflicts: [(Kind::Content, ends)].into(),

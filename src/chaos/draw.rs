@@ -35,6 +35,7 @@ enum Section {
     Supply,
     Faults,
     Scale,
+    Sync,
 }
 
 /// Chance, for one section of one scenario.
@@ -94,7 +95,11 @@ pub fn scenario(range: &Range, run: u64) -> String {
     }
     section(&work.text);
     section(&fleet.text);
-    section(&fleet::supply(&mut Dice::new(range, run, Section::Supply), &fleet, &work, supplied));
+    let supply = fleet::supply(&mut Dice::new(range, run, Section::Supply), &fleet, &work, supplied);
+    if let Some(peers) = supply.peers {
+        section(&control::sync(&mut Dice::new(range, run, Section::Sync), peers));
+    }
+    section(&supply.text);
     section(&faults(&mut Dice::new(range, run, Section::Faults), range, &work));
     text
 }

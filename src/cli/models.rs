@@ -127,6 +127,8 @@ fn status(answer: &Value) -> String {
             short(&item["right"]["digest"]),
             cell(&item["right"]["origin"]),
             cell(&item["conflict"]["kind"]),
+            list(&item["versions"]),
+            cell(&item["newer"]),
         ]
     };
     let contents = rows(&answer["contents"], row);
@@ -134,7 +136,9 @@ fn status(answer: &Value) -> String {
         return "no names are kept the same: [control.sync] is absent, or manages none that a host has\n"
             .to_owned();
     }
-    table(&["model", "state", "good copies", "right content", "of", "differs"], &contents)
+    let columns =
+        ["model", "state", "good copies", "right content", "of", "differs", "versions", "newer than this"];
+    table(&columns, &contents)
 }
 
 fn plan(answer: &Value) -> String {

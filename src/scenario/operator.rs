@@ -12,7 +12,7 @@ use sim::simulation::OperatorDeed;
 
 use super::document::Document;
 use super::error::ScenarioError;
-use super::{ScenarioFile, check_metrics};
+use super::{ScenarioFile, check_metrics, check_peers};
 
 /// One deed of the operator as written: a time, and exactly one thing to do.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -94,7 +94,8 @@ pub(super) fn check(
                     .report(&format!("control.{}", error.key), format!("`{key}.set` cannot be taken"))
                     .label(label)
             })?;
-            check_metrics(&file, &config).map_err(|(at, found, expected)| {
+            let can_be = check_metrics(&file, &config).and_then(|()| check_peers(&file, &config));
+            can_be.map_err(|(at, found, expected)| {
                 let label = format!("found {found}, expected {expected}");
                 later.report(&at, format!("`{key}.set` cannot be taken")).label(label)
             })?;

@@ -204,7 +204,7 @@ impl Control {
                 self.facts.placement.wanted.remove(&model);
                 continue;
             }
-            if self.facts.errands.comes(model) {
+            if self.facts.errands.comes(now, model) {
                 continue;
             }
             let pulls = |host: HostId| self.facts.errands.on_host(host).count();

@@ -1,6 +1,7 @@
 //! Indexes over the facts: derived, never serialised, the same whether kept up or built again.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::Control;
@@ -17,7 +18,9 @@ use crate::index::heap::{Ordered, Positions};
 use crate::index::levels::Levels;
 use crate::index::vocabulary::Vocabulary;
 use crate::schedule::{Group, Key, Queued};
+use crate::sync::detect::Contents;
 use crate::sync::resolve::Resolver;
+use crate::sync::store::Store;
 use crate::units::Instant;
 
 /// When something happens to a request, ties in order of arrival. Packed, since every request that waits has one.
@@ -90,6 +93,10 @@ pub(super) struct Indexes {
     pub(super) weighs: bool,
     /// Whose content of a name is right.
     pub(super) resolver: Resolver,
+    /// What each host has under the names that are managed; kept where hosts gossip.
+    pub(super) contents: BTreeMap<HostId, Contents>,
+    /// Which versions there are of the names that are managed.
+    pub(super) versions: Store,
 }
 
 impl Indexes {
@@ -114,6 +121,8 @@ impl Indexes {
             sums: wants.sums,
             weighs: wants.weights,
             resolver: Resolver::new(implementation, VERDICTS_MAX),
+            contents: BTreeMap::new(),
+            versions: Store::new(implementation),
         }
     }
 
@@ -211,7 +220,9 @@ impl Control {
             self.index_loaded(host, true);
             self.match_declared(host);
             self.index_stored(host, &[]);
+            self.index_contents(host, &[]);
         }
+        self.index_versions();
         let ranks = core::mem::take(&mut self.facts.ranks);
         let slots: Vec<Slot> = self.facts.ledger.iter().map(|(slot, _)| slot).collect();
         for slot in slots {

@@ -19,15 +19,27 @@ use crate::units::{Bytes, Instant, Nanos};
 /// How often what is still to do is looked at again.
 const LOOKS: Nanos = Nanos::from_secs(30);
 
+/// The same by the config.
+pub(super) fn looks_every(config: &SyncConfig) -> Nanos {
+    match config.mode {
+        Mode::Periodic => config.period,
+        Mode::Gossip => config.gossip_period,
+        _ => LOOKS,
+    }
+}
+
 impl Control {
     /// Looks whether something is to be done, where it is time.
-    pub(super) fn sync_on_time(&mut self, now: Instant, out: &mut Outputs) {
+    pub(super) fn sync_on_time(&mut self, now: Instant, out: &mut Outputs, seed: u64) {
         let due = self.facts.sync.tick_at.is_some_and(|at| at <= now);
         let Some(config) = self.config.sync.as_ref().filter(|_| due) else { return };
-        let wait = if config.mode == Mode::Periodic { config.period } else { LOOKS };
-        self.facts.sync.tick_at = Some(now.saturating_add(wait));
+        self.facts.sync.tick_at = Some(now.saturating_add(looks_every(config)));
         self.facts.sync.open = true;
+        let gossips = config.mode == Mode::Gossip;
         self.sync_errands(now, out);
+        if gossips {
+            self.gossip(now, seed, out);
+        }
     }
 
     /// Begins what brings hosts up to date, as far as the budget goes.
@@ -43,19 +55,25 @@ impl Control {
             return;
         }
         let config = config.clone();
-        for (model, host) in self.in_order(&config) {
-            if self.may_move(model, &config) {
-                self.bring_up_to_date(now, (model, host), &config, out);
+        let drift = self.in_order(&config);
+        if config.mode == Mode::Gossip {
+            self.seed(now, &drift, &config, out);
+        } else {
+            for (model, host) in drift {
+                if self.may_move(model, &config) {
+                    self.bring_up_to_date(now, (model, host), &config, out);
+                }
             }
         }
         self.correct_registry(now, &config, out);
         self.replicate(now, &config, out);
     }
 
-    /// The same on one host.
+    /// The same on one host, but for what waits for a round of `gossip`.
     pub(super) fn sync_host(&mut self, now: Instant, host: HostId, out: &mut Outputs) {
         let Some(config) = self.config.sync.as_ref().filter(|_| !self.is_frozen()) else { return };
-        if self.facts.sync.drift.is_empty() || !self.may_begin(now, config) {
+        let gossips = config.mode == Mode::Gossip;
+        if self.facts.sync.drift.is_empty() || gossips || !self.may_begin(now, config) {
             return;
         }
         let stored = self.facts.hosts[host.index()].observation.stored.iter().map(|stored| stored.model);
@@ -106,7 +124,7 @@ impl Control {
         let due = sync.drift.iter().filter(|(model, _)| self.may_move(*model, config));
         let mut drift: Vec<(ModelId, HostId)> = due.copied().collect();
         match config.mode {
-            Mode::Eager | Mode::Lazy | Mode::Periodic => {}
+            Mode::Eager | Mode::Lazy | Mode::Periodic | Mode::Gossip => {}
             Mode::BandwidthAware => {
                 drift.sort_by_key(|(model, host)| (self.lacking(*model, *host), *model, *host));
             }
@@ -145,41 +163,55 @@ impl Control {
         right.layers.iter().filter(|layer| !held.contains(&layer.digest)).map(|layer| layer.bytes).sum()
     }
 
-    fn bring_up_to_date(
+    pub(super) fn bring_up_to_date(
         &mut self,
         now: Instant,
         (model, host): (ModelId, HostId),
         config: &SyncConfig,
         out: &mut Outputs,
     ) {
-        if !self.is_free(now, (host, model)) {
+        if !self.may_replace(now, (model, host), config, out) {
             return;
         }
         let Some((origin, digest)) = self.facts.sync.right.get(&model).copied() else { return };
+        match origin {
+            _ if self.facts.sync.is_published(model, digest) => {
+                self.move_to(now, (model, host), Deed::Pull, config, out);
+            }
+            Origin::Host(from) if config.peers => {
+                if self.facts.hosts[from.index()].is_up() {
+                    self.move_to(now, (model, host), Deed::Fetch(from), config, out);
+                }
+            }
+            Origin::Host(from) => self.push(now, (model, from), config, out),
+            Origin::Catalogue => {}
+        }
+    }
+
+    /// Whether the right content may take the place of what a host has. What is to be kept is given its second name first.
+    pub(super) fn may_replace(
+        &mut self,
+        now: Instant,
+        (model, host): (ModelId, HostId),
+        config: &SyncConfig,
+        out: &mut Outputs,
+    ) -> bool {
+        if !self.is_free(now, (host, model)) {
+            return false;
+        }
+        let Some((_, digest)) = self.facts.sync.right.get(&model).copied() else { return false };
         let terms = Terms::of_sync(config);
-        let Some(held) = self.digest_on(host, model) else { return };
+        let Some(held) = self.digest_on(host, model) else { return false };
         let own = (model, host, self.facts.sync.canonical(held));
         if config.keep_others
             && self.other_weights(model, own.2, digest)
             && !self.facts.sync.kept.contains(&own)
         {
             self.act(now, (host, Deed::Branch, model), Purpose::Sync, terms, out);
-            return;
+            return false;
         }
         let name = &self.facts.models[model.index()].name;
-        if !registries::allow(&config.registries, registries::of(name)) {
-            return;
-        }
-        match origin {
-            _ if self.facts.sync.is_published(model, digest) => {
-                self.move_to(now, (model, host), Deed::Pull, config, out);
-            }
-            Origin::Host(from) if config.peers => {
-                self.move_to(now, (model, host), Deed::Fetch(from), config, out);
-            }
-            Origin::Host(from) => self.push(now, (model, from), config, out),
-            Origin::Catalogue => {}
-        }
+        registries::allow(&config.registries, registries::of(name))
     }
 
     /// Where a host has the right content of a name and the registry another, it is pushed, also where no other host lacks it.
@@ -221,7 +253,7 @@ impl Control {
     }
 
     /// Pulls or fetches, where a pull is free, the disk has room and the mode's bandwidth allows it.
-    fn move_to(
+    pub(super) fn move_to(
         &mut self,
         now: Instant,
         (model, host): (ModelId, HostId),
@@ -254,7 +286,7 @@ impl Control {
         }
         let models: Vec<ModelId> = self.facts.sync.right.keys().copied().collect();
         for model in models {
-            let comes = self.facts.errands.comes(model);
+            let comes = self.facts.errands.comes(now, model);
             let published = self.facts.sync.published.contains_key(&model);
             let nowhere = self.indexes.models[model.index()].stored.is_empty();
             if comes || !published || nowhere || self.good_copies(model) >= config.copies_min {

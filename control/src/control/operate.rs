@@ -6,6 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Control;
+use super::moving::looks_every;
 use crate::config::Config;
 use crate::door::{Change, Declaration, Env, Note, Output, Outputs, Part};
 use crate::facts::Facts;
@@ -77,6 +78,7 @@ impl Control {
                 None => out.push(Output::Note(Note::NothingToRestore)),
                 Some(config) => {
                     self.install(*config);
+                    self.rebuild_registers(now, out);
                     out.push(Output::Note(Note::Restored));
                 }
             },
@@ -142,6 +144,9 @@ impl Control {
         self.prepare_selection(select(&before) != select(&self.config));
         self.prepare_breakers();
         self.prepare_placement();
+        if before.sync.as_ref().map(looks_every) != self.config.sync.as_ref().map(looks_every) {
+            self.facts.sync.tick_at = None;
+        }
         self.prepare_sync();
         self.prepare_scaling();
         self.rebuild_indexes();

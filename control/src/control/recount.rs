@@ -19,6 +19,10 @@ use crate::ids::{ActionId, HostId, ModelId};
 use crate::index::Implementation;
 use crate::index::host_set::HostSet;
 use crate::index::moments::Moments;
+use crate::sync::config::Mode;
+use crate::sync::detect::Contents;
+use crate::sync::store::Store;
+use crate::sync::version::Version;
 use crate::units::Instant;
 
 fn same<T: PartialEq + Debug>(what: impl Debug, kept: T, counted: T) -> Result<(), String> {
@@ -44,6 +48,8 @@ impl Control {
         self.recount_hosts()?;
         self.recount_breakers()?;
         self.recount_errands()?;
+        self.recount_contents()?;
+        self.recount_versions()?;
         self.recount_prefetch()
     }
 
@@ -260,6 +266,37 @@ impl Control {
             same((kind, "under way"), errands.of_kind(kind), there.count() as u64)?;
         }
         Ok(())
+    }
+
+    fn recount_contents(&self) -> Result<(), String> {
+        let gossips = self.config.sync.as_ref().is_some_and(|sync| sync.mode == Mode::Gossip);
+        same("contents where hosts do not gossip", !gossips && !self.indexes.contents.is_empty(), false)?;
+        for host in self.hosts().filter(|_| gossips) {
+            let stored = &self.facts.hosts[host.index()].observation.stored;
+            let managed = stored.iter().filter(|stored| self.syncs(stored.model) && stored.digest.is_known());
+            let mut counted = Contents::new(Implementation::Baseline);
+            for stored in managed {
+                let digest = self.facts.sync.canonical(stored.digest);
+                counted.set(&self.facts.models[stored.model.index()].name, digest);
+            }
+            let kept: Vec<_> =
+                self.indexes.contents.get(&host).into_iter().flat_map(Contents::in_order).collect();
+            same((host, "contents"), kept, counted.in_order().collect())?;
+        }
+        Ok(())
+    }
+
+    fn recount_versions(&self) -> Result<(), String> {
+        let mut counted = Store::new(Implementation::Baseline);
+        for (model, register) in &self.facts.sync.registers {
+            let right = self.facts.sync.right.get(model).map(|(_, digest)| *digest);
+            let first = register.artifacts().next().map(|(_, artifact)| artifact.digest);
+            if let Some(digest) = right.or(first) {
+                let (name, version) = Version::of_model(&self.facts.models[model.index()].name);
+                counted.insert(name, version, digest);
+            }
+        }
+        same("versions", self.indexes.versions.entries(), counted.entries())
     }
 
     fn recount_prefetch(&self) -> Result<(), String> {

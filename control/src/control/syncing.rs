@@ -1,6 +1,7 @@
 //! Sync at work: what hosts and the registry say of a name goes into its register, whose verdict says which content is right. Hosts that
 //! have another are brought up to date by [`moving`](super::moving).
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::Control;
@@ -11,7 +12,7 @@ use crate::sync::artifact::{Artifact, Details, Origin, Permission, VersionVector
 use crate::sync::config::Mode;
 use crate::sync::conflict::Kind;
 use crate::sync::register::{Decision, Register, Verdict};
-use crate::sync::version::Version;
+use crate::sync::version::{Version, name_and_tag};
 use crate::units::Instant;
 
 impl Control {
@@ -27,20 +28,37 @@ impl Control {
         };
     }
 
-    /// All registers anew: who is managed may have changed.
+    /// All registers anew: who is managed may have changed, and by which policy.
     pub(super) fn rebuild_registers(&mut self, now: Instant, out: &mut Outputs) {
         if self.config.sync.is_none() {
             self.facts.sync.registers.clear();
             self.facts.sync.right.clear();
             self.facts.sync.drift.clear();
             self.facts.sync.diverged.clear();
+            self.index_versions();
             return;
         }
-        let published: Vec<ModelId> = self.facts.sync.published.keys().copied().collect();
-        published.into_iter().for_each(|model| self.hear_catalogue(now, model, out));
-        for host in (0..self.facts.hosts.len() as u32).map(HostId) {
-            self.hear_contents(now, host, &[], out);
+        let known = self.facts.sync.registers.keys().copied();
+        let unmanaged: Vec<ModelId> = known.filter(|model| !self.syncs(*model)).collect();
+        for model in unmanaged {
+            self.facts.sync.forget(model);
+            self.index_version(model);
         }
+        let published = self.facts.sync.published.keys().copied();
+        let published: Vec<ModelId> = published.filter(|model| self.syncs(*model)).collect();
+        published.into_iter().for_each(|model| self.say_catalogue(model));
+        self.say_all_contents();
+        let judged: BTreeSet<ModelId> = self.facts.sync.registers.keys().copied().collect();
+        self.judge(now, &judged, out);
+    }
+
+    /// What all hosts say of the names on their disks goes into the registers; names of which that is new.
+    fn say_all_contents(&mut self) -> BTreeSet<ModelId> {
+        let mut changed = BTreeSet::new();
+        for host in (0..self.facts.hosts.len() as u32).map(HostId) {
+            self.say_contents(host, &[], &mut changed);
+        }
+        changed
     }
 
     pub(super) fn on_published(
@@ -53,8 +71,12 @@ impl Control {
     ) {
         self.facts.sync.publish(model, manifest.map(|manifest| (manifest, modified_nanos)));
         if self.config.sync.is_some() {
-            self.learn_pushed(now, model, out);
-            self.hear_catalogue(now, model, out);
+            let mut changed = self.learn_pushed(model);
+            if self.syncs(model) {
+                self.say_catalogue(model);
+                changed.insert(model);
+            }
+            self.judge(now, &changed, out);
             self.sync_errands(now, out);
         }
     }
@@ -70,21 +92,20 @@ impl Control {
         let register = self.facts.sync.registers.entry(model).or_default();
         let number = register.decision().number + 1;
         register.decide(Decision { number, keep });
-        self.judge(now, model, out);
+        self.judge(now, &[model].into(), out);
         self.sync_errands(now, out);
     }
 
-    /// What the registry holds after a push is what the host has that pushed it, under a manifest of its own.
-    fn learn_pushed(&mut self, now: Instant, model: ModelId, out: &mut Outputs) {
+    /// What the registry holds after a push is what the host has that pushed it, under a manifest of its own. Names of which hosts
+    /// are thereby known to have something else.
+    fn learn_pushed(&mut self, model: ModelId) -> BTreeSet<ModelId> {
         let sync = &mut self.facts.sync;
-        let Some(pushed) = sync.pushed.remove(&model) else { return };
+        let Some(pushed) = sync.pushed.remove(&model) else { return BTreeSet::new() };
         let Some(manifest) = sync.published.get(&model).filter(|manifest| manifest.digest != pushed) else {
-            return;
+            return BTreeSet::new();
         };
         sync.same.insert(pushed, manifest.digest);
-        for host in (0..self.facts.hosts.len() as u32).map(HostId) {
-            self.hear_contents(now, host, &[], out);
-        }
+        self.say_all_contents()
     }
 
     /// A host has pushed what it holds.
@@ -98,11 +119,8 @@ impl Control {
         Some(self.facts.hosts[host.index()].observation.find_stored(model)?.digest)
     }
 
-    /// What the registry says of a name.
-    fn hear_catalogue(&mut self, now: Instant, model: ModelId, out: &mut Outputs) {
-        if !self.syncs(model) {
-            return;
-        }
+    /// What the registry says of a name goes into its register.
+    fn say_catalogue(&mut self, model: ModelId) {
         let modified_nanos = self.facts.sync.modified_nanos.get(&model).copied().unwrap_or(0);
         let artifact = self.facts.sync.published.get(&model).map(|manifest| {
             let (bytes, digest) = (manifest.bytes(), manifest.digest);
@@ -110,7 +128,6 @@ impl Control {
             self.artifact(Origin::Catalogue, &stored)
         });
         self.say(model, Origin::Catalogue, artifact);
-        self.judge(now, model, out);
     }
 
     /// What a host says of the names on its disk, where that differs from `before`.
@@ -121,9 +138,15 @@ impl Control {
         before: &[StoredModel],
         out: &mut Outputs,
     ) {
-        if self.config.sync.is_none() {
-            return;
+        if self.config.sync.is_some() {
+            let mut changed = BTreeSet::new();
+            self.say_contents(host, before, &mut changed);
+            self.judge(now, &changed, out);
         }
+    }
+
+    fn say_contents(&mut self, host: HostId, before: &[StoredModel], changed: &mut BTreeSet<ModelId>) {
+        self.index_contents(host, before);
         let after = self.facts.hosts[host.index()].observation.stored.clone();
         let origin = Origin::Host(host);
         for stored in &after {
@@ -133,7 +156,7 @@ impl Control {
             if digest.is_known() && self.syncs(stored.model) && said != Some(digest) {
                 let artifact = self.artifact(origin, stored);
                 self.say(stored.model, origin, Some(artifact));
-                self.judge(now, stored.model, out);
+                changed.insert(stored.model);
             }
         }
         for gone in before {
@@ -141,12 +164,12 @@ impl Control {
             let register = self.facts.sync.registers.get(&gone.model);
             if is_gone && register.is_some_and(|register| register.artifact(origin).is_some()) {
                 self.say(gone.model, origin, None);
-                self.judge(now, gone.model, out);
+                changed.insert(gone.model);
             }
         }
     }
 
-    fn syncs(&self, model: ModelId) -> bool {
+    pub(super) fn syncs(&self, model: ModelId) -> bool {
         let name = &self.facts.models[model.index()].name;
         self.config.sync.as_ref().is_some_and(|config| config.manage.matches(name))
     }
@@ -182,7 +205,7 @@ impl Control {
             details: Details::default(),
             settings: Digest::UNKNOWN,
             base: None,
-            version: Version::of(name.rsplit_once(':').map_or("latest", |(_, tag)| tag)),
+            version: Version::of(name_and_tag(name).1.unwrap_or("latest")),
             modified_unix_nanos: stored.modified_nanos,
             vector,
             size: stored.bytes,
@@ -190,13 +213,21 @@ impl Control {
         }
     }
 
-    /// Finds out which content of a name is right, who has another, and whether they differ.
-    fn judge(&mut self, now: Instant, model: ModelId, out: &mut Outputs) {
+    /// Finds out which content of each of these names is right, who has another, and whether they differ.
+    fn judge(&mut self, now: Instant, models: &BTreeSet<ModelId>, out: &mut Outputs) {
         let Some(config) = &self.config.sync else { return };
+        let register = |model: &ModelId| Some((*model, self.facts.sync.registers.get(model)?));
+        let (models, registers): (Vec<ModelId>, Vec<&Register>) = models.iter().filter_map(register).unzip();
+        let verdicts = self.indexes.resolver.resolve(&*self.executor, &registers, &config.policy, self.epoch);
+        for (model, verdict) in models.into_iter().zip(verdicts) {
+            self.take_verdict(now, model, verdict, out);
+            self.index_version(model);
+        }
+    }
+
+    fn take_verdict(&mut self, now: Instant, model: ModelId, verdict: Verdict, out: &mut Outputs) {
         let sync = &mut self.facts.sync;
         let Some(register) = sync.registers.get(&model) else { return };
-        let verdict =
-            self.indexes.resolver.resolve(&*self.executor, &[register], &config.policy, self.epoch)[0];
         let right = match verdict {
             Verdict::Winner(origin) => register.artifact(origin).map(|artifact| (origin, artifact.digest)),
             Verdict::Nobody | Verdict::Undecided | Verdict::Awaited => None,

@@ -2,6 +2,7 @@ mod arms;
 mod breakers;
 mod cold;
 mod fleet;
+mod gossiping;
 mod growing;
 mod placing;
 mod prefetch;
@@ -11,6 +12,7 @@ mod scaling;
 mod sick;
 mod syncing;
 mod verdicts;
+mod versions;
 
 use alloc::format;
 use alloc::vec;

@@ -226,11 +226,14 @@ impl Errands {
 
     /// Whether a model comes to a disk somewhere, or has come and its host has not told yet.
     #[must_use]
-    pub fn comes(&self, model: ModelId) -> bool {
+    pub fn comes(&self, now: Instant, model: ModelId) -> bool {
         let pulls =
             |errand: &Errand| errand.action.model == model && Kind::of(errand.action.deed) == Kind::Pull;
         self.under_way().any(pulls)
-            || self.settling.iter().any(|(place, (_, kind))| place.1 == model && *kind == Kind::Pull)
+            || self
+                .settling
+                .iter()
+                .any(|(place, (until, kind))| place.1 == model && *kind == Kind::Pull && *until > now)
     }
 
     /// Loads under way on a host.

@@ -2,6 +2,7 @@
 //! they have differed.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +67,21 @@ pub struct SyncCounts {
     pub stale_serves: u64,
     /// Bytes that pulls and fetches that were asked for had to move, as far as layers are known.
     pub asked_bytes: u64,
+    /// What `gossip` compared.
+    pub gossip: GossipCounts,
+}
+
+/// Counts of `gossip`. What was fetched in consequence is counted with all that is moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct GossipCounts {
+    /// Rounds. The number of a round keys its draws, so it counts from the first on and never anew.
+    pub rounds: u64,
+    /// Comparisons of a host with another.
+    pub comparisons: u64,
+    /// Hashes that were compared for it.
+    pub hashes: u64,
+    /// Bytes of these hashes, as hosts would exchange them.
+    pub hash_bytes: u64,
 }
 
 impl SyncFacts {
@@ -94,6 +110,17 @@ impl SyncFacts {
     #[must_use]
     pub fn is_published(&self, model: ModelId, digest: Digest) -> bool {
         self.published.get(&model).is_some_and(|manifest| manifest.digest == digest)
+    }
+
+    /// A name is not managed any more.
+    pub(crate) fn forget(&mut self, model: ModelId) {
+        self.registers.remove(&model);
+        self.right.remove(&model);
+        self.diverged.remove(&model);
+        self.asked.remove(&model);
+        for host in self.drifted(model).collect::<Vec<_>>() {
+            self.drift.remove(&(model, host));
+        }
     }
 
     /// Hosts that have another content of a name than the right one.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::artifact::Origin;
 use super::conflict::{Policy, Preference};
 use crate::config::ConfigError;
-use crate::config::bounds::within;
+use crate::config::bounds::{error, within};
 use crate::place::patterns::Patterns;
 use crate::registries;
 use crate::units::Nanos;
@@ -31,6 +31,16 @@ pub enum Mode {
     LatencyFirst,
     /// At once, what has the fewest good copies first.
     ReliabilityFirst,
+    /// From host to host: each compares its contents with another's, drawn anew each round, and either fetches from the other
+    /// what is right there and not at home (push-pull anti-entropy: Demers et al., Epidemic algorithms for replicated database
+    /// maintenance, PODC 1987). Only in the simulator: no Ollama can fetch from another.
+    Gossip,
+}
+
+impl Mode {
+    /// All modes, as they are written.
+    pub const NAMES: [&str; 7] =
+        ["eager", "lazy", "periodic", "bandwidth-aware", "latency-first", "reliability-first", "gossip"];
 }
 
 /// Whose content is right.
@@ -81,6 +91,8 @@ pub struct SyncFile {
     pub copies_target: u32,
     /// The period of `periodic`.
     pub period_seconds: u32,
+    /// The time between two rounds of `gossip`.
+    pub gossip_seconds: u32,
     /// What `bandwidth-aware` may move, on average.
     pub mbit_per_second: u32,
     /// Most pulls at the same time.
@@ -103,6 +115,7 @@ impl Default for SyncFile {
             copies_min: 1,
             copies_target: 1,
             period_seconds: 3_600,
+            gossip_seconds: 10,
             mbit_per_second: 1_000,
             pulls_at_once_max: 4,
             changes_per_hour_max: 120,
@@ -135,6 +148,8 @@ pub struct SyncConfig {
     pub copies_target: u32,
     /// The period of `periodic`.
     pub period: Nanos,
+    /// The time between two rounds of `gossip`.
+    pub gossip_period: Nanos,
     /// What `bandwidth-aware` may move, in bytes per second.
     pub bytes_per_second: u64,
     /// Most pulls at the same time.
@@ -150,6 +165,10 @@ impl SyncFile {
     /// The first key that cannot be taken, with what was expected of it.
     pub fn check(&self) -> Result<SyncConfig, ConfigError> {
         let copies_min = within("sync.copies_min", self.copies_min, (1, 1_000_000))?;
+        if self.mode == Mode::Gossip && !self.peers {
+            let expected = "true where sync.mode is \"gossip\", by which hosts fetch from one another (in the simulator only)";
+            return Err(error("sync.peers", false, expected));
+        }
         Ok(SyncConfig {
             act: self.act,
             manage: Patterns::check("sync.manage", &self.manage)?,
@@ -167,6 +186,9 @@ impl SyncFile {
             )?,
             period: Nanos::from_secs(
                 within("sync.period_seconds", self.period_seconds, (1, 7 * 86_400))?.into(),
+            ),
+            gossip_period: Nanos::from_secs(
+                within("sync.gossip_seconds", self.gossip_seconds, (1, 86_400))?.into(),
             ),
             bytes_per_second: u64::from(within(
                 "sync.mbit_per_second",
@@ -210,6 +232,14 @@ mod tests {
     }
 
     #[test]
+    fn gossip_needs_hosts_that_fetch_from_one_another() {
+        let file = SyncFile { mode: Mode::Gossip, ..SyncFile::default() };
+        let told = file.check().unwrap_err().to_string();
+        assert!(told.starts_with("control.sync.peers: found false, expected true where"), "{told}");
+        assert!(SyncFile { peers: true, ..file }.check().is_ok());
+    }
+
+    #[test]
     fn wrong_values_name_key_and_expectation() {
         let file = SyncFile { pulls_at_once_max: 0, ..SyncFile::default() };
         assert_eq!(
@@ -222,6 +252,11 @@ mod tests {
         assert_eq!(
             file.check().unwrap_err().to_string(),
             "control.sync.registries[1]: found \"https://r\", expected a registry as it stands in a model's name: host or host:port"
+        );
+        let file = SyncFile { gossip_seconds: 86_401, ..SyncFile::default() };
+        assert_eq!(
+            file.check().unwrap_err().to_string(),
+            "control.sync.gossip_seconds: found 86401, expected 1 to 86400"
         );
     }
 }

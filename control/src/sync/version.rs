@@ -57,11 +57,36 @@ struct Shape {
     prerelease: Range<usize>,
 }
 
+/// A model's name without its tag, and the tag.
+#[must_use]
+pub fn name_and_tag(name: &str) -> (&str, Option<&str>) {
+    match name.rsplit_once(':') {
+        // What stands before a slash is a registry with its port.
+        Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
+        _ => (name, None),
+    }
+}
+
+impl Kind {
+    /// Whether one of two such versions can be the newer one.
+    #[must_use]
+    pub const fn has_order(self) -> bool {
+        matches!(self, Self::Sequential | Self::Calendar | Self::Semantic)
+    }
+}
+
 impl Version {
     /// The version that a tag names; every text is one.
     #[must_use]
     pub fn of(tag: &str) -> Self {
         Self { shape: Shape::of(tag), text: tag.into() }
+    }
+
+    /// A model's name without its tag, and the version that its tag names; of no tag that of an empty text.
+    #[must_use]
+    pub fn of_model(name: &str) -> (&str, Self) {
+        let (name, tag) = name_and_tag(name);
+        (name, Self::of(tag.unwrap_or_default()))
     }
 
     /// The tag as it was written.

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use control::config::{Config, ControlFile};
 use control::door::Declaration;
 use control::strategy::{Requires, edits};
+use control::sync::config::Mode;
 use control::units::Bytes;
 use hyper::Uri;
 use serde::Deserialize;
@@ -325,6 +326,11 @@ impl ServeConfig {
 
 /// What of a config no gateway can do: the key, what was found, and what was expected.
 pub(super) fn beyond_a_gateway(control: &Config) -> Option<(&'static str, String)> {
+    if control.sync.as_ref().is_some_and(|sync| sync.mode == Mode::Gossip) {
+        let message =
+            "control.sync.mode: found \"gossip\", expected another mode: no Ollama can fetch from another";
+        return Some(("sync.mode", message.to_owned()));
+    }
     if control.sync.as_ref().is_some_and(|sync| sync.peers) {
         let message = "control.sync.peers: found true, expected false: no Ollama can fetch from another";
         return Some(("sync.peers", message.to_owned()));

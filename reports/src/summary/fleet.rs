@@ -1,7 +1,7 @@
 //! What happened to models and hosts besides requests: actions of placement and sync, contents that differed, bytes moved, faults.
 
 use control::facts::errands::ErrandCounts;
-use control::facts::sync::SyncCounts;
+use control::facts::sync::{GossipCounts, SyncCounts};
 use control::units::Instant;
 use serde::Serialize;
 use traces::record::{HostTime, Moved};
@@ -56,6 +56,22 @@ pub struct Synced {
     pub converge_seconds_max: Option<f64>,
     /// Requests sent to a host that had another content than the right one.
     pub stale_serves: u64,
+    /// What hosts compared, where they gossip.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gossip: Option<Gossiped>,
+}
+
+/// What hosts compared among themselves. What they fetched in consequence is in what was moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct Gossiped {
+    /// Rounds.
+    pub rounds: u64,
+    /// Comparisons of a host with another.
+    pub comparisons: u64,
+    /// Hashes that were compared for it.
+    pub hashes: u64,
+    /// Bytes of these hashes.
+    pub hash_bytes: u64,
 }
 
 /// Conflicts of a kind, and how they ended: `times` is the sum of that.
@@ -118,12 +134,15 @@ pub(super) fn synced(info: &FleetInfo) -> Option<Synced> {
         times: *times,
         ends: info.conflicts.get(kind).copied().unwrap_or_default(),
     };
+    let GossipCounts { rounds, comparisons, hashes, hash_bytes } = counts.gossip;
+    let gossip = Gossiped { rounds, comparisons, hashes, hash_bytes };
     Some(Synced {
         conflicts: counts.conflicts.iter().map(row).collect(),
         converged: counts.converged,
         converge_seconds_mean: seconds(counts.converge_nanos, counts.converged),
         converge_seconds_max: (counts.converged > 0).then(|| counts.converge_nanos_max as f64 / 1e9),
         stale_serves: counts.stale_serves,
+        gossip: (counts.gossip.rounds > 0).then_some(gossip),
     })
 }
 

@@ -4,7 +4,7 @@ use traces::record::Moved;
 
 use super::format::{count, seconds};
 use super::table::Table;
-use crate::summary::{ConflictRow, HostHours, LayerRow, Summary, Synced, TrafficSummary};
+use crate::summary::{ConflictRow, Gossiped, HostHours, LayerRow, Summary, Synced, TrafficSummary};
 
 /// Models of which more was moved than of others that are named.
 const MODELS_TOP: usize = 3;
@@ -33,6 +33,9 @@ pub(super) fn rows(summary: &Summary, table: &mut Table) {
     }
     if let Some(sync) = &summary.sync {
         table.row(["contents", &sync_text(sync)]);
+        if let Some(gossip) = &sync.gossip {
+            table.row(["gossip", &gossip_text(gossip)]);
+        }
     }
     for row in &summary.faults {
         let text = format!("{} began, felt {} times", count(row.began), count(row.felt));
@@ -121,6 +124,16 @@ fn sync_text(sync: &Synced) -> String {
         count(times),
         count(sync.converged),
         count(sync.stale_serves)
+    )
+}
+
+fn gossip_text(gossip: &Gossiped) -> String {
+    format!(
+        "{} rounds, {} comparisons of two hosts by {} hashes, {}",
+        count(gossip.rounds),
+        count(gossip.comparisons),
+        count(gossip.hashes),
+        bytes(gossip.hash_bytes)
     )
 }
 

@@ -1,6 +1,7 @@
-//! Who decides: any scheduler, balancer and strategy of placement, any of the features around them, short time-outs.
+//! Who decides: any scheduler, balancer, strategy of placement and mode of sync, any of the features around them, short time-outs.
 
 use control::strategy::Line;
+use control::sync::config::Mode;
 use control::{balance, place, schedule};
 
 use super::{Dice, fleet};
@@ -140,5 +141,29 @@ fn placement(dice: &mut Dice, supplied: bool) -> String {
         dice.one(&["planned", "any"]),
         dice.within(0, 2),
         dice.within(1, 2),
+    )
+}
+
+/// `[control.sync]`, where there is a registry; `peers` says whether hosts can fetch from one another.
+pub(super) fn sync(dice: &mut Dice, peers: bool) -> String {
+    if !dice.often(60) {
+        return String::new();
+    }
+    let mode = dice.one(&Mode::NAMES);
+    // Where hosts cannot, contents would stay as they are.
+    let mode = if mode == "gossip" && !peers { "eager" } else { mode };
+    let peers = mode == "gossip" || peers && dice.often(50);
+    format!(
+        "[control.sync]\nmode = \"{mode}\"\npeers = {peers}\nact = {}\nmanage = [\"*\"]\npolicy = \"{}\"\nallow_push = {}\nkeep_others = {}\n\
+         copies_min = {}\nperiod_seconds = {}\ngossip_seconds = {}\npulls_at_once_max = {}\nchanges_per_hour_max = {}\n",
+        dice.often(92),
+        dice.one(&["registry", "registry", "last-writer", "first-writer", "version-vector", "majority"]),
+        dice.often(70),
+        dice.often(20),
+        dice.within(1, 3),
+        dice.within(2, 20),
+        dice.within(1, 5),
+        dice.within(1, 6),
+        dice.one(&[200, 2_000, 10_000]),
     )
 }

@@ -87,18 +87,21 @@ fn gib(models: &[&str]) -> u64 {
     models.iter().map(|name| size(name).div_ceil(1 << 30)).sum()
 }
 
+/// `[network]` and `[registry]`, as drawn.
+pub(super) struct Supply {
+    pub(super) text: String,
+    /// Whether hosts can fetch from one another; none where there is no registry.
+    pub(super) peers: Option<bool>,
+}
+
 /// `[network]` and `[registry]`.
-pub(super) fn supply(dice: &mut Dice, fleet: &Drawn, work: &workload::Drawn, supplied: bool) -> String {
+pub(super) fn supply(dice: &mut Dice, fleet: &Drawn, work: &workload::Drawn, supplied: bool) -> Supply {
     let mut text = format!("[network]\nlatency_micros = {}\n", dice.one(&[0, 200, 5_000, 80_000]));
     if !supplied {
-        return text;
+        return Supply { text, peers: None };
     }
-    text.push_str(&format!(
-        "host_mbit_per_second = {}\npulls_at_once = {}\npeers = {}\n",
-        dice.one(&[500, 2_000, 10_000]),
-        dice.within(1, 3),
-        dice.often(50),
-    ));
+    let (mbit, pulls, peers) = (dice.one(&[500, 2_000, 10_000]), dice.within(1, 3), dice.often(50));
+    text.push_str(&format!("host_mbit_per_second = {mbit}\npulls_at_once = {pulls}\npeers = {peers}\n"));
     if dice.often(40) {
         text.push_str(&format!("zone_mbit_per_second = {}\n", dice.one(&[1_000, 10_000])));
     }
@@ -121,5 +124,5 @@ pub(super) fn supply(dice: &mut Dice, fleet: &Drawn, work: &workload::Drawn, sup
             dice.one(&["weights", "template"]),
         ));
     }
-    text
+    Supply { text, peers: Some(peers) }
 }

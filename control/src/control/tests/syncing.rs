@@ -1,31 +1,34 @@
 //! Sync at work: who has another content is found and brought up to date, by policy and mode.
 
 use super::*;
+use crate::config::Implementations;
 use crate::digest::Digest;
 use crate::door::{Action, ActionOutcome, Deed, Layer, Manifest};
 use crate::ids::ActionId;
+use crate::index::Implementation;
+use crate::index::argmin::{Executor, Scored};
 use crate::sync::config::{Mode, PolicyFile, SyncFile};
 
-fn sync() -> SyncFile {
+pub(super) fn sync() -> SyncFile {
     SyncFile { act: true, manage: vec!["*".into()], ..SyncFile::default() }
 }
 
-fn with(sync: SyncFile) -> ControlFile {
+pub(super) fn with(sync: SyncFile) -> ControlFile {
     ControlFile { sync: Some(sync), ..file() }
 }
 
-fn digest(of: u8) -> Digest {
+pub(super) fn digest(of: u8) -> Digest {
     Digest([of; 32])
 }
 
-fn publish(bench: &mut Bench, content: u8) -> Vec<Output> {
+pub(super) fn publish(bench: &mut Bench, content: u8) -> Vec<Output> {
     let layer = Layer { digest: digest(content + 100), bytes: Bytes(10) };
     let manifest = Manifest { digest: digest(content), layers: vec![layer] };
     bench.feed(Input::Published { model: ModelId(0), manifest: Some(manifest), modified_nanos: 0 })
 }
 
 /// A host says which content of model 0 it has, and since when.
-fn has(bench: &mut Bench, host: u32, content: u8, modified_nanos: u64) -> Vec<Output> {
+pub(super) fn has(bench: &mut Bench, host: u32, content: u8, modified_nanos: u64) -> Vec<Output> {
     let stored = StoredModel {
         digest: digest(content),
         modified_nanos,
@@ -35,7 +38,7 @@ fn has(bench: &mut Bench, host: u32, content: u8, modified_nanos: u64) -> Vec<Ou
     bench.feed(Input::Observed { host: HostId(host), observation })
 }
 
-fn acts(outputs: &[Output]) -> Vec<(u32, Deed)> {
+pub(super) fn acts(outputs: &[Output]) -> Vec<(u32, Deed)> {
     let act = |output: &Output| match output {
         Output::Act(Action { host, deed, .. }) => Some((host.0, *deed)),
         _ => None,
@@ -43,11 +46,11 @@ fn acts(outputs: &[Output]) -> Vec<(u32, Deed)> {
     outputs.iter().filter_map(act).collect()
 }
 
-fn done(bench: &mut Bench, action: u64) -> Vec<Output> {
+pub(super) fn done(bench: &mut Bench, action: u64) -> Vec<Output> {
     bench.feed(Input::Acted { action: ActionId(action), outcome: ActionOutcome::Done })
 }
 
-fn notes(outputs: &[Output]) -> (bool, bool) {
+pub(super) fn notes(outputs: &[Output]) -> (bool, bool) {
     let conflict = outputs.iter().any(|output| matches!(output, Output::Note(Note::Conflict { .. })));
     let converged = outputs.iter().any(|output| matches!(output, Output::Note(Note::Converged { .. })));
     (conflict, converged)
@@ -193,5 +196,102 @@ fn a_model_that_is_not_managed_or_whose_registry_is_not_allowed_is_left_alone() 
         publish(&mut bench, 1);
         has(&mut bench, 0, 1, 5);
         assert_eq!(acts(&publish(&mut bench, 2)), []);
+    }
+}
+
+#[test]
+fn a_step_back_to_a_config_with_sync_finds_again_who_has_another_content() {
+    let mut bench = Bench::new(&with(SyncFile { act: false, ..sync() }), 2, 1);
+    publish(&mut bench, 2);
+    has(&mut bench, 0, 1, 5);
+    let drift = bench.control.facts().sync.drift.clone();
+    assert_eq!(drift.len(), 1);
+    bench.install(&file());
+    assert!(bench.control.facts().sync.drift.is_empty());
+    bench.feed(Input::Operator(Change::Rollback));
+    assert_eq!(bench.control.facts().sync.drift, drift);
+}
+
+#[test]
+fn another_policy_judges_all_names_anew_and_a_name_that_is_no_longer_managed_is_left_alone() {
+    let with_policy = |policy| with(SyncFile { policy, act: false, ..sync() });
+    let mut bench = Bench::new(&with_policy(PolicyFile::FirstWriter), 2, 1);
+    has(&mut bench, 0, 1, 10);
+    has(&mut bench, 1, 2, 20);
+    let right = |bench: &Bench| bench.control.facts().sync.right.get(&ModelId(0)).map(|right| right.1);
+    assert_eq!(right(&bench), Some(digest(1)));
+    assert_eq!(
+        notes(&bench.install(&with_policy(PolicyFile::LastWriter))),
+        (false, false),
+        "they differ still"
+    );
+    assert_eq!(right(&bench), Some(digest(2)), "the registry was never heard of this name");
+    let elsewhere = SyncFile { manage: vec!["other".into()], ..sync() };
+    let out = bench.install(&with(SyncFile { policy: PolicyFile::LastWriter, ..elsewhere }));
+    assert_eq!((acts(&out), right(&bench)), (vec![], None));
+    let facts = &bench.control.facts().sync;
+    assert!(facts.drift.is_empty() && facts.diverged.is_empty(), "{facts:?}");
+    assert_eq!(acts(&has(&mut bench, 0, 3, 30)), []);
+    assert_eq!(right(&bench), None);
+    bench.install(&with_policy(PolicyFile::LastWriter));
+    assert_eq!(right(&bench), Some(digest(3)), "what it has by now");
+}
+
+#[test]
+fn names_that_are_heard_together_are_judged_together_in_order_whoever_works_it_out() {
+    let models = 2..300;
+    let told = |implementation, threads: bool| {
+        let file = ControlFile { implementation: Implementations::from(implementation), ..with(sync()) };
+        let mut bench = Bench::new(&file, 2, 1);
+        if threads {
+            bench.control.evaluate_with(Box::new(Backwards));
+        }
+        for model in models.clone() {
+            bench.feed(Input::ModelNamed { model: ModelId(model), name: format!("m{model}:latest") });
+        }
+        let has_all = |bench: &mut Bench, host: u32, content: u8| {
+            let of = |model| StoredModel {
+                digest: digest(content),
+                ..StoredModel::of_size(ModelId(model), Bytes(1))
+            };
+            let observation =
+                Observation { stored: models.clone().map(of).collect(), ..Observation::default() };
+            bench.feed(Input::Observed { host: HostId(host), observation })
+        };
+        assert_eq!(notes(&has_all(&mut bench, 0, 1)), (false, false));
+        let out = has_all(&mut bench, 1, 2);
+        (out, bench.control.facts().sync.clone())
+    };
+    let (out, facts) = told(Implementation::Optimised, true);
+    let conflicts: Vec<u32> = super::notes(&out)
+        .iter()
+        .map(|note| match note {
+            Note::Conflict { model, .. } => model.0,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(conflicts.into_iter().eq(models.clone()), "one each, by model");
+    assert_eq!(facts.right.len(), models.len());
+    for (implementation, threads) in [(Implementation::Optimised, false), (Implementation::Baseline, true)] {
+        assert_eq!(told(implementation, threads), (out.clone(), facts.clone()));
+    }
+}
+
+/// An executor that works the places out backwards.
+#[derive(Debug)]
+struct Backwards;
+
+impl Executor for Backwards {
+    fn width(&self) -> usize {
+        4
+    }
+
+    fn map(
+        &self,
+        chunks: usize,
+        score: &(dyn Fn(usize) -> Option<Scored> + Sync),
+        into: &mut [Option<Scored>],
+    ) {
+        (0..chunks).rev().for_each(|chunk| into[chunk] = score(chunk));
     }
 }

@@ -88,6 +88,16 @@ fn bad_files_are_refused_with_their_place() {
              oracle",
         ),
         (
+            "balancer = \"least-tokens\"",
+            "sync = { mode = \"gossip\", peers = true }",
+            "gateway.toml:18:8: control.sync.mode: found \"gossip\", expected another mode: no Ollama can fetch from another",
+        ),
+        (
+            "balancer = \"least-tokens\"",
+            "sync = { peers = true }",
+            "gateway.toml:18:8: control.sync.peers: found true, expected false: no Ollama can fetch from another",
+        ),
+        (
             "[serve]\n",
             "[serve]\ninsecure_registries = [\"http://r\"]\n",
             "gateway.toml:3:24: serve.insecure_registries: found \"http://r\"",

@@ -29,6 +29,10 @@ pub(super) struct ContentsView {
     conflict: Option<ConflictView>,
     /// What an operator decided for, whether or not anyone has it; `null` where nothing was decided.
     decided: Option<String>,
+    /// All tags of its name that are kept the same, in the order of versions.
+    versions: Vec<String>,
+    /// The newest of them, where that is newer than this one.
+    newer: Option<String>,
     /// By digest.
     held: Vec<HeldView>,
 }
@@ -100,6 +104,8 @@ fn view(control: &Control, model: ModelId, now: Instant) -> ContentsView {
             .get(&model)
             .map(|(since, kind)| ConflictView { kind: *kind, seconds: now.since(*since).0 / 1_000_000_000 }),
         decided: register.decision().keep.map(|digest| digest.to_string()),
+        versions: control.versions(model).into_iter().map(|(version, _)| version.to_string()).collect(),
+        newer: control.newer_version(model).map(ToString::to_string),
         held: by_digest(register)
             .into_iter()
             .map(|(digest, by)| HeldView {
