@@ -382,6 +382,11 @@ impl Supply {
             Some(host) => {
                 let disk = &mut self.disks[host as usize];
                 let content = disk.contents.get(&model)?.anew(part, host + 1);
+                // Whoever makes it there, without room for it, fails.
+                let lacking = disk.blobs.missing(&content.manifest().layers).bytes;
+                if !disk.has_room(lacking) {
+                    return None;
+                }
                 Some(Self::put(disk, (now, 0), (HostId(host), model), content, &self.names))
             }
         }

@@ -78,8 +78,10 @@ fn tenants(dice: &mut Dice) -> String {
             dice.one(&[-1, 0, 0, 1, 5]),
         ));
         if dice.often(30) {
-            // Longer than most loads: where clients leave before, Ollama gives the load up, and none ever ends.
-            text.push_str(&format!("patience_seconds = {}.5\n", dice.within(6, 15)));
+            // One tenant's is longer than the longest wait in the queue and most loads together: where all clients leave before, Ollama gives
+            // each load up, and none ever ends.
+            let patience = dice.within(2, 15) + if *name == "calm" { 20 } else { 0 };
+            text.push_str(&format!("patience_seconds = {patience}.5\n"));
         }
         if dice.often(30) {
             text.push_str(&format!("deadline_seconds = {}.0\n", dice.within(2, 20)));
