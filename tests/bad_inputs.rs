@@ -250,7 +250,7 @@ fn logs_that_are_wrong_say_the_byte() {
     let (code, stderr) = run(&[], &["replay", "nowhere"]);
     insta::assert_snapshot!("log_not_there", shown(code, &stderr));
     let (code, stderr) =
-        run(&[("a.log", "herdrlog\u{2}\0\0\0\u{3}\0\0\0garbage and more of it")], &["replay", "a.log"]);
+        run(&[("a.log", "herdrlog\u{3}\0\0\0\u{3}\0\0\0garbage and more of it")], &["replay", "a.log"]);
     insta::assert_snapshot!("log_with_garbage", shown(code, &stderr));
     let (code, stderr) = run(&[("a.log", "herdrlog\u{1}\0\0\0")], &["replay", "a.log"]);
     insta::assert_snapshot!("log_of_another_version", shown(code, &stderr));
