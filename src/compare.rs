@@ -8,4 +8,5 @@ pub mod arms;
 pub mod cells;
 pub mod files;
 pub mod measures;
+pub mod plots;
 pub mod text;

@@ -16,6 +16,7 @@ use figure::Figure;
 
 mod axis;
 mod busy;
+mod compared;
 mod figure;
 mod font;
 mod latency;
@@ -28,6 +29,9 @@ mod scaling;
 mod throughput;
 mod transfers;
 
+pub use compared::{
+    DifferencesChart, Mark, MeasureColumn, ParetoChart, ParetoPoint, Said, differences, pareto,
+};
 pub use scaling::{ScalingChart, ScalingCurve, ScalingPoint, scaling};
 
 /// Under what a run was made, for the second line of each title.

@@ -15,7 +15,7 @@ use super::{Ending, interrupt, print, trace};
 use crate::compare::analysis::{Rules, compare};
 use crate::compare::arms::{self, Vary};
 use crate::compare::cells::{Grid, Replicates, Values};
-use crate::compare::{files, measures, text};
+use crate::compare::{files, measures, plots, text};
 use crate::scenario::{Overrides, load};
 
 /// Compare settings on the same requests, over several seeds or parts of a trace, and say which differences are real
@@ -77,7 +77,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     profiles: Option<PathBuf>,
 
-    /// Write compare.csv (a row for each run) and compare.json here
+    /// Write compare.csv (a row for each run), compare.json and plots here
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
@@ -85,7 +85,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
 
-    /// Tell every measure
+    /// Tell every measure, and correct for the differences in all of them
     #[arg(long)]
     all: bool,
 
@@ -144,14 +144,13 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
         writeln!(io::stderr(), "stopped by Ctrl-C: nothing was written")?;
         return Ok(Ending::Interrupted);
     };
-    let comparison = compare(&grid.arms, &values, Rules { terms, baseline, pilot });
-    if let Some(folder) = &args.out {
-        files::write(folder, &comparison, &grid.arms, &values, replicates)?;
-    }
-    if args.json {
-        print(&pretty_json(&comparison))?;
-        return Ok(Ending::Done);
-    }
+    let told: Vec<&str> = match args.all {
+        true => measures::ALL.iter().map(|measure| measure.key).collect(),
+        false => {
+            measures::MAIN.iter().copied().chain(args.precision.map(|_| args.measure.as_str())).collect()
+        }
+    };
+    let comparison = compare(&grid.arms, &values, Rules { told: &told, terms, baseline, pilot });
     let conditional = match replicates {
         Replicates::Seeds(first) => {
             format!("seeds {first} to {}", first + comparison.replicates as u64 - 1)
@@ -161,11 +160,15 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
         }
     };
     let name = &scenario.file.name;
-    print(&format!(
-        "{name}: {} arms, {conditional}\n\n{}",
-        grid.arms.len(),
-        text::render(&comparison, args.all)
-    ))?;
+    if let Some(folder) = &args.out {
+        files::write(folder, &comparison, &grid.arms, &values, replicates)?;
+        plots::write(folder, &comparison, &format!("{name} · {conditional} · {} %", args.confidence))?;
+    }
+    if args.json {
+        print(&pretty_json(&comparison))?;
+        return Ok(Ending::Done);
+    }
+    print(&format!("{name}: {} arms, {conditional}\n\n{}", grid.arms.len(), text::render(&comparison)))?;
     print(&format!("\nTo repeat the first run of the baseline: {}\n", grid.command(baseline, 0)))?;
     if let Some(folder) = &args.out {
         print(&format!("results in {}\n", folder.display()))?;

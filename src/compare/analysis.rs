@@ -13,7 +13,9 @@ use super::measures::{self, Measure};
 
 /// On what terms it is told.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Rules {
+pub struct Rules<'a> {
+    /// Measures that are told, by their keys; verdicts are corrected for the differences in these.
+    pub told: &'a [&'a str],
     /// How sure intervals and verdicts are, and what keys their draws.
     pub terms: Terms,
     /// The arm that others are compared with.
@@ -33,7 +35,7 @@ pub struct Comparison {
     pub confidence: f64,
     /// How many differences the verdicts are corrected for (Holm).
     pub differences: usize,
-    /// By measure, those that no arm has left out.
+    /// By measure, those that are told and that no run has left out.
     pub measures: Vec<Measured>,
     /// Arms that no other beats in both of two measures.
     pub fronts: Vec<Front>,
@@ -52,6 +54,16 @@ pub struct Measured {
     pub more_is_better: bool,
     /// The arms, in their order.
     pub arms: Vec<Row>,
+}
+
+impl Measured {
+    /// Whether no arm differs from the baseline in any replicate.
+    #[must_use]
+    pub fn is_same(&self) -> bool {
+        let same =
+            |row: &Row| row.difference.as_ref().is_none_or(|difference| difference.verdict == Verdict::Same);
+        self.arms.iter().all(|row| row.unbounded == 0 && same(row))
+    }
 }
 
 /// A measure of an arm.
@@ -111,8 +123,11 @@ pub struct Front {
 
 /// What the values say: of each arm, of each replicate.
 #[must_use]
-pub fn compare(arms: &[Arm], values: &[Vec<Values>], rules: Rules) -> Comparison {
-    let has = |at: &usize| values.iter().flatten().all(|values| values[*at].is_some());
+pub fn compare(arms: &[Arm], values: &[Vec<Values>], rules: Rules<'_>) -> Comparison {
+    let has = |at: &usize| {
+        rules.told.contains(&measures::ALL[*at].key)
+            && values.iter().flatten().all(|values| values[*at].is_some())
+    };
     let kept: Vec<usize> = (0..measures::ALL.len()).filter(has).collect();
     let mut measured: Vec<Measured> = kept.iter().map(|at| measure(arms, values, *at, rules)).collect();
     let p_values: Vec<f64> =
@@ -126,7 +141,7 @@ pub fn compare(arms: &[Arm], values: &[Vec<Values>], rules: Rules) -> Comparison
     }
     let names: Vec<&str> = measured.iter().map(|measured| measured.key).collect();
     let dear = if names.contains(&"cost") { "cost" } else { "gpu_busy_percent" };
-    let fronts = [("ttft_p95_ms", dear), ("goodput_percent", dear)];
+    let fronts = [("ttft_p99_ms", dear), ("goodput_percent", dear)];
     Comparison {
         baseline: arms[rules.baseline].name.clone(),
         replicates: values.first().map_or(0, Vec::len),
@@ -163,7 +178,7 @@ fn verdict(difference: &Difference, more_is_better: bool, level: f64) -> Verdict
     }
 }
 
-fn measure(arms: &[Arm], values: &[Vec<Values>], at: usize, rules: Rules) -> Measured {
+fn measure(arms: &[Arm], values: &[Vec<Values>], at: usize, rules: Rules<'_>) -> Measured {
     let Measure { key, name, unit, more_is_better, .. } = measures::ALL[at];
     let of = |arm: &Vec<Values>| -> Vec<f64> { arm.iter().filter_map(|values| values[at]).collect() };
     let columns: Vec<Vec<f64>> = values.iter().map(of).collect();
@@ -180,7 +195,7 @@ fn measure(arms: &[Arm], values: &[Vec<Values>], at: usize, rules: Rules) -> Mea
     Measured { key, name, unit, more_is_better, arms: rows.collect() }
 }
 
-fn difference_from(baseline: &[f64], column: &[f64], rules: Rules) -> Option<Difference> {
+fn difference_from(baseline: &[f64], column: &[f64], rules: Rules<'_>) -> Option<Difference> {
     let estimate = match rules.pilot {
         None => difference(column, baseline, rules.terms),
         Some(pilot) => {

@@ -70,6 +70,20 @@ const fn more(
     Measure { key, name, unit, more_is_better: true, of }
 }
 
+/// Those that are told unless all are asked for: the fewer are looked at, the less looks like something by chance.
+pub const MAIN: &[&str] = &[
+    "ttft_mean_ms",
+    "ttft_p50_ms",
+    "ttft_p99_ms",
+    "tpot_p50_ms",
+    "e2e_p99_ms",
+    "goodput_percent",
+    "finished_percent",
+    "gpu_busy_percent",
+    "model_loads",
+    "cost",
+];
+
 /// The measure of that name.
 #[must_use]
 pub fn find(key: &str) -> Option<usize> {

@@ -5,38 +5,22 @@ use std::fmt::Write as _;
 use reports::statistics::estimate::Estimate;
 
 use super::analysis::{Comparison, Difference, Measured, Row, Verdict};
+use super::measures;
 
-/// Measures that are told unless all are asked for.
-const MAIN: [&str; 9] = [
-    "ttft_mean_ms",
-    "ttft_p50_ms",
-    "ttft_p99_ms",
-    "tpot_p50_ms",
-    "e2e_p99_ms",
-    "goodput_percent",
-    "finished_percent",
-    "model_loads",
-    "cost",
-];
-
-/// The whole text; with all measures, or the main ones.
+/// The whole text.
 #[must_use]
-pub fn render(comparison: &Comparison, all: bool) -> String {
+pub fn render(comparison: &Comparison) -> String {
     let mut text = String::new();
     let (same, told): (Vec<&Measured>, Vec<&Measured>) =
-        comparison.measures.iter().partition(|measured| is_same(measured));
-    for measured in told.iter().filter(|measured| all || MAIN.contains(&measured.key)) {
-        block(&mut text, measured, comparison);
-    }
-    let left: Vec<&str> = told
-        .iter()
-        .filter(|measured| !all && !MAIN.contains(&measured.key))
-        .map(|measured| measured.name)
-        .collect();
+        comparison.measures.iter().partition(|measured| measured.is_same());
+    told.iter().for_each(|measured| block(&mut text, measured, comparison));
     if !same.is_empty() {
         let names: Vec<&str> = same.iter().map(|measured| measured.name).collect();
         let _ = writeln!(text, "The same in every replicate: {}.", names.join(", "));
     }
+    let is_left =
+        |measure: &&measures::Measure| comparison.measures.iter().all(|told| told.key != measure.key);
+    let left: Vec<&str> = measures::ALL.iter().filter(is_left).map(|measure| measure.name).collect();
     if !left.is_empty() {
         let _ = writeln!(text, "More with --all: {}.", left.join(", "));
     }
@@ -58,13 +42,6 @@ pub fn render(comparison: &Comparison, all: bool) -> String {
         comparison.replicates, comparison.differences
     );
     text
-}
-
-/// Whether no arm differs from the baseline in any replicate.
-fn is_same(measured: &Measured) -> bool {
-    let same =
-        |row: &Row| row.difference.as_ref().is_none_or(|difference| difference.verdict == Verdict::Same);
-    measured.arms.iter().all(|row| row.unbounded == 0 && same(row))
 }
 
 fn block(text: &mut String, measured: &Measured, comparison: &Comparison) {

@@ -57,6 +57,24 @@ impl Axis {
         }
     }
 
+    /// From a round number not above `least` to one not below `most`, in about so many steps.
+    pub(super) fn around(least: f64, most: f64, wanted: usize, label: &str) -> Self {
+        let span = (most - least).max(1e-6 * most.abs()).max(1e-9);
+        let step = nice_step(span / wanted as f64, &[1.0, 2.0, 2.5, 5.0, 10.0]);
+        let first = (least / step).floor() as i64;
+        let last = ((most / step).ceil() as i64).max(first + 1);
+        let tick = |k: i64| {
+            let value = k as f64 * step;
+            let sign = if k < 0 { "−" } else { "" };
+            Tick { value, label: format!("{sign}{}", plain(value.abs(), step)) }
+        };
+        Self {
+            scale: Scale::Linear { from: first as f64 * step, to: last as f64 * step },
+            ticks: (first..=last).map(tick).collect(),
+            label: label.to_owned(),
+        }
+    }
+
     /// Simulated time from `from` to `to` seconds, in the unit that suits it.
     pub(super) fn time(from: f64, to: f64) -> Self {
         let to = if to > from { to } else { from + 1.0 };

@@ -1,3 +1,4 @@
+use super::compared::{differences_figure, pareto_figure};
 use super::figure::{Anchor, Figure, HEIGHT, Shape, WIDTH};
 use super::*;
 use crate::made_up::{metrics, sample, spec, traffic};
@@ -217,4 +218,48 @@ fn rates_add_up_to_what_the_counters_grew() {
     let arrived = |at| throughput::between(points, at, |point| point.arrived);
     assert!((arrived(middle) - middle * 2.0).abs() < 1e-6);
     assert_eq!((arrived(-1.0), arrived(to + 1.0)), (0.0, 699.0 * 2.0));
+}
+
+#[test]
+fn comparisons_stay_inside_whatever_is_compared() {
+    let mark = |percent, said| Mark { percent, said };
+    let column = |name: &str, scale: f64| MeasureColumn {
+        name: name.into(),
+        direction: "less is better".into(),
+        marks: vec![
+            mark(None, Said::Baseline),
+            mark(Some([-3.0 * scale, -4.5 * scale, -1.5 * scale]), Said::Better),
+            mark(Some([0.5 * scale, -1.0 * scale, 2.0 * scale]), Said::Unclear),
+            mark(None, Said::Unclear),
+        ],
+    };
+    let chart = DifferencesChart {
+        title: "Differences from a name that is very long for an arm".into(),
+        under: "a<b · seeds 1 to 10 · 95 %".into(),
+        arms: ["base", "another=long scheduler=shortest-job hosts=1024", "c", "d"]
+            .map(str::to_owned)
+            .to_vec(),
+        measures: vec![column("TTFT mean", 1.0), column("end to end p99", 40.0), column("goodput", 0.001)],
+    };
+    let point = |name: &str, at| ParetoPoint { name: name.into(), at, on_front: true };
+    let front = ParetoChart {
+        under: chart.under.clone(),
+        x: "cost, less is better".into(),
+        y: "TTFT p99 [ms], less is better".into(),
+        points: vec![
+            point("left", (1.0, 900.0)),
+            point("the same", (1.0, 900.0)),
+            point("right", (3.0, 200.0)),
+        ],
+    };
+    let empty = [differences_figure(&DifferencesChart::default()), pareto_figure(&ParetoChart::default())];
+    let drawn = [differences_figure(&chart), pareto_figure(&front)];
+    for figure in drawn.iter().chain(&empty) {
+        for (left, top, right, bottom, text) in boxes(figure) {
+            let inside = left >= 0.0 && top >= 0.0 && right <= WIDTH && bottom <= HEIGHT;
+            assert!(inside, "{text:?} of {} leaves the page: {left} to {right}", figure.title);
+        }
+    }
+    assert_eq!(differences(&chart).png[..4], *b"\x89PNG");
+    assert!(pareto(&front).svg.contains("the same"));
 }
