@@ -229,7 +229,7 @@ fn comparisons_stay_inside_whatever_is_compared() {
         marks: vec![
             mark(None, Said::Baseline),
             mark(Some([-3.0 * scale, -4.5 * scale, -1.5 * scale]), Said::Better),
-            mark(Some([0.5 * scale, -1.0 * scale, 2.0 * scale]), Said::Unclear),
+            mark(Some([0.5 * scale, -scale, 2.0 * scale]), Said::Unclear),
             mark(None, Said::Unclear),
         ],
     };
