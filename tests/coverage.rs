@@ -36,7 +36,7 @@ fn waits(seed: u64) -> (f64, f64) {
 fn intervals_of_a_mean_and_of_a_quantile_hold_the_truth() {
     // Service takes 1.0005 s on average (whole milliseconds), the load is a half: a request waits for 1.0005 s on average, and longer than t
     // with the chance 0.5 exp(-t / 2.001).
-    let (mean, p99) = (1.000_5, 2.001 * (0.5_f64 / 0.01).ln());
+    let (mean, p99) = (1.000_5, 2.001 * libm::log(0.5 / 0.01));
     let (mut of_mean, mut of_p99) = (0, 0);
     for repetition in 0..REPETITIONS {
         let replicates = (0..REPLICATES).map(|replicate| waits(repetition * REPLICATES + replicate));
