@@ -8,7 +8,7 @@ use herder::compare::arms::{Vary, product};
 use herder::compare::cells::{Grid, Replicates};
 use herder::compare::measures;
 use herder::scenario::Overrides;
-use reports::statistics::estimate::{Terms, difference};
+use reports::statistics::estimate::{Terms, differences, estimate};
 
 fn herder(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_herder")).args(args).output().expect("the program runs")
@@ -116,7 +116,7 @@ fn equal_arms_are_found_to_differ_as_rarely_as_is_said() {
     let mut found = 0;
     for arms in values.chunks(REPLICATES * 2) {
         let (ours, theirs) = arms.split_at(REPLICATES);
-        let told = difference(ours, theirs, Terms { confidence: 0.95, seed: 1 }).unwrap();
+        let told = estimate(&differences(ours, theirs), Terms { confidence: 0.95, seed: 1 }).unwrap();
         found += usize::from(told.p_value <= 0.05);
     }
     // Of 200, 10 are expected; with 99 % confidence it is between 3 and 19 (binomial).

@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::door::{Env, Input, Outputs};
 use crate::facts::Facts;
-use crate::ids::Epoch;
+use crate::ids::{Epoch, HostId};
 use crate::index::Implementation;
 use crate::index::argmin::{Executor, Sequential};
 use crate::schedule::{Head, Scheduler, SchedulerKind};
@@ -179,6 +179,11 @@ impl Control {
         let Facts { placement, sync, scale, trials, .. } = &self.facts;
         let ticks = [placement.tick_at, placement.grow_at, sync.tick_at, scale.tick_at, trials.next()];
         ticks.into_iter().chain([self.indexes.next_wake()]).flatten().min()
+    }
+
+    /// All hosts, in order.
+    fn hosts(&self) -> impl Iterator<Item = HostId> + use<> {
+        (0..self.facts.hosts.len() as u32).map(HostId)
     }
 
     /// What control knows.

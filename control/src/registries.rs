@@ -28,6 +28,12 @@ pub fn allow(listed: &[String], registry: &str) -> bool {
     if listed.is_empty() { is(DEFAULT) } else { listed.iter().any(|allowed| is(allowed)) }
 }
 
+/// Whether a list allows the registry that a model's name names.
+#[must_use]
+pub(crate) fn allow_name(listed: &[String], name: &str) -> bool {
+    allow(listed, of(name))
+}
+
 /// A list of registries that may be used.
 ///
 /// # Errors

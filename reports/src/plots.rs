@@ -70,6 +70,10 @@ pub struct Plot {
 }
 
 impl Plot {
+    fn of(name: &str, figure: &Figure) -> Self {
+        Self { name: name.to_owned(), svg: render::svg(figure), png: render::png(figure) }
+    }
+
     /// Writes both files to the folder `dir`, which must exist.
     ///
     /// # Errors
@@ -102,14 +106,7 @@ pub struct Drawn<'a> {
 /// Draws the plots of a run: `latency`, `throughput`, `hosts`, `residency`; `scale`, `replicas` and `transfers` where there is something to say.
 #[must_use]
 pub fn draw(run: &Drawn<'_>) -> Vec<Plot> {
-    figures(run)
-        .into_iter()
-        .map(|(name, figure)| Plot {
-            name: name.to_owned(),
-            svg: render::svg(&figure),
-            png: render::png(&figure),
-        })
-        .collect()
+    figures(run).into_iter().map(|(name, figure)| Plot::of(name, &figure)).collect()
 }
 
 fn figures(run: &Drawn<'_>) -> Vec<(&'static str, Figure)> {

@@ -14,7 +14,7 @@ use crate::events::{Event, Events};
 use crate::metrics::{Counts, HostMetrics, Latencies, Metrics};
 use crate::number::{millis, ratio};
 pub use arms::ArmRow;
-pub use fleet::{ActionRow, ConflictRow, FaultRow, FleetInfo, Gossiped, HostHours, Synced};
+pub use fleet::{ActionRow, ConflictRow, FaultRow, FleetInfo, HostHours, Synced};
 use parts::mean_millis;
 pub use parts::{Failed, Quantiles, Rejected, Requests, TierHits, TierShares};
 pub use predictions::{Predicted, PredictedQuantile, Predictions};

@@ -7,7 +7,7 @@ use std::thread::available_parallelism;
 
 use anyhow::{Result, bail};
 use reports::machine::pretty_json;
-use reports::statistics::estimate::Terms;
+use reports::statistics::estimate::{Terms, differences};
 use reports::statistics::precision::{PILOT, replicates_needed};
 
 use super::progress::{Progress, span};
@@ -211,7 +211,7 @@ fn run(
     let theirs = column(baseline);
     let half_width = theirs.iter().sum::<f64>() / theirs.len() as f64 * precision / 100.0;
     let needed = (0..grid.arms.len()).filter(|arm| *arm != baseline).map(|arm| {
-        let pairs: Vec<f64> = column(arm).iter().zip(&theirs).map(|(ours, theirs)| ours - theirs).collect();
+        let pairs = differences(&column(arm), &theirs);
         replicates_needed(&pairs, half_width.abs(), terms.confidence)
     });
     let Some(needed) = needed.collect::<Option<Vec<usize>>>() else {

@@ -1,6 +1,6 @@
 //! What the runs of a comparison say: means with intervals, differences from the baseline pair by pair, who is best at what.
 
-use reports::statistics::estimate::{Estimate, Terms, difference, estimate};
+use reports::statistics::estimate::{Estimate, Terms, differences, estimate};
 use reports::statistics::multiple::holm;
 use reports::statistics::pareto::front;
 use reports::statistics::precision::second_stage;
@@ -57,6 +57,18 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// Its name with its unit.
+    #[must_use]
+    pub fn label(&self) -> String {
+        if self.unit.is_empty() { self.name.to_owned() } else { format!("{} [{}]", self.name, self.unit) }
+    }
+
+    /// Which way is better.
+    #[must_use]
+    pub const fn direction(&self) -> &'static str {
+        if self.more_is_better { "more is better" } else { "less is better" }
+    }
+
     /// Whether no arm differs from the baseline in any replicate.
     #[must_use]
     pub fn is_same(&self) -> bool {
@@ -131,16 +143,16 @@ pub fn compare(arms: &[Arm], values: &[Vec<Values>], rules: Rules<'_>) -> Compar
     let kept: Vec<usize> = (0..measures::ALL.len()).filter(has).collect();
     let mut measured: Vec<Measured> = kept.iter().map(|at| measure(arms, values, *at, rules)).collect();
     let p_values: Vec<f64> =
-        differences(&mut measured).map(|difference| difference.estimate.p_value).collect();
+        judged(&mut measured).map(|(_, difference)| difference.estimate.p_value).collect();
     let adjusted = holm(&p_values);
     let level = 1.0 - rules.terms.confidence;
-    for (found, p_adjusted) in differences_judged(&mut measured).zip(adjusted) {
+    for (found, p_adjusted) in judged(&mut measured).zip(adjusted) {
         let (more_is_better, difference) = found;
         difference.p_adjusted = p_adjusted;
         difference.verdict = verdict(difference, more_is_better, level);
     }
-    let names: Vec<&str> = measured.iter().map(|measured| measured.key).collect();
-    let dear = if names.contains(&"cost") { "cost" } else { "gpu_busy_percent" };
+    let has_cost = measured.iter().any(|measured| measured.key == "cost");
+    let dear = if has_cost { "cost" } else { "gpu_busy_percent" };
     let fronts = [("ttft_p99_ms", dear), ("goodput_percent", dear)];
     Comparison {
         baseline: arms[rules.baseline].name.clone(),
@@ -152,12 +164,8 @@ pub fn compare(arms: &[Arm], values: &[Vec<Values>], rules: Rules<'_>) -> Compar
     }
 }
 
-fn differences(measured: &mut [Measured]) -> impl Iterator<Item = &mut Difference> {
-    differences_judged(measured).map(|(_, difference)| difference)
-}
-
 /// All differences, each with whether more of its measure is better.
-fn differences_judged(measured: &mut [Measured]) -> impl Iterator<Item = (bool, &mut Difference)> {
+fn judged(measured: &mut [Measured]) -> impl Iterator<Item = (bool, &mut Difference)> {
     measured.iter_mut().flat_map(|measured| {
         let more_is_better = measured.more_is_better;
         let rows = measured.arms.iter_mut().filter_map(|row| row.difference.as_mut());
@@ -196,12 +204,10 @@ fn measure(arms: &[Arm], values: &[Vec<Values>], at: usize, rules: Rules<'_>) ->
 }
 
 fn difference_from(baseline: &[f64], column: &[f64], rules: Rules<'_>) -> Option<Difference> {
+    let pairs = differences(column, baseline);
     let estimate = match rules.pilot {
-        None => difference(column, baseline, rules.terms),
-        Some(pilot) => {
-            let pairs: Vec<f64> = column.iter().zip(baseline).map(|(ours, theirs)| ours - theirs).collect();
-            second_stage(&pairs, pilot, rules.terms)
-        }
+        None => estimate(&pairs, rules.terms),
+        Some(pilot) => second_stage(&pairs, pilot, rules.terms),
     }?;
     let whole = baseline.iter().sum::<f64>() / baseline.len() as f64;
     let percent = |value: f64| value / whole.abs() * 100.0;

@@ -53,12 +53,19 @@ impl Replicates {
         Ok(Self::Windows { from, to, count })
     }
 
+    /// What a replicate is called.
+    #[must_use]
+    pub fn name(self, replicate: usize) -> String {
+        match self {
+            Self::Seeds(first) => format!("seed {}", seed(first, replicate)),
+            Self::Windows { .. } => format!("window {}", replicate + 1),
+        }
+    }
+
     /// What a replicate lays over the scenario.
     fn lay_over(self, replicate: usize, overrides: &mut Overrides) {
         match self {
-            Self::Seeds(first) => {
-                overrides.seed = Some(first.wrapping_add(replicate as u64) & i64::MAX as u64)
-            }
+            Self::Seeds(first) => overrides.seed = Some(seed(first, replicate)),
             Self::Windows { from, to, count } => {
                 let edge = |at: usize| from + (to - from) * at as f64 / count as f64;
                 for (key, at) in [("start_seconds", replicate), ("end_seconds", replicate + 1)] {
@@ -67,6 +74,11 @@ impl Replicates {
             }
         }
     }
+}
+
+/// The seed of a replicate; after the last that a scenario can have comes 0.
+fn seed(first: u64, replicate: usize) -> u64 {
+    first.wrapping_add(replicate as u64) & i64::MAX as u64
 }
 
 /// What is run.

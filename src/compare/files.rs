@@ -35,10 +35,7 @@ fn rows(arms: &[Arm], values: &[Vec<Values>], replicates: Replicates) -> Result<
     writer.write_record(keys.chain(["replicate"]).chain(names))?;
     for (arm, runs) in arms.iter().zip(values) {
         for (replicate, run) in runs.iter().enumerate() {
-            let told = match replicates {
-                Replicates::Seeds(first) => format!("seed {}", first.wrapping_add(replicate as u64)),
-                Replicates::Windows { .. } => format!("window {}", replicate + 1),
-            };
+            let told = replicates.name(replicate);
             let own = arm.values.iter().map(|(_, value)| value.clone());
             let measured = run.iter().map(|value| match value {
                 None => String::new(),

@@ -67,7 +67,7 @@ const fn more(
     unit: &'static str,
     of: fn(&Summary) -> Option<f64>,
 ) -> Measure {
-    Measure { key, name, unit, more_is_better: true, of }
+    Measure { more_is_better: true, ..less(key, name, unit, of) }
 }
 
 /// Those that are told unless all are asked for: the fewer are looked at, the less looks like something by chance.

@@ -40,7 +40,7 @@ fn chart(comparison: &Comparison, under: &str) -> DifferencesChart {
 fn column(measured: &Measured) -> MeasureColumn {
     MeasureColumn {
         name: measured.name.to_owned(),
-        direction: (if measured.more_is_better { "more is better" } else { "less is better" }).to_owned(),
+        direction: measured.direction().to_owned(),
         marks: measured.arms.iter().map(mark).collect(),
     }
 }
@@ -60,11 +60,7 @@ fn mark(row: &Row) -> Mark {
 
 fn front_chart(comparison: &Comparison, front: &Front, under: &str) -> ParetoChart {
     let find = |name: &str| comparison.measures.iter().find(|measured| measured.name == name);
-    let label = |measured: &Measured| {
-        let unit = if measured.unit.is_empty() { String::new() } else { format!(" [{}]", measured.unit) };
-        let better = if measured.more_is_better { "more" } else { "less" };
-        format!("{}{unit}, {better} is better", measured.name)
-    };
+    let label = |measured: &Measured| format!("{}, {}", measured.label(), measured.direction());
     let (Some(y), Some(x)) = (find(front.of), find(front.against)) else { return ParetoChart::default() };
     let points = x.arms.iter().zip(&y.arms).filter_map(|(right, up)| {
         let at = (right.mean?.mean, up.mean?.mean);

@@ -45,9 +45,7 @@ pub fn render(comparison: &Comparison) -> String {
 }
 
 fn block(text: &mut String, measured: &Measured, comparison: &Comparison) {
-    let unit = if measured.unit.is_empty() { String::new() } else { format!(" [{}]", measured.unit) };
-    let direction = if measured.more_is_better { "more is better" } else { "less is better" };
-    let _ = writeln!(text, "{}{unit}, {direction}", measured.name);
+    let _ = writeln!(text, "{}, {}", measured.label(), measured.direction());
     let rows: Vec<[String; 6]> =
         measured.arms.iter().map(|row| cells(row, measured.unit, comparison)).collect();
     let head =

@@ -21,16 +21,16 @@ pub(super) fn info(scenario: &Scenario, fleet: &Fleet, trace: Option<&TraceFacts
     let mut details = vec![("fleet".to_owned(), groups(fleet))];
     details.push(("models".to_owned(), models(&fleet.models)));
     if let Some(placement) = &scenario.file.control.placement {
-        let shadow = if placement.act { "" } else { ", only shown (act = false)" };
+        let shadow = shadow(placement.act);
         details.push(("placement".to_owned(), format!("{}{shadow}", placement.strategy)));
     }
     if let Some(sync) = &scenario.file.control.sync {
-        let shadow = if sync.act { "" } else { ", only shown (act = false)" };
+        let shadow = shadow(sync.act);
         details
             .push(("sync".to_owned(), format!("{:?}, {:?}{shadow}", sync.mode, sync.policy).to_lowercase()));
     }
     if let Some(scale) = &scenario.control.scale {
-        let shadow = if scale.act { "" } else { ", only shown (act = false)" };
+        let shadow = shadow(scale.act);
         let standby = fleet.hosts.iter().filter(|host| host.declaration.standby).count();
         details.push((
             "scaling".to_owned(),
@@ -51,6 +51,11 @@ pub(super) fn info(scenario: &Scenario, fleet: &Fleet, trace: Option<&TraceFacts
         assumptions: assumptions(fleet),
         ..RunInfo::default()
     }
+}
+
+/// What is said of a section that may not act.
+const fn shadow(act: bool) -> &'static str {
+    if act { "" } else { ", only shown (act = false)" }
 }
 
 /// The arms that control may come to know, by the ids that it gives them as the operator changes its config.

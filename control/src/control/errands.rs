@@ -17,6 +17,8 @@ use crate::units::{Bytes, Instant, Nanos};
 /// On what terms actions are asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Terms {
+    /// For whom.
+    purpose: Purpose,
     /// Whether they are done, or only shown.
     act: bool,
     /// Most of them in an hour.
@@ -25,15 +27,15 @@ pub(super) struct Terms {
 
 impl Terms {
     pub(super) fn of_placement(config: &PlacementConfig) -> Self {
-        Self { act: config.act, per_hour: config.changes_per_hour_max }
+        Self { purpose: Purpose::Placement, act: config.act, per_hour: config.changes_per_hour_max }
     }
 
     pub(super) fn of_scale(config: &ScaleConfig) -> Self {
-        Self { act: config.act, per_hour: config.changes_per_hour_max }
+        Self { purpose: Purpose::Scale, act: config.act, per_hour: config.changes_per_hour_max }
     }
 
     pub(super) fn of_sync(config: &SyncConfig) -> Self {
-        Self { act: config.act, per_hour: config.changes_per_hour_max }
+        Self { purpose: Purpose::Sync, act: config.act, per_hour: config.changes_per_hour_max }
     }
 }
 
@@ -104,10 +106,10 @@ impl Control {
         if self.has_room_in_memory(host, model, config) {
             if self.facts.errands.of_kind(Kind::Load) < config.loads_at_once_max.into() {
                 let deed = Deed::Load(Some(KeepAlive::Forever));
-                self.act(now, (host, deed, model), Purpose::Placement, Terms::of_placement(config), out);
+                self.act(now, (host, deed, model), Terms::of_placement(config), out);
             }
         } else if let Some(goes) = self.memory_victim(now, host, config) {
-            self.act(now, (host, Deed::Unload, goes), Purpose::Placement, Terms::of_placement(config), out);
+            self.act(now, (host, Deed::Unload, goes), Terms::of_placement(config), out);
         }
     }
 
@@ -152,9 +154,9 @@ impl Control {
             return;
         }
         if self.has_room_on_disk(host, model) {
-            self.act(now, (host, Deed::Pull, model), Purpose::Placement, Terms::of_placement(config), out);
+            self.act(now, (host, Deed::Pull, model), Terms::of_placement(config), out);
         } else if let Some(goes) = self.disk_victim(now, host, config) {
-            self.act(now, (host, Deed::Delete, goes), Purpose::Placement, Terms::of_placement(config), out);
+            self.act(now, (host, Deed::Delete, goes), Terms::of_placement(config), out);
         }
     }
 
@@ -213,18 +215,12 @@ impl Control {
                 let used: u64 = facts.observation.loaded.iter().map(|loaded| loaded.bytes.0).sum();
                 facts.declaration.memory.0.saturating_sub(used)
             };
-            let hosts = (0..self.facts.hosts.len() as u32).map(HostId);
-            let open =
-                hosts.filter(|host| self.is_free(now, (*host, model)) && self.has_room_on_disk(*host, model));
+            let open = self
+                .hosts()
+                .filter(|host| self.is_free(now, (*host, model)) && self.has_room_on_disk(*host, model));
             let best = open.min_by_key(|host| (pulls(*host), Reverse(free(*host)), *host));
             if let Some(host) = best {
-                self.act(
-                    now,
-                    (host, Deed::Pull, model),
-                    Purpose::Placement,
-                    Terms::of_placement(config),
-                    out,
-                );
+                self.act(now, (host, Deed::Pull, model), Terms::of_placement(config), out);
             }
         }
     }
@@ -245,7 +241,6 @@ impl Control {
         &mut self,
         now: Instant,
         (host, deed, model): (HostId, Deed, ModelId),
-        purpose: Purpose,
         terms: Terms,
         out: &mut Outputs,
     ) -> bool {
@@ -256,11 +251,11 @@ impl Control {
             }
             return false;
         }
-        if !self.facts.errands.allows(now, purpose, terms.per_hour) {
+        if !self.facts.errands.allows(now, terms.purpose, terms.per_hour) {
             return false;
         }
         let action = Action { id: self.facts.new_action(), host, deed, model };
-        self.facts.errands.begin(now, Errand { action, purpose, began: now }, terms.per_hour);
+        self.facts.errands.begin(now, Errand { action, purpose: terms.purpose, began: now }, terms.per_hour);
         if matches!(deed, Deed::Load(_)) {
             self.place_host(host);
         }

@@ -68,7 +68,7 @@ impl Control {
         let (sync, errands) = (&self.facts.sync, &self.facts.errands);
         let published = sync.right.get(&model).is_some_and(|right| sync.is_published(model, right.1));
         let prepares = |kind| matches!(kind, Kind::Pull | Kind::Branch);
-        let mut offered = self.offered().into_iter();
+        let mut offered = self.offered();
         published
             && !offered.any(|host| {
                 let mut on_host = errands.on_host(host).filter(|errand| errand.action.model == model);
@@ -85,7 +85,7 @@ impl Control {
         let rounds = &mut self.facts.sync.counts.gossip.rounds;
         let round = *rounds;
         *rounds += 1;
-        let offered = self.offered();
+        let offered: Vec<HostId> = self.offered().collect();
         let Some(others_len) = (offered.len() as u32).checked_sub(1).filter(|len| *len > 0) else { return };
         for (at, host) in offered.iter().enumerate() {
             let drawn = Draw::new(seed, Component::Gossip, host.0.into(), round).below(others_len) as usize;
@@ -124,8 +124,7 @@ impl Control {
         said.is_some_and(|said| Some(said.digest) == right)
     }
 
-    fn offered(&self) -> Vec<HostId> {
-        let hosts = (0..self.facts.hosts.len() as u32).map(HostId);
-        hosts.filter(|host| self.facts.hosts[host.index()].is_offered()).collect()
+    fn offered(&self) -> impl Iterator<Item = HostId> {
+        self.hosts().filter(|host| self.facts.hosts[host.index()].is_offered())
     }
 }

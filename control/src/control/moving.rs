@@ -207,11 +207,11 @@ impl Control {
             && self.other_weights(model, own.2, digest)
             && !self.facts.sync.kept.contains(&own)
         {
-            self.act(now, (host, Deed::Branch, model), Purpose::Sync, terms, out);
+            self.act(now, (host, Deed::Branch, model), terms, out);
             return false;
         }
         let name = &self.facts.models[model.index()].name;
-        registries::allow(&config.registries, registries::of(name))
+        registries::allow_name(&config.registries, name)
     }
 
     /// Where a host has the right content of a name and the registry another, it is pushed, also where no other host lacks it.
@@ -236,10 +236,10 @@ impl Control {
         out: &mut Outputs,
     ) {
         let name = &self.facts.models[model.index()].name;
-        let may_push = config.allow_push && registries::allow(&config.registries, registries::of(name));
+        let may_push = config.allow_push && registries::allow_name(&config.registries, name);
         let unheard = self.facts.sync.pushed.get(&model).copied();
         if may_push && self.is_free(now, (from, model)) && unheard != self.digest_on(from, model) {
-            self.act(now, (from, Deed::Push, model), Purpose::Sync, Terms::of_sync(config), out);
+            self.act(now, (from, Deed::Push, model), Terms::of_sync(config), out);
         }
     }
 
@@ -274,7 +274,7 @@ impl Control {
             self.facts.sync.paid_at = paid;
             self.facts.sync.tick_at = Some(self.facts.sync.tick_at.map_or(paid, |at| at.min(paid)));
         }
-        if self.act(now, (host, deed, model), Purpose::Sync, Terms::of_sync(config), out) {
+        if self.act(now, (host, deed, model), Terms::of_sync(config), out) {
             self.facts.sync.counts.asked_bytes += bytes.0;
         }
     }
@@ -295,8 +295,7 @@ impl Control {
             let stored = &self.indexes.models[model.index()].stored;
             let zone = |host: HostId| &self.facts.hosts[host.index()].declaration.zone;
             let in_zone = |host: HostId| stored.iter().filter(|other| zone(*other) == zone(host)).count();
-            let hosts = (0..self.facts.hosts.len() as u32).map(HostId);
-            let open = hosts.filter(|host| {
+            let open = self.hosts().filter(|host| {
                 !stored.contains(*host)
                     && self.is_free(now, (*host, model))
                     && self.has_room_on_disk(*host, model)

@@ -169,8 +169,7 @@ impl Control {
             .filter_map(|(model, placement)| self.model_of_problem(*model, placement, config, &by_name))
             .collect();
         let is_managed = |model: ModelId| models.binary_search_by_key(&model, |model| model.id).is_ok();
-        let hosts = (0..self.facts.hosts.len() as u32).map(HostId);
-        let hosts = hosts.map(|host| self.host_of_problem(host, config, &zones, &is_managed));
+        let hosts = self.hosts().map(|host| self.host_of_problem(host, config, &zones, &is_managed));
         let loaded = self.facts.placement.since.iter();
         Problem {
             now,
@@ -258,7 +257,7 @@ impl Control {
         let name = &self.facts.models[model.index()].name;
         config.allow_pull
             && config.of(name).is_some()
-            && registries::allow(&config.pull_from, registries::of(name))
+            && registries::allow_name(&config.pull_from, name)
             && self.facts.sync.published.contains_key(&model)
     }
 

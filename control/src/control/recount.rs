@@ -53,10 +53,6 @@ impl Control {
         self.recount_prefetch()
     }
 
-    fn hosts(&self) -> impl Iterator<Item = HostId> + use<> {
-        (0..self.facts.hosts.len() as u32).map(HostId)
-    }
-
     fn recount_models(&self) -> Result<(), String> {
         same("models", self.indexes.models.len(), self.facts.models.len())?;
         let mut running = vec![0; self.facts.models.len()];

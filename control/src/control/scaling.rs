@@ -7,7 +7,7 @@ use core::cmp::Reverse;
 use super::Control;
 use super::errands::Terms;
 use crate::door::{ActionOutcome, Deed, Env, Outputs};
-use crate::facts::errands::{Kind, Purpose};
+use crate::facts::errands::Kind;
 use crate::facts::hosts::HostFacts;
 use crate::facts::scale::Power;
 use crate::ids::{HostId, ModelId};
@@ -99,8 +99,7 @@ impl Control {
             can && !facts.drained
                 && model.is_none_or(|model| self.indexes.models[model.index()].stored.contains(*host))
         };
-        let hosts = (0..self.facts.hosts.len() as u32).map(HostId);
-        let best = hosts.filter(may_come).min_by_key(|host| {
+        let best = self.hosts().filter(may_come).min_by_key(|host| {
             let facts = &self.facts.hosts[host.index()];
             (facts.power != Power::Leaving, price_of_slot(facts), facts.declaration.tier, *host)
         });
@@ -110,7 +109,7 @@ impl Control {
             return true;
         }
         let terms = Terms::of_scale(config);
-        let comes = self.act(now, (host, Deed::Start, NO_MODEL), Purpose::Scale, terms, out);
+        let comes = self.act(now, (host, Deed::Start, NO_MODEL), terms, out);
         if comes {
             self.set_power(host, Power::Coming);
         }
@@ -120,8 +119,8 @@ impl Control {
     /// Fewer hosts, as far as the most slots that were wanted of late allow, the dearest slots first.
     fn scale_down(&mut self, now: Instant, config: &ScaleConfig, out: &mut Outputs) {
         let wanted = self.facts.scale.wanted.get();
-        let hosts = (0..self.facts.hosts.len() as u32).map(HostId);
-        let mut spare: Vec<HostId> = hosts
+        let mut spare: Vec<HostId> = self
+            .hosts()
             .filter(|host| {
                 let facts = &self.facts.hosts[host.index()];
                 facts.declaration.standby && facts.power == Power::On && !facts.drained
@@ -131,18 +130,19 @@ impl Control {
             let price = price_of_slot(&self.facts.hosts[host.index()]);
             (Reverse(price), self.facts.loads[host.index()].in_flight, Reverse(*host))
         });
-        let mut slots = self.slots_on();
+        let (mut slots, mut on) = (self.slots_on(), self.standby_on());
         for host in spare {
             let facts = &self.facts.hosts[host.index()];
             let own = if counts(facts) { slots_of(facts) } else { 0 };
-            if self.standby_on() <= config.hosts_min || slots - own < wanted || !self.is_spare(host) {
+            if on <= config.hosts_min || slots - own < wanted || !self.is_spare(host) {
                 continue;
             }
             slots -= own;
+            on -= 1;
             if config.act {
                 self.set_power(host, Power::Leaving);
             } else {
-                self.act(now, (host, Deed::Stop, NO_MODEL), Purpose::Scale, Terms::of_scale(config), out);
+                self.act(now, (host, Deed::Stop, NO_MODEL), Terms::of_scale(config), out);
             }
         }
     }
@@ -158,14 +158,14 @@ impl Control {
 
     /// Gives hosts back on which nothing runs any more.
     fn give_back(&mut self, now: Instant, config: &ScaleConfig, out: &mut Outputs) {
-        for host in (0..self.facts.hosts.len() as u32).map(HostId) {
+        for host in self.hosts() {
             let is_idle = self.facts.hosts[host.index()].power == Power::Leaving
                 && self.facts.loads[host.index()].in_flight == 0
                 && self.facts.errands.on_host(host).next().is_none()
                 && !self.facts.prefetch.under_way.iter().any(|action| action.host == host)
                 && !self.facts.errands.rests(now, (host, NO_MODEL));
             if is_idle {
-                self.act(now, (host, Deed::Stop, NO_MODEL), Purpose::Scale, Terms::of_scale(config), out);
+                self.act(now, (host, Deed::Stop, NO_MODEL), Terms::of_scale(config), out);
             }
         }
     }

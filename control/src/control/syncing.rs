@@ -55,7 +55,7 @@ impl Control {
     /// What all hosts say of the names on their disks goes into the registers; names of which that is new.
     fn say_all_contents(&mut self) -> BTreeSet<ModelId> {
         let mut changed = BTreeSet::new();
-        for host in (0..self.facts.hosts.len() as u32).map(HostId) {
+        for host in self.hosts() {
             self.say_contents(host, &[], &mut changed);
         }
         changed

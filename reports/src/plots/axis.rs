@@ -47,14 +47,7 @@ pub(super) struct Axis {
 impl Axis {
     /// From 0 to a round number not below `max`, in about `wanted` steps.
     pub(super) fn counts(max: f64, wanted: usize, label: &str) -> Self {
-        let step = nice_step(max.max(1e-9) / wanted as f64, &[1.0, 2.0, 2.5, 5.0, 10.0]);
-        let steps = (max / step).ceil().max(1.0) as usize;
-        let ticks = (0..=steps).map(|k| Tick { value: k as f64 * step, label: plain(k as f64 * step, step) });
-        Self {
-            scale: Scale::Linear { from: 0.0, to: steps as f64 * step },
-            ticks: ticks.collect(),
-            label: label.to_owned(),
-        }
+        Self::around(0.0, max, wanted, label)
     }
 
     /// From a round number not above `least` to one not below `most`, in about so many steps.

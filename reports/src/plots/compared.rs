@@ -3,7 +3,7 @@
 use super::axis::{Axis, Panel};
 use super::figure::{Anchor, Area, Figure, Key, Pen, SMALL, Style};
 use super::palette::{Colour, FRAME, GRID, REST, SERIES, SOFT_INK};
-use super::{Plot, font, render};
+use super::{Plot, font};
 
 /// Differences of arms from a baseline.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -68,11 +68,7 @@ const ROWS_MAX: usize = 24;
 /// Draws it: a row for each arm (the first ones), a column for each measure.
 #[must_use]
 pub fn differences(chart: &DifferencesChart) -> Plot {
-    plot("differences", &differences_figure(chart))
-}
-
-fn plot(name: &str, figure: &Figure) -> Plot {
-    Plot { name: name.to_owned(), svg: render::svg(figure), png: render::png(figure) }
+    Plot::of("differences", &differences_figure(chart))
 }
 
 pub(super) fn differences_figure(chart: &DifferencesChart) -> Figure {
@@ -178,7 +174,7 @@ pub struct ParetoPoint {
 /// Draws it: arms that no other beats in both are joined.
 #[must_use]
 pub fn pareto(chart: &ParetoChart) -> Plot {
-    plot("pareto", &pareto_figure(chart))
+    Plot::of("pareto", &pareto_figure(chart))
 }
 
 pub(super) fn pareto_figure(chart: &ParetoChart) -> Figure {

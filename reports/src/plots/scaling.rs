@@ -4,7 +4,7 @@
 use super::axis::{Axis, Panel, Scale, Tick};
 use super::figure::{Anchor, Area, Figure, Key, Pen, SMALL, Style};
 use super::palette::{PAPER, SERIES, SOFT_INK};
-use super::{Plot, font, render};
+use super::{Plot, font};
 
 /// What is drawn.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -48,8 +48,7 @@ pub struct ScalingPoint {
 /// Draws it.
 #[must_use]
 pub fn scaling(chart: &ScalingChart) -> Plot {
-    let figure = figure(chart);
-    Plot { name: chart.name.clone(), svg: render::svg(&figure), png: render::png(&figure) }
+    Plot::of(&chart.name, &figure(chart))
 }
 
 pub(super) fn figure(chart: &ScalingChart) -> Figure {

@@ -58,7 +58,7 @@ impl Estimate {
         (self.deviation > 0.0).then(|| self.mean / self.deviation)
     }
 
-    pub(super) fn around(sample: Sample, half_width: f64, p_value: f64, method: Method) -> Self {
+    fn around(sample: Sample, half_width: f64, p_value: f64, method: Method) -> Self {
         let Sample { len, mean, deviation } = sample;
         let (low, high) = (mean - half_width, mean + half_width);
         Self { replicates: len, mean, deviation, low, high, p_value, method }
@@ -86,7 +86,7 @@ impl Sample {
     }
 
     /// Standard error of the mean.
-    pub(super) fn error(&self) -> f64 {
+    fn error(&self) -> f64 {
         self.deviation / libm::sqrt(self.len as f64)
     }
 }
@@ -96,34 +96,34 @@ impl Sample {
 pub fn estimate(values: &[f64], terms: Terms) -> Option<Estimate> {
     let sample = Sample::of(values)?;
     let method = if sample.len < BOOTSTRAP_FROM { Method::T } else { Method::Bootstrap };
-    if sample.deviation == 0.0 {
-        let p_value = if sample.mean == 0.0 { 1.0 } else { 0.0 };
-        return Some(Estimate::around(sample, 0.0, p_value, method));
+    if method == Method::T || sample.deviation == 0.0 {
+        return Some(by_t(sample, sample, terms.confidence, method));
     }
     let t = sample.mean.abs() / sample.error();
-    Some(match method {
-        Method::Bootstrap => {
-            let far = studentised(values, sample, terms.seed);
-            // Of all that could be drawn, what was seen counts as one more.
-            let beyond = far.iter().filter(|resampled| **resampled >= t).count() + 1;
-            let p_value = beyond as f64 / (far.len() + 1) as f64;
-            let rank = libm::ceil(terms.confidence * (far.len() + 1) as f64) as usize;
-            let bound = far[rank.clamp(1, far.len()) - 1];
-            Estimate::around(sample, bound * sample.error(), p_value, method)
-        }
-        _ => {
-            let degrees = sample.len - 1;
-            let half_width = quantile_of_t(degrees, terms.confidence) * sample.error();
-            Estimate::around(sample, half_width, tails_of_t(degrees, t), method)
-        }
-    })
+    let far = studentised(values, sample, terms.seed);
+    // Of all that could be drawn, what was seen counts as one more.
+    let beyond = far.iter().filter(|resampled| **resampled >= t).count() + 1;
+    let p_value = beyond as f64 / (far.len() + 1) as f64;
+    let rank = libm::ceil(terms.confidence * (far.len() + 1) as f64) as usize;
+    let bound = far[rank.clamp(1, far.len()) - 1];
+    Some(Estimate::around(sample, bound * sample.error(), p_value, method))
 }
 
-/// The mean difference of pairs, ours less theirs.
+/// The mean of a sample by Student's t, with the deviation of another (or its own). What does not deviate is certain.
+pub(super) fn by_t(all: Sample, deviating: Sample, confidence: f64, method: Method) -> Estimate {
+    let (degrees, error) = (deviating.len - 1, deviating.deviation / libm::sqrt(all.len as f64));
+    if error == 0.0 {
+        let p_value = if all.mean == 0.0 { 1.0 } else { 0.0 };
+        return Estimate::around(all, 0.0, p_value, method);
+    }
+    let half_width = quantile_of_t(degrees, confidence) * error;
+    Estimate::around(all, half_width, tails_of_t(degrees, all.mean.abs() / error), method)
+}
+
+/// The differences of pairs, ours less theirs.
 #[must_use]
-pub fn difference(ours: &[f64], theirs: &[f64], terms: Terms) -> Option<Estimate> {
-    let pairs = ours.iter().zip(theirs).map(|(ours, theirs)| ours - theirs);
-    estimate(&pairs.collect::<Vec<f64>>(), terms)
+pub fn differences(ours: &[f64], theirs: &[f64]) -> Vec<f64> {
+    ours.iter().zip(theirs).map(|(ours, theirs)| ours - theirs).collect()
 }
 
 /// How far the means of samples drawn again are from that of all, in their own standard errors; in ascending order.
@@ -157,7 +157,7 @@ pub(super) fn quantile_of_t(degrees: usize, confidence: f64) -> f64 {
 }
 
 /// The chance of a t at least so far from 0.
-pub(super) fn tails_of_t(degrees: usize, t: f64) -> f64 {
+fn tails_of_t(degrees: usize, t: f64) -> f64 {
     (2.0 * students(degrees).sf(t)).min(1.0)
 }
 
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn a_worked_example_by_hand() {
         // Differences 1, 2, 3, 4: mean 2.5, deviation 1.291, error 0.645; t with 3 degrees at 97.5 % is 3.182.
-        let found = difference(&[2.0, 4.0, 6.0, 8.0], &[1.0, 2.0, 3.0, 4.0], TERMS).unwrap();
+        let found = estimate(&differences(&[2.0, 4.0, 6.0, 8.0], &[1.0, 2.0, 3.0, 4.0]), TERMS).unwrap();
         let near = |a: f64, b: f64| assert!((a - b).abs() < 2e-3, "{a}, {b}");
         near(found.mean, 2.5);
         near(found.deviation, 1.291);
@@ -198,7 +198,10 @@ mod tests {
     fn what_does_not_vary_is_certain_and_what_is_infinite_says_nothing() {
         let same = estimate(&[3.0, 3.0, 3.0], TERMS).unwrap();
         assert_eq!((same.low, same.high, same.p_value, same.effect()), (3.0, 3.0, 0.0, None));
-        assert!((difference(&[3.0, 4.0], &[3.0, 4.0], TERMS).unwrap().p_value - 1.0).abs() < f64::EPSILON);
+        assert!(
+            (estimate(&differences(&[3.0, 4.0], &[3.0, 4.0]), TERMS).unwrap().p_value - 1.0).abs()
+                < f64::EPSILON
+        );
         assert_eq!(estimate(&[1.0], TERMS), None);
         assert_eq!(estimate(&[1.0, f64::INFINITY], TERMS), None);
     }
@@ -226,8 +229,7 @@ mod tests {
         // Differences of two independent exponential values: symmetric around 0. Three deviations of 2,000 draws are 1.5 %.
         for len in [5, 10, 40] {
             let found = coverage(len, 0.0, |repetition| {
-                let (ours, theirs) = (exponential(1, repetition, len), exponential(2, repetition, len));
-                ours.iter().zip(&theirs).map(|(ours, theirs)| ours - theirs).collect()
+                differences(&exponential(1, repetition, len), &exponential(2, repetition, len))
             });
             println!("{len} differences: {found}");
             assert!((0.935..=0.975).contains(&found), "{len}: {found}");

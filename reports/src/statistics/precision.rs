@@ -2,7 +2,7 @@
 //! it how many are needed; the interval goes by the pilot's deviation. So the number does not depend on which mean was seen, and to
 //! look does not bias.
 
-use super::estimate::{Estimate, Method, Sample, Terms, quantile_of_t};
+use super::estimate::{Estimate, Method, Sample, Terms, by_t, quantile_of_t};
 
 /// Replicates of a pilot.
 pub const PILOT: usize = 10;
@@ -23,14 +23,7 @@ pub fn replicates_needed(pilot: &[f64], half_width: f64, confidence: f64) -> Opt
 #[must_use]
 pub fn second_stage(values: &[f64], pilot: usize, terms: Terms) -> Option<Estimate> {
     let (first, all) = (Sample::of(values.get(..pilot)?)?, Sample::of(values)?);
-    let error = first.deviation / libm::sqrt(all.len as f64);
-    let half_width = quantile_of_t(first.len - 1, terms.confidence) * error;
-    let p_value = match (error > 0.0, all.mean == 0.0) {
-        (true, _) => super::estimate::tails_of_t(first.len - 1, all.mean.abs() / error),
-        (false, true) => 1.0,
-        (false, false) => 0.0,
-    };
-    Some(Estimate::around(all, half_width, p_value, Method::Stein))
+    Some(by_t(all, first, terms.confidence, Method::Stein))
 }
 
 #[cfg(test)]

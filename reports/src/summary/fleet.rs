@@ -56,22 +56,9 @@ pub struct Synced {
     pub converge_seconds_max: Option<f64>,
     /// Requests sent to a host that had another content than the right one.
     pub stale_serves: u64,
-    /// What hosts compared, where they gossip.
+    /// What hosts compared, where they gossip. What they fetched in consequence is in what was moved.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub gossip: Option<Gossiped>,
-}
-
-/// What hosts compared among themselves. What they fetched in consequence is in what was moved.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-pub struct Gossiped {
-    /// Rounds.
-    pub rounds: u64,
-    /// Comparisons of a host with another.
-    pub comparisons: u64,
-    /// Hashes that were compared for it.
-    pub hashes: u64,
-    /// Bytes of these hashes.
-    pub hash_bytes: u64,
+    pub gossip: Option<GossipCounts>,
 }
 
 /// Conflicts of a kind, and how they ended: `times` is the sum of that.
@@ -134,15 +121,13 @@ pub(super) fn synced(info: &FleetInfo) -> Option<Synced> {
         times: *times,
         ends: info.conflicts.get(kind).copied().unwrap_or_default(),
     };
-    let GossipCounts { rounds, comparisons, hashes, hash_bytes } = counts.gossip;
-    let gossip = Gossiped { rounds, comparisons, hashes, hash_bytes };
     Some(Synced {
         conflicts: counts.conflicts.iter().map(row).collect(),
         converged: counts.converged,
         converge_seconds_mean: seconds(counts.converge_nanos, counts.converged),
         converge_seconds_max: (counts.converged > 0).then(|| counts.converge_nanos_max as f64 / 1e9),
         stale_serves: counts.stale_serves,
-        gossip: (counts.gossip.rounds > 0).then_some(gossip),
+        gossip: (counts.gossip.rounds > 0).then_some(counts.gossip),
     })
 }
 

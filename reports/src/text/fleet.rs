@@ -1,10 +1,11 @@
 //! What happened to models and hosts besides requests, a line each.
 
+use control::facts::sync::GossipCounts;
 use traces::record::Moved;
 
 use super::format::{count, seconds};
 use super::table::Table;
-use crate::summary::{ConflictRow, Gossiped, HostHours, LayerRow, Summary, Synced, TrafficSummary};
+use crate::summary::{ConflictRow, HostHours, LayerRow, Summary, Synced, TrafficSummary};
 
 /// Models of which more was moved than of others that are named.
 const MODELS_TOP: usize = 3;
@@ -127,7 +128,7 @@ fn sync_text(sync: &Synced) -> String {
     )
 }
 
-fn gossip_text(gossip: &Gossiped) -> String {
+fn gossip_text(gossip: &GossipCounts) -> String {
     format!(
         "{} rounds, {} comparisons of two hosts by {} hashes, {}",
         count(gossip.rounds),

@@ -23,18 +23,13 @@ impl<S: Sink> Simulation<'_, S> {
 
     /// An action that concerns a disk reaches its host.
     pub(super) fn begin_supply(&mut self, action: Action) -> Result<(), RunError> {
-        if let Deed::Fetch(from) = action.deed
-            && self.is_down(from)
-        {
-            let outcome = ActionOutcome::Failed(ActionFailure::Host(Failure::Unreachable));
-            self.tell(action.host, ToControl::Acted(action.id, outcome));
-            return Ok(());
-        }
-        let refused = (ActionOutcome::Failed(ActionFailure::Refused), None);
+        let failed = |failure| Some((ActionOutcome::Failed(failure), None));
+        let from_nobody = matches!(action.deed, Deed::Fetch(from) if self.is_down(from));
         let skew = self.faults.as_ref().map_or(0, |faults| faults.skew_nanos(action.host));
         let ended = match &mut self.supply {
+            _ if from_nobody => failed(ActionFailure::Host(Failure::Unreachable)),
             Some(supply) => supply.begin(self.now, action, skew),
-            None => Some(refused),
+            None => failed(ActionFailure::Refused),
         };
         while let Some((model, name)) = self.supply.as_mut().and_then(|supply| supply.next_name()) {
             self.step(Input::ModelNamed { model, name })?;
