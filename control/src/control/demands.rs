@@ -67,10 +67,12 @@ impl Control {
             // It goes nowhere, whatever it demands: no lane is made for it.
             return model.lanes[0];
         }
-        self.lane_of(arrive)
+        let lane = self.lane_of(arrive);
+        self.fill_lanes();
+        lane
     }
 
-    /// The lane of a request, made where it is the first of its kind.
+    /// The lane of a request, made where it is the first of its kind: [`Control::fill_lanes`] then finds its hosts.
     pub(super) fn lane_of(&mut self, arrive: &Arrive) -> LaneId {
         if let Some(own) = arrive.demands() {
             return self.lane_of_own(arrive, own);
@@ -139,16 +141,15 @@ impl Control {
         }
     }
 
+    /// A lane without hosts.
     fn make_lane(&mut self, model: ModelId, demands: Demands) -> LaneId {
         let lane = self.add_lane(model);
         if let Some(demanding) = &mut self.indexes.demanding {
             demanding.lanes.insert((model, demands.clone()), lane);
         }
         self.indexes.lanes[lane.index()].demands = Some(Box::new(demands));
+        self.indexes.unfilled.push(lane);
         self.prefer(lane);
-        for host in 0..self.facts.hosts.len() {
-            self.place(HostId(host as u32), model);
-        }
         lane
     }
 

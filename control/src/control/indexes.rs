@@ -65,6 +65,8 @@ const VERDICTS_MAX: u32 = 4_096;
 pub(super) struct Indexes {
     pub(super) models: Vec<ModelIndex>,
     pub(super) lanes: Vec<Lane>,
+    /// Those of them whose hosts are still to be found.
+    pub(super) unfilled: Vec<LaneId>,
     /// Lanes with queued requests, in order of id.
     pub(super) waiting: Vec<LaneId>,
     queue_positions: Positions,
@@ -105,6 +107,7 @@ impl Indexes {
         Self {
             models: Vec::new(),
             lanes: Vec::new(),
+            unfilled: Vec::new(),
             waiting: Vec::new(),
             queue_positions: Positions::default(),
             expiry: Ordered::new(implementation),
@@ -225,18 +228,21 @@ impl Control {
         self.index_versions();
         let ranks = core::mem::take(&mut self.facts.ranks);
         let slots: Vec<Slot> = self.facts.ledger.iter().map(|(slot, _)| slot).collect();
+        for slot in &slots {
+            let arrive = self.facts.ledger.get(*slot).arrive.clone();
+            self.facts.ledger.get_mut(*slot).lane = self.lane_of(&arrive);
+        }
+        self.fill_lanes();
         for slot in slots {
-            let arrive = self.facts.ledger.get(slot).arrive.clone();
-            let lane = self.lane_of(&arrive);
-            let entry = self.facts.ledger.get_mut(slot);
-            entry.lane = lane;
+            let entry = self.facts.ledger.get(slot);
+            let (request, model) = (entry.arrive.request, entry.arrive.model);
             match entry.state {
-                State::Queued => match ranks.binary_search_by_key(&arrive.request, |key| key.request) {
+                State::Queued => match ranks.binary_search_by_key(&request, |key| key.request) {
                     Ok(at) => self.index_queued(slot, ranks[at].rank),
                     Err(_) => self.enqueue(slot),
                 },
                 State::Deferred => self.defer(slot),
-                State::Sent | State::Streaming => self.indexes.models[arrive.model.index()].running += 1,
+                State::Sent | State::Streaming => self.indexes.models[model.index()].running += 1,
             }
         }
     }

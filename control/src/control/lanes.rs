@@ -79,12 +79,27 @@ pub(super) struct Lane {
     pub(super) queue: Queue,
 }
 
+/// How a host stands with requests for a model.
+struct Standing {
+    /// Whether it can be chosen for them.
+    chosen: bool,
+    /// Whether the plan, where they go by it, sends them there.
+    by_plan: bool,
+    has_room: bool,
+    /// Requests under way on it; nothing where nobody asks for sums.
+    in_flight: u64,
+    weight: u32,
+}
+
 impl Lane {
     fn new(model: ModelId, implementation: Implementation) -> Self {
         Self { model, queue: Queue::new(implementation), ..Self::default() }
     }
 
-    fn place(&mut self, host: HostId, reachable: bool, member: bool, (open, in_flight): (bool, u64)) {
+    /// Enters a host that has the model and will do, or takes it out.
+    fn seat(&mut self, host: HostId, reachable: bool, standing: &Standing) {
+        let member = reachable && standing.chosen && (standing.by_plan || self.demands_hosts());
+        self.weigh(host, if member && standing.has_room { standing.weight } else { 0 });
         if self.reachable.set(host, reachable) {
             self.reachable_len = self.reachable_len.wrapping_add_signed(if reachable { 1 } else { -1 });
         }
@@ -92,12 +107,12 @@ impl Lane {
             let place = self.eligible.partition_point(|eligible| *eligible < host);
             if member {
                 self.eligible.insert(place, host);
-                self.open_len += u32::from(open);
-                self.in_flight_sum += in_flight;
+                self.open_len += u32::from(standing.has_room);
+                self.in_flight_sum += standing.in_flight;
             } else {
                 self.eligible.remove(place);
-                self.open_len -= u32::from(open);
-                self.in_flight_sum -= in_flight;
+                self.open_len -= u32::from(standing.has_room);
+                self.in_flight_sum -= standing.in_flight;
             }
         }
     }
@@ -218,15 +233,22 @@ impl Control {
             && self.is_chosen(host, model)
     }
 
-    fn place_alone(&mut self, host: HostId, model: ModelId) {
+    /// How a host stands with requests for a model, whatever they demand.
+    fn standing(&self, host: HostId, model: ModelId) -> Standing {
         let index = &self.indexes.models[model.index()];
         let by_plan = if index.routed.is_empty() { &index.aimed } else { &index.routed };
-        let by_plan = by_plan.is_empty() || by_plan.contains(host);
-        let chosen = self.is_chosen(host, model) && !self.is_held_back(host, model);
         let load = self.facts.loads[host.index()];
-        let in_flight = if self.indexes.sums { u64::from(load.in_flight) } else { 0 };
-        let load = (load.has_room(), in_flight);
-        let weight = self.facts.hosts[host.index()].declaration.weight.max(1);
+        Standing {
+            chosen: self.is_chosen(host, model) && !self.is_held_back(host, model),
+            by_plan: by_plan.is_empty() || by_plan.contains(host),
+            has_room: load.has_room(),
+            in_flight: if self.indexes.sums { u64::from(load.in_flight) } else { 0 },
+            weight: self.facts.hosts[host.index()].declaration.weight.max(1),
+        }
+    }
+
+    fn place_alone(&mut self, host: HostId, model: ModelId) {
+        let standing = self.standing(host, model);
         let Indexes { models, lanes, demanding, names, .. } = &mut self.indexes;
         let index = &models[model.index()];
         let has = index.stored.contains(host);
@@ -238,10 +260,30 @@ impl Control {
                 }
                 _ => true,
             };
-            let has = has && will_do;
-            let chosen = chosen && (by_plan || lane.demands_hosts());
-            lane.place(host, has, has && chosen, load);
-            lane.weigh(host, if has && chosen && load.0 { weight } else { 0 });
+            lane.seat(host, has && will_do, &standing);
+        }
+    }
+
+    /// Finds the hosts of lanes that were made and have none yet, with one question for all that demand the same, whatever their
+    /// models are.
+    pub(super) fn fill_lanes(&mut self) {
+        let unfilled = core::mem::take(&mut self.indexes.unfilled);
+        let Some(demanding) = self.indexes.demanding.as_ref().filter(|_| !unfilled.is_empty()) else {
+            return;
+        };
+        let asked: Vec<&Demands> =
+            unfilled.iter().filter_map(|lane| self.indexes.lanes[lane.index()].demands.as_deref()).collect();
+        let names = &self.indexes.names;
+        let allowed = demanding.matching.allowed_many(&asked, &|name| names.peek(name).map(ModelId));
+        debug_assert_eq!(allowed.len(), unfilled.len(), "only lanes with demands are made unfilled");
+        for (at, lane) in unfilled.into_iter().enumerate() {
+            let model = self.indexes.lanes[lane.index()].model;
+            let mut hosts = allowed.get(at).clone();
+            hosts.and(&self.indexes.models[model.index()].stored);
+            for host in hosts.iter() {
+                let standing = self.standing(host, model);
+                self.indexes.lanes[lane.index()].seat(host, true, &standing);
+            }
         }
     }
 

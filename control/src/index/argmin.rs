@@ -1,9 +1,7 @@
-//! The hosts with the least scores, evaluated in chunks by an executor.
+//! The host with the least score, evaluated in chunks by an executor.
 //!
 //! Scores are reduced by (score, id), so that neither how many chunks there are, nor which is done first, nor who does it can
 //! change the answer. What threads there are is known to the driver alone: it hands in an [`Executor`].
-
-use alloc::vec::Vec;
 
 use crate::ids::HostId;
 
@@ -71,38 +69,11 @@ pub fn least(
     found.map(|(_, host)| HostId(host))
 }
 
-/// The `count` hosts with the least scores, or all that have one, in order of score and id. Below `threshold` hosts, the
-/// executor is not asked.
-///
-/// Selects before it sorts. With n hosts and p threads: O(n / p) scores, then O(n + count log count) comparisons.
-#[must_use]
-pub fn least_k(
-    executor: &(impl Executor + ?Sized),
-    hosts: &[HostId],
-    threshold: usize,
-    count: usize,
-    score: impl Fn(HostId) -> Option<u128> + Sync,
-) -> Vec<HostId> {
-    let scored = |at: usize| Some((score(hosts[at])?, hosts[at].0));
-    let mut found: Vec<Scored> = if executor.width() <= 1 || hosts.len() < threshold {
-        (0..hosts.len()).filter_map(scored).collect()
-    } else {
-        // Every host is a chunk, since a chunk has one answer; the executor shares them out among its threads.
-        let mut into = alloc::vec![None; hosts.len()];
-        executor.map(hosts.len(), &scored, &mut into);
-        into.into_iter().flatten().collect()
-    };
-    if (1..found.len()).contains(&count) {
-        found.select_nth_unstable(count - 1);
-    }
-    found.truncate(count);
-    found.sort_unstable();
-    found.into_iter().map(|(_, host)| HostId(host)).collect()
-}
-
 #[cfg(test)]
 #[expect(clippy::disallowed_types, reason = "prop_oneof! shares its parts, in tests only")]
 pub(crate) mod tests {
+    use alloc::vec::Vec;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -150,7 +121,6 @@ pub(crate) mod tests {
             scores in scores(),
             order in any::<u64>(),
             width in 0usize..100,
-            count in 0usize..160,
         ) {
             // Not in order of id.
             let mut hosts: Vec<HostId> = (0..scores.len() as u32).map(HostId).collect();
@@ -159,18 +129,13 @@ pub(crate) mod tests {
             let mut sorted: Vec<(u128, HostId)> =
                 hosts.iter().filter_map(|host| Some((score(*host)?, *host))).collect();
             sorted.sort();
-            let sorted: Vec<HostId> = sorted.into_iter().map(|(_, host)| host).collect();
-            let first = &sorted[..count.min(sorted.len())];
+            let first = sorted.first().map(|(_, host)| *host);
 
-            prop_assert_eq!(least(&Sequential, &hosts, 0, score), sorted.first().copied());
-            prop_assert_eq!(least_k(&Sequential, &hosts, 0, count, score), first);
+            prop_assert_eq!(least(&Sequential, &hosts, 0, score), first);
             for threshold in [0, scores.len()] {
-                prop_assert_eq!(least(&Reversed(width), &hosts, threshold, score), sorted.first().copied());
-                prop_assert_eq!(least_k(&Reversed(width), &hosts, threshold, count, score), first);
+                prop_assert_eq!(least(&Reversed(width), &hosts, threshold, score), first);
             }
-            let above = scores.len() + 1;
-            prop_assert_eq!(least(&Unasked, &hosts, above, score), sorted.first().copied());
-            prop_assert_eq!(least_k(&Unasked, &hosts, above, count, score), first);
+            prop_assert_eq!(least(&Unasked, &hosts, scores.len() + 1, score), first);
         }
     }
 
@@ -180,7 +145,6 @@ pub(crate) mod tests {
         for width in 1..=100 {
             let score = |host: HostId| Some(u128::from(host.0 % 10 != 7));
             assert_eq!(least(&Reversed(width), &hosts, 0, score), Some(HostId(7)));
-            assert_eq!(least_k(&Reversed(width), &hosts, 0, 2, score), [HostId(7), HostId(17)]);
         }
     }
 }

@@ -51,20 +51,6 @@ impl StageTimes {
         self.keep(sample);
     }
 
-    /// Takes the samples of another in, as if they came after its own.
-    ///
-    /// # Panics
-    /// Where the two keep different numbers of recent samples.
-    pub fn merge(&mut self, other: &Self) {
-        assert_eq!(self.recent_max, other.recent_max, "merged times keep as many recent samples");
-        self.count += other.count;
-        self.sum_nanos += other.sum_nanos;
-        self.min = self.min.min(other.min);
-        self.max = self.max.max(other.max);
-        self.bins.iter_mut().zip(&other.bins).for_each(|(ours, theirs)| *ours += theirs);
-        other.recent.iter().for_each(|sample| self.keep(*sample));
-    }
-
     /// How many samples there were.
     #[must_use]
     pub fn count(&self) -> u64 {

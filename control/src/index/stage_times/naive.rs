@@ -16,11 +16,6 @@ impl AllSamples {
         self.samples.push(sample);
     }
 
-    /// Takes the samples of another in, as if they came after its own.
-    pub fn merge(&mut self, other: &Self) {
-        self.samples.extend_from_slice(&other.samples);
-    }
-
     /// How many samples there are.
     #[must_use]
     pub fn count(&self) -> u64 {

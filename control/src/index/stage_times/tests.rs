@@ -1,5 +1,3 @@
-use alloc::vec::Vec;
-
 use proptest::prelude::*;
 
 use super::*;
@@ -13,42 +11,16 @@ fn sample() -> impl Strategy<Value = Nanos> {
     prop_oneof![8 => spread, 1 => Just(0), 1 => Just(u64::MAX)].prop_map(Nanos)
 }
 
-#[derive(Clone, Debug)]
-enum Operation {
-    Record(Nanos),
-    Merge(Vec<Nanos>),
-}
-
-fn operation() -> impl Strategy<Value = Operation> {
-    prop_oneof![
-        9 => sample().prop_map(Operation::Record),
-        1 => prop::collection::vec(sample(), 0..12).prop_map(Operation::Merge),
-    ]
-}
-
 proptest! {
     #[test]
     fn histogram_and_all_samples_agree(
         recent_max in 0usize..8,
-        operations in prop::collection::vec(operation(), 0..100),
+        samples in prop::collection::vec(sample(), 0..150),
     ) {
         let (mut times, mut all) = (StageTimes::new(recent_max), AllSamples::default());
-        for operation in operations {
-            match operation {
-                Operation::Record(sample) => {
-                    times.record(sample);
-                    all.record(sample);
-                }
-                Operation::Merge(samples) => {
-                    let (mut other, mut other_all) = (StageTimes::new(recent_max), AllSamples::default());
-                    for sample in samples {
-                        other.record(sample);
-                        other_all.record(sample);
-                    }
-                    times.merge(&other);
-                    all.merge(&other_all);
-                }
-            }
+        for sample in samples {
+            times.record(sample);
+            all.record(sample);
             prop_assert_eq!((times.count(), times.sum_nanos()), (all.count(), all.sum_nanos()));
             prop_assert_eq!((times.min(), times.max()), (all.min(), all.max()));
             prop_assert!(times.recent(usize::MAX).eq(all.recent(recent_max)));
@@ -63,10 +35,4 @@ proptest! {
             prop_assert_eq!((times.quantile(0), times.quantile(1_000)), (all.min(), all.max()), "the ends are exact");
         }
     }
-}
-
-#[test]
-#[should_panic(expected = "merged times keep as many recent samples")]
-fn times_with_other_numbers_of_recent_samples_do_not_merge() {
-    StageTimes::new(1).merge(&StageTimes::new(2));
 }
