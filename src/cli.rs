@@ -18,6 +18,7 @@ mod key;
 mod logging;
 mod man;
 mod models;
+mod plan;
 mod profiles;
 mod progress;
 mod replay;
@@ -25,7 +26,9 @@ mod run;
 mod scenario;
 mod serve;
 mod strategies;
+mod sweep;
 mod trace;
+mod tune;
 
 const ABOUT: &str = "Replay, compare and run fleets of Ollama hosts: one scheduler, simulated and live";
 
@@ -36,6 +39,7 @@ Examples:
   herder run fleet-1000 --set control.balancer=least-tokens
   herder run --trace azure.csv --rate 2        a production trace, twice as dense
   herder compare --vary control.balancer=random,least-load
+  herder plan chat --users 60,120              the cheapest fleet with a p95 first token within a second
   herder strategies                            what schedulers and balancers there are
 
 Exit codes:
@@ -44,6 +48,7 @@ Exit codes:
   2    the command line is wrong
   3    replay: control decided otherwise than the log says
   4    chaos: something did not hold; the message says what, and how to repeat it
+  5    plan: nothing meets the objectives
   130  stopped by Ctrl-C; what was whole has been written";
 
 /// The program's command line.
@@ -59,6 +64,9 @@ struct Cli {
 enum Command {
     Run(run::Args),
     Compare(compare::Args),
+    Sweep(sweep::Args),
+    Plan(plan::Args),
+    Tune(tune::Args),
     Trace(trace::Args),
     Profiles(profiles::Args),
     Scenario(scenario::Args),
@@ -85,6 +93,8 @@ enum Ending {
     Differs,
     /// Something that must hold did not.
     Violated,
+    /// Nothing meets the objectives of a plan.
+    Unmet,
     /// Stopped by Ctrl-C.
     Interrupted,
 }
@@ -96,6 +106,9 @@ pub fn main() -> ExitCode {
     let ended = match cli.command {
         Command::Run(args) => run::main(&args),
         Command::Compare(args) => compare::main(&args),
+        Command::Sweep(args) => sweep::main(&args),
+        Command::Plan(args) => plan::main(&args),
+        Command::Tune(args) => tune::main(&args),
         Command::Trace(args) => trace::main(&args),
         Command::Profiles(args) => profiles::main(&args),
         Command::Scenario(args) => scenario::main(&args),
@@ -116,6 +129,7 @@ pub fn main() -> ExitCode {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Differs) => ExitCode::from(3),
         Ok(Ending::Violated) => ExitCode::from(4),
+        Ok(Ending::Unmet) => ExitCode::from(5),
         Ok(Ending::Interrupted) => ExitCode::from(130),
         Err(error) if reader_left(&error) => ExitCode::SUCCESS,
         Err(error) => {

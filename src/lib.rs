@@ -7,5 +7,8 @@ pub mod bench;
 pub mod chaos;
 pub mod cli;
 pub mod compare;
+pub mod plan;
 pub mod run;
 pub mod scenario;
+pub mod sweep;
+pub mod tune;

@@ -105,10 +105,7 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
     };
     between("confidence", args.confidence, 0.0, 100.0)?;
     args.precision.map_or(Ok(()), |precision| between("precision", precision, 0.0, 1_000.0))?;
-    let Some(precise) = measures::find(&args.measure) else {
-        let known: Vec<&str> = measures::ALL.iter().map(|measure| measure.key).collect();
-        bail!("--measure: found {:?}, expected one of {}", args.measure, known.join(", "));
-    };
+    let precise = measures::named(&args.measure).map_err(|error| anyhow::anyhow!("--measure: {error}"))?;
     let arms = arms::product(&args.vary);
     if arms.len() < 2 {
         bail!("--vary: found one value, expected two or more to compare");

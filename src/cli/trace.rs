@@ -106,10 +106,10 @@ enum RateMethod {
     Thin,
 }
 
-/// The options with which a run reads a trace.
+/// A trace in place of a scenario's arrivals, at its own rate.
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Trace")]
-pub(super) struct Options {
+pub(super) struct Source {
     /// Replay this trace in place of the scenario's arrivals
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
@@ -119,12 +119,6 @@ pub(super) struct Options {
     /// The part of it that is replayed, from its first row: 10m..70m, ..1h, 30m..
     #[arg(long, value_name = "START..END", value_parser = duration::window, requires = "trace")]
     window: Option<Window>,
-    /// Change its rate by this factor
-    #[arg(long, value_name = "FACTOR", requires = "trace")]
-    rate: Option<f64>,
-    /// How the rate is changed
-    #[arg(long, value_enum, default_value_t, requires = "rate")]
-    rate_method: RateMethod,
     /// Spread rows with one coarse stamp evenly over a tick of this many milliseconds
     #[arg(long, value_name = "MILLIS", requires = "trace", value_parser = clap::value_parser!(u64).range(1..))]
     spread_ticks: Option<u64>,
@@ -136,7 +130,7 @@ pub(super) struct Options {
     skip_bad: bool,
 }
 
-impl Options {
+impl Source {
     /// The trace as it is laid over a scenario, if there is one.
     pub(super) fn overrides(&self) -> Option<TraceOverride> {
         let file = self.trace.clone()?;
@@ -152,13 +146,6 @@ impl Options {
                 keys.push(("--window", format!("end_seconds={:?}", seconds(window.until))));
             }
         }
-        if let Some(rate) = self.rate {
-            let method = match self.rate_method {
-                RateMethod::Compress => "compress_time",
-                RateMethod::Thin => "thin",
-            };
-            keys.push(("--rate", format!("rate={{ {method} = {rate:?} }}")));
-        }
         if let Some(tick) = self.spread_ticks {
             keys.push(("--spread-ticks", format!("spread={{ tick_millis = {tick} }}")));
         }
@@ -169,6 +156,35 @@ impl Options {
             keys.push(("--skip-bad", "skip_bad=true".to_owned()));
         }
         Some(TraceOverride { file, keys })
+    }
+}
+
+/// The options with which a run reads a trace.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Trace")]
+pub(super) struct Options {
+    #[command(flatten)]
+    source: Source,
+    /// Change its rate by this factor
+    #[arg(long, value_name = "FACTOR", requires = "trace")]
+    rate: Option<f64>,
+    /// How the rate is changed
+    #[arg(long, value_enum, default_value_t, requires = "rate")]
+    rate_method: RateMethod,
+}
+
+impl Options {
+    /// The trace as it is laid over a scenario, if there is one.
+    pub(super) fn overrides(&self) -> Option<TraceOverride> {
+        let mut trace = self.source.overrides()?;
+        if let Some(rate) = self.rate {
+            let method = match self.rate_method {
+                RateMethod::Compress => "compress_time",
+                RateMethod::Thin => "thin",
+            };
+            trace.keys.push(("--rate", format!("rate={{ {method} = {rate:?} }}")));
+        }
+        Some(trace)
     }
 }
 

@@ -60,13 +60,17 @@ impl Measured {
     /// Its name with its unit.
     #[must_use]
     pub fn label(&self) -> String {
-        if self.unit.is_empty() { self.name.to_owned() } else { format!("{} [{}]", self.name, self.unit) }
+        self.measure().label()
     }
 
     /// Which way is better.
     #[must_use]
-    pub const fn direction(&self) -> &'static str {
-        if self.more_is_better { "more is better" } else { "less is better" }
+    pub fn direction(&self) -> &'static str {
+        self.measure().direction()
+    }
+
+    fn measure(&self) -> &'static Measure {
+        measures::find(self.key).map(|at| &measures::ALL[at]).expect("it has the key of a measure")
     }
 
     /// Whether no arm differs from the baseline in any replicate.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use anyhow::{Context, Result, anyhow};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use sim::check::Checks;
 use sim_host::api::Engine;
 use traces::inspect::inspect;
@@ -17,7 +18,8 @@ use crate::run::{Plan, run};
 use crate::scenario::{Overrides, Scenario, load};
 
 /// What tells replicates apart.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Replicates {
     /// The seed: this one, the next, and so on.
     Seeds(u64),
@@ -63,7 +65,7 @@ impl Replicates {
     }
 
     /// What a replicate lays over the scenario.
-    fn lay_over(self, replicate: usize, overrides: &mut Overrides) {
+    pub(crate) fn lay_over(self, replicate: usize, overrides: &mut Overrides) {
         match self {
             Self::Seeds(first) => overrides.seed = Some(seed(first, replicate)),
             Self::Windows { from, to, count } => {
@@ -98,6 +100,24 @@ pub struct Grid {
 /// The measures of a run, in the order of [`measures::ALL`].
 pub type Values = Vec<Option<f64>>;
 
+/// Runs a scenario, on one thread and without files. Nothing where it was stopped.
+///
+/// # Errors
+/// Where it cannot run.
+pub fn measured(scenario: Scenario, stop: &AtomicBool) -> Result<Option<Values>> {
+    let plan = Plan {
+        scenario,
+        engine: Engine::Coalesced,
+        checks: Checks::Sparse,
+        threads: 1,
+        out: None,
+        log: false,
+        profile: false,
+    };
+    let done = run(&plan, &mut |_| !stop.load(Ordering::Relaxed))?;
+    Ok((!done.stopped).then(|| measures::ALL.iter().map(|measure| (measure.of)(&done.summary)).collect()))
+}
+
 impl Grid {
     /// The scenario of an arm on a replicate.
     ///
@@ -127,20 +147,6 @@ impl Grid {
         format!("herder run {}{trace}{seed}{sets}", self.scenario)
     }
 
-    fn run(&self, arm: usize, replicate: usize, stop: &AtomicBool) -> Result<Option<Values>> {
-        let plan = Plan {
-            scenario: self.scenario(arm, replicate)?,
-            engine: Engine::Coalesced,
-            checks: Checks::Sparse,
-            threads: 1,
-            out: None,
-            log: false,
-            profile: false,
-        };
-        let done = run(&plan, &mut |_| !stop.load(Ordering::Relaxed))?;
-        Ok((!done.stopped).then(|| measures::ALL.iter().map(|measure| (measure.of)(&done.summary)).collect()))
-    }
-
     /// Runs all arms on these replicates; the values by arm, then replicate. `watch` is told how many runs are done. `None` where it was stopped.
     ///
     /// # Errors
@@ -161,8 +167,11 @@ impl Grid {
             .collect();
         let ran: Result<Vec<Option<Values>>> = pool.install(|| {
             let each = cells.par_iter().map(|(arm, replicate)| {
-                let values =
-                    if stop.load(Ordering::Relaxed) { None } else { self.run(*arm, *replicate, stop)? };
+                let values = if stop.load(Ordering::Relaxed) {
+                    None
+                } else {
+                    measured(self.scenario(*arm, *replicate)?, stop)?
+                };
                 watch(done.fetch_add(1, Ordering::Relaxed) + 1);
                 Ok(values)
             });

@@ -10,6 +10,7 @@ use super::analysis::Comparison;
 use super::arms::Arm;
 use super::cells::{Replicates, Values};
 use super::measures;
+use crate::sweep::row::number_text;
 
 /// Writes both into a folder, which is made where it is not there.
 ///
@@ -37,11 +38,7 @@ fn rows(arms: &[Arm], values: &[Vec<Values>], replicates: Replicates) -> Result<
         for (replicate, run) in runs.iter().enumerate() {
             let told = replicates.name(replicate);
             let own = arm.values.iter().map(|(_, value)| value.clone());
-            let measured = run.iter().map(|value| match value {
-                None => String::new(),
-                Some(value) if value.is_infinite() => "inf".to_owned(),
-                Some(value) => format!("{value:?}"),
-            });
+            let measured = run.iter().map(|value| number_text(*value));
             writer.write_record(own.chain([told]).chain(measured))?;
         }
     }

@@ -18,20 +18,42 @@ pub struct Measure {
     pub of: fn(&Summary) -> Option<f64>,
 }
 
+impl Measure {
+    /// Its name with its unit.
+    #[must_use]
+    pub fn label(&self) -> String {
+        if self.unit.is_empty() { self.name.to_owned() } else { format!("{} [{}]", self.name, self.unit) }
+    }
+
+    /// Which way is better.
+    #[must_use]
+    pub const fn direction(&self) -> &'static str {
+        if self.more_is_better { "more is better" } else { "less is better" }
+    }
+}
+
+/// The measure of that name.
+///
+/// # Errors
+/// What was found and what was expected.
+pub fn named(key: &str) -> Result<usize, String> {
+    find(key).ok_or_else(|| {
+        let known: Vec<&str> = ALL.iter().map(|measure| measure.key).collect();
+        format!("found {key:?}, expected one of {}", known.join(", "))
+    })
+}
+
 /// All of them, in the order in which they are told.
 pub const ALL: &[Measure] = &[
     less("ttft_mean_ms", "TTFT mean", "ms", |summary| summary.ttft_ms.mean),
     less("ttft_p50_ms", "TTFT p50", "ms", |summary| summary.ttft_ms.p50),
     less("ttft_p95_ms", "TTFT p95", "ms", |summary| summary.ttft_ms.p95),
     less("ttft_p99_ms", "TTFT p99", "ms", |summary| summary.ttft_ms.p99),
-    less("ttft_p99_all_ms", "TTFT p99 of all arrivals", "ms", |summary| {
-        summary.ttft_ms.p99_all.map(|figure| match figure {
-            Figure::Finite(millis) => millis,
-            Figure::Infinite => f64::INFINITY,
-        })
-    }),
+    less("ttft_p95_all_ms", "TTFT p95 of all arrivals", "ms", |summary| bounded(summary.ttft_ms.p95_all)),
+    less("ttft_p99_all_ms", "TTFT p99 of all arrivals", "ms", |summary| bounded(summary.ttft_ms.p99_all)),
     less("tpot_p50_ms", "TPOT p50", "ms", |summary| summary.tpot_ms.p50),
     less("tpot_p99_ms", "TPOT p99", "ms", |summary| summary.tpot_ms.p99),
+    less("tpot_p95_all_ms", "TPOT p95 of all arrivals", "ms", |summary| bounded(summary.tpot_ms.p95_all)),
     less("e2e_mean_ms", "end to end mean", "ms", |summary| summary.e2e_ms.mean),
     less("e2e_p99_ms", "end to end p99", "ms", |summary| summary.e2e_ms.p99),
     less("queue_wait_mean_ms", "queue wait mean", "ms", |summary| summary.queue_wait_ms.mean),
@@ -51,6 +73,13 @@ pub const ALL: &[Measure] = &[
     less("host_hours", "hosts on", "h", |summary| summary.host_hours.as_ref().map(|hours| hours.hours)),
     less("cost", "cost", "", |summary| summary.host_hours.as_ref()?.cost),
 ];
+
+fn bounded(figure: Option<Figure>) -> Option<f64> {
+    figure.map(|figure| match figure {
+        Figure::Finite(millis) => millis,
+        Figure::Infinite => f64::INFINITY,
+    })
+}
 
 const fn less(
     key: &'static str,

@@ -108,7 +108,8 @@ fn said(difference: &Difference) -> String {
 }
 
 /// Three digits that count, or all before the point; one after it for percent.
-fn number(value: f64, unit: &str) -> String {
+#[must_use]
+pub fn number(value: f64, unit: &str) -> String {
     let digits = match value.abs() {
         _ if unit == "%" => 1,
         100.0.. => 0,

@@ -23,6 +23,9 @@ pub struct Quantiles {
     pub p99: Option<f64>,
     /// Largest, exact.
     pub max: Option<f64>,
+    /// 95th percentile over all arrivals, those that did not finish counted as infinitely late.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p95_all: Option<Figure>,
     /// 99th percentile over all arrivals, those that did not finish counted as infinitely late.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub p99_all: Option<Figure>,
@@ -32,10 +35,11 @@ impl Quantiles {
     pub(super) fn of(histogram: &Histogram, infinite: Option<u64>) -> Self {
         let count = histogram.count();
         let at = |permille| histogram.quantile(permille).map(millis);
-        let p99_all = infinite.filter(|infinite| count + infinite > 0).map(|infinite| {
-            let value = histogram.at_rank(rank(count + infinite, 990));
-            value.map_or(Figure::Infinite, |nanos| Figure::Finite(millis(nanos)))
-        });
+        let of_all = |permille| {
+            let infinite = infinite.filter(|infinite| count + infinite > 0)?;
+            let value = histogram.at_rank(rank(count + infinite, permille));
+            Some(value.map_or(Figure::Infinite, |nanos| Figure::Finite(millis(nanos))))
+        };
         Self {
             count,
             mean: mean_millis(histogram.sum(), count),
@@ -44,7 +48,8 @@ impl Quantiles {
             p95: at(950),
             p99: at(990),
             max: histogram.max().map(millis),
-            p99_all,
+            p95_all: of_all(950),
+            p99_all: of_all(990),
         }
     }
 }

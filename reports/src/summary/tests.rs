@@ -55,17 +55,21 @@ fn the_joined_object_has_the_keys_that_were_promised() {
 }
 
 #[test]
-fn p99_over_all_is_infinite_where_more_than_a_hundredth_did_not_finish() {
-    let p99_all = |finished_len: u64, ended_len: u64| {
+fn quantiles_over_all_are_infinite_where_too_many_did_not_finish() {
+    let of_all = |finished_len: u64, ended_len: u64| {
         let mut metrics = Metrics::new(spec());
         (0..finished_len).for_each(|id| metrics.record(&finished(id, 100, 100, 2)));
         (0..ended_len).for_each(|id| metrics.record(&ended(id, Outcome::Cancelled)));
-        metrics.summary(&info(), &sample(1)).ttft_ms.p99_all
+        let ttft = metrics.summary(&info(), &sample(1)).ttft_ms;
+        [ttft.p95_all, ttft.p99_all]
     };
-    assert_eq!(p99_all(99, 1), Some(Figure::Finite(100.0)));
-    assert_eq!(p99_all(98, 2), Some(Figure::Infinite));
-    assert_eq!(p99_all(0, 1), Some(Figure::Infinite));
-    assert_eq!(p99_all(0, 0), None);
+    let (finite, infinite) = (Some(Figure::Finite(100.0)), Some(Figure::Infinite));
+    assert_eq!(of_all(99, 1), [finite, finite]);
+    assert_eq!(of_all(98, 2), [finite, infinite]);
+    assert_eq!(of_all(95, 5), [finite, infinite]);
+    assert_eq!(of_all(94, 6), [infinite, infinite]);
+    assert_eq!(of_all(0, 1), [infinite, infinite]);
+    assert_eq!(of_all(0, 0), [None, None]);
 }
 
 #[test]

@@ -1,0 +1,14 @@
+//! Sweeps: many settings on many replicates, planned once, run in parts wherever there are machines, merged at the end.
+//!
+//! A folder holds all of a sweep: `manifest.json` and `scenario.toml` say what is run, `shards/` what has been run so far, `sweep.csv` and
+//! `points.csv` what came of it. A **point** is a combination of values of the keys that vary, a **cell** a point on one replicate. What a cell
+//! gives depends on the two files and its number alone, so it does not matter who runs it, when, or beside what. Who runs which part is for
+//! those to say who have the machines (Slurm, Kubernetes, GNU parallel): herder only takes a share.
+
+pub mod manifest;
+pub mod merge;
+pub mod row;
+pub mod run;
+pub mod shard;
+pub mod space;
+pub mod text;
