@@ -100,7 +100,7 @@ pub fn render(page: &Page) -> String {
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n\
          <style>\n{}{STYLE}</style>\n</head>\n<body>\n\
          <a class=\"skip\" href=\"#content\">To the content</a>\n<header>\n<div><h1>{title}</h1>\n<p class=\"under\">{under}</p></div>\n\
-         <button type=\"button\" id=\"theme\" hidden>Light or dark</button>\n</header>\n",
+         <button type=\"button\" id=\"theme\" hidden>Auto</button>\n</header>\n",
         theme::css()
     );
     if page.sections.len() > 1 {
@@ -183,7 +183,7 @@ impl Section {
             }
             html.push_str("</div>\n");
         }
-        self.tables.iter().for_each(|table| table.write(html));
+        self.tables.iter().for_each(|table| table.write(&self.heading, html));
         for note in &self.notes {
             let _ = writeln!(html, "<p class=\"note\">{}</p>", escape::text(note));
         }

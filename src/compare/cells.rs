@@ -135,6 +135,7 @@ impl Grid {
             threads: 1,
             out: None,
             log: false,
+            perfetto: None,
             profile: false,
         };
         let done = run(&plan, &mut |_| !stop.load(Ordering::Relaxed))?;

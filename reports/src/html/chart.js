@@ -245,6 +245,7 @@
     draw() {
       this.svg.replaceChildren();
       this.items = [];
+      this.chosen = undefined;
       const rows = this.kind === "bars" || this.kind === "intervals" || this.kind === "heat";
       if (rows) this.layRows(); else this.layPlane();
       const { left, top, right, bottom } = this.area;
@@ -361,7 +362,7 @@
         put(this.svg, "text", { class: "soft", x: at, y: bottom + 17, "text-anchor": "middle" }, tick.text);
         free = at + half + 8;
       }
-      const label = (axis, word) => axis.label + (word ? ` [${word}]` : "");
+      const label = (axis, word) => (axis.label && word ? `${axis.label} [${word}]` : axis.label || word);
       const below = put(this.svg, "text", { class: "label", x: (left + right) / 2, y: bottom + 35, "text-anchor": "middle" }, label(this.x.axis, this.x.word));
       if (below.textContent.length * 6.2 > this.width) below.setAttribute("textLength", this.width - 16);
       if (this.y) put(this.svg, "text", { class: "label", x: 2, y: 13 }, label(this.y.axis, this.y.word));
@@ -462,7 +463,7 @@
         if (dot.front) put(this.ground, "circle", { cx: dot.px, cy: dot.py, r: 9, fill: "none", stroke: "var(--ink)", "stroke-width": 1.5 });
         mark(this.ground, dot.px, dot.py, dot, 5);
         const wide = dot.name.length * 6.6;
-        const spots = [[dot.px + 12, dot.py, "start"], [dot.px - 12, dot.py, "end"], [dot.px, dot.py - 16, "middle"], [dot.px, dot.py + 18, "middle"]];
+        const spots = [[dot.px + 14, dot.py, "start"], [dot.px - 14, dot.py, "end"], [dot.px, dot.py - 16, "middle"], [dot.px, dot.py + 18, "middle"]];
         for (const [x, y, anchor] of spots) {
           const start = anchor === "start" ? x : anchor === "end" ? x - wide : x - wide / 2;
           const room = { l: start, r: start + wide, t: y - 7, b: y + 7 };
@@ -479,12 +480,13 @@
       this.names();
       const { rows, cells, each, columns, from, to, most } = this.data;
       const edge = (column) => from + ((to - from) * Math.min(column * each, columns)) / columns;
+      const pixel = (column) => Math.round(this.x.at(edge(column)));
       rows.forEach((name, index) => {
         const row = cells[index] ?? [];
         const y = this.area.top + index * this.row;
         for (let start = 0, end; start < row.length; start = end) {
           for (end = start + 1; end < row.length && row[end] === row[start];) end += 1;
-          if (row[start]) put(this.ground, "rect", { x: this.x.at(edge(start)).toFixed(1), y, width: (this.x.at(edge(end)) - this.x.at(edge(start))).toFixed(1), height: this.row - (this.row > 10 ? 1 : 0), fill: "var(--heat)", "fill-opacity": row[start] / 100, "shape-rendering": "crispEdges" });
+          if (row[start]) put(this.ground, "rect", { x: pixel(start), y, width: pixel(end) - pixel(start), height: this.row - (this.row > 10 ? 1 : 0), fill: "var(--heat)", "fill-opacity": row[start] / 100, "shape-rendering": "crispEdges" });
         }
         row.forEach((cell, column) => {
           const x = (this.x.at(edge(column)) + this.x.at(edge(column + 1))) / 2;
@@ -609,7 +611,8 @@
   };
   const show = (theme) => {
     if (theme) root.dataset.theme = theme; else delete root.dataset.theme;
-    button.textContent = `Colours: ${theme || "as the system"}`;
+    button.textContent = { light: "Light", dark: "Dark" }[theme] ?? "Auto";
+    button.setAttribute("aria-label", `Colours: ${theme || "as the system has them"}`);
   };
   show(kept());
   button.hidden = false;

@@ -144,7 +144,7 @@ impl Chart {
         );
         if let Some(table) = self.figures() {
             page.push_str("<details><summary>Figures</summary>\n");
-            table.write(page);
+            table.write(&self.title, page);
             page.push_str("</details>\n");
         }
         page.push_str("</figure>\n");

@@ -127,14 +127,16 @@ impl Table {
         }
     }
 
-    pub(super) fn write(&self, page: &mut String) {
+    /// Under a heading; a caption that only repeats that is heard, not seen.
+    pub(super) fn write(&self, heading: &str, page: &mut String) {
+        let heard = if self.caption == heading { " class=\"heard\"" } else { "" };
         let caption = escape::text(&self.caption);
         let figures = self.columns.iter().any(|column| column.align == Align::Right);
         let class = if figures { "figures" } else { "words" };
         let _ = write!(
             page,
             "<div class=\"scroll\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\"><table class=\"{class}\">\
-             <caption>{caption}</caption>\n"
+             <caption{heard}>{caption}</caption>\n"
         );
         if self.columns.iter().any(|column| !column.name.is_empty()) {
             page.push_str("<thead><tr>");
