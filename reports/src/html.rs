@@ -23,7 +23,9 @@ mod theme;
 mod thin;
 
 const STYLE: &str = include_str!("html/page.css");
-const SCRIPT: &str = include_str!("html/chart.js");
+/// Parts of one script.
+const SCRIPTS: [&str; 3] =
+    [include_str!("html/scale.js"), include_str!("html/chart.js"), include_str!("html/page.js")];
 
 /// The browser is told to fetch nothing, whatever the page contains.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; \
@@ -135,7 +137,11 @@ pub fn render(page: &Page) -> String {
             "<section><h2>To have it again</h2>\n<pre tabindex=\"0\"><code>{command}</code></pre></section>"
         );
     }
-    let _ = write!(html, "</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n");
+    let script = SCRIPTS.join("\n");
+    let _ = write!(
+        html,
+        "</main>\n<script>\n\"use strict\";\n(() => {{\n{script}}})();\n</script>\n</body>\n</html>\n"
+    );
     html
 }
 
@@ -150,7 +156,9 @@ pub fn write(path: &Path, page: &Page) -> Result<(), WriteError> {
 impl Card {
     fn write(&self, html: &mut String) {
         let [name, value, note] = [&self.name, &self.value, &self.note].map(|text| escape::text(text));
-        let _ = write!(html, "<div><dt>{name}</dt><dd>{value}</dd>");
+        // The unit is smaller than the figure.
+        let (figure, unit) = value.split_once(' ').unwrap_or((&value, ""));
+        let _ = write!(html, "<div><dt>{name}</dt><dd>{figure} <small>{unit}</small></dd>");
         if !note.is_empty() {
             let _ = write!(html, "<dd class=\"note\">{note}</dd>");
         }

@@ -45,9 +45,10 @@ pub fn run_page(run: &RunPage<'_>) -> Page {
         sections.into_iter().partition(|section| matches!(section.heading.as_str(), "Run" | "Assumptions"));
     for section in what_ran.iter_mut().filter(|section| section.heading == "Run") {
         section.heading = "What ran".to_owned();
+        section.tables.iter_mut().for_each(|table| table.caption.clone_from(&section.heading));
         section.text.push(
             "One run is one sample: replicates = 1, so no figure here has an interval, and a difference from another \
-             run may be chance. `herder compare` tells the two apart."
+             run may be chance. The command “herder compare” tells the two apart."
                 .to_owned(),
         );
     }
