@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use control::units::Nanos;
+use reports::html::{self, RunPage};
 use reports::machine::{Execution, Machine, Stopwatch, pretty_json};
 use reports::metrics::MetricsSpec;
 use reports::plots::{self, Drawn, PlotTitle};
@@ -25,6 +26,9 @@ use traces::jobs::Jobs;
 use crate::scenario::Scenario;
 use executor::Pool;
 use sink::{Keep, Recorded, Recorder};
+
+/// What a page of a run names as the way to have it again: the file has every key, the seed among them.
+const REPEAT: &str = "herder run scenario.resolved.toml    # in the folder of this page";
 
 /// How a scenario is to be run.
 #[derive(Clone)]
@@ -41,6 +45,8 @@ pub struct Plan {
     pub out: Option<PathBuf>,
     /// Whether the decision log is kept, in the folder `decisions` of `out`.
     pub log: bool,
+    /// Where a trace for Perfetto goes; none is written where absent.
+    pub perfetto: Option<PathBuf>,
     /// Whether control's stages are timed.
     pub profile: bool,
 }
@@ -98,7 +104,7 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
         control: scenario.control.clone(),
         fleet,
         changes: scenario.changes.clone(),
-        sample_every: plan.out.is_some().then_some(sample_every),
+        sample_every: (plan.out.is_some() || plan.perfetto.is_some()).then_some(sample_every),
         checks: plan.checks,
     };
     recorder.meter = plan.profile.then(StageMeter::default);
@@ -141,6 +147,7 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
         let scaled = end.host_time.standby > 0;
         let drawn = Drawn { title: &title, metrics: &metrics, timeline: &timeline, placed, scaled, traffic };
         let draw = || plots::write(folder, &drawn).map(drop);
+        let page = RunPage { summary: &summary, drawn, command: REPEAT };
         let tables = || -> Result<()> {
             if let Some(traffic) = traffic {
                 files::write_traffic(folder, traffic, metrics.spec())?;
@@ -148,6 +155,7 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
             files::write_hosts(folder, &metrics.host_rows(info.simulated, &end.last_sample))?;
             files::write_whole(&folder.join("summary.json"), pretty_json(&summary).as_bytes())?;
             files::write_whole(&folder.join("scenario.resolved.toml"), scenario.resolved()?.as_bytes())?;
+            html::write(&folder.join("report.html"), &html::run_page(&page))?;
             Ok(())
         };
         if plan.threads > 1 {

@@ -18,6 +18,7 @@ const FILES: &[&str] = &[
     "summary.json",
     "machine.json",
     "scenario.resolved.toml",
+    "report.html",
 ];
 
 fn herder(folder: &Path, args: &[&str]) -> Output {

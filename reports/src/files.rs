@@ -12,6 +12,7 @@ use control::units::{Instant, Nanos};
 
 pub use events::EventsCsv;
 pub use hosts::write_hosts;
+pub use perfetto::PerfettoJson;
 pub use requests::RequestsCsv;
 pub use residency::ResidencyCsv;
 pub use timeline::TimelineCsv;
@@ -19,6 +20,7 @@ pub use traffic::write_traffic;
 
 mod events;
 mod hosts;
+mod perfetto;
 mod requests;
 mod residency;
 mod timeline;

@@ -1,11 +1,12 @@
 //! Reports: what a run's records and samples add up to, as a summary to read, JSON, CSV and plots.
 //!
 //! [`metrics`], [`timeline`] and [`events`] take what happens while the run goes on, in bounded memory; [`summary`],
-//! [`machine`] and [`text`] say what came of it; [`files`] writes beside a run; [`plots`] draws it.
+//! [`machine`] and [`text`] say what came of it; [`files`] writes beside a run; [`plots`] draws it; [`html`] makes one page of it.
 
 pub mod events;
 pub mod files;
 pub mod histogram;
+pub mod html;
 pub mod machine;
 pub mod metrics;
 pub mod number;

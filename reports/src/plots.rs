@@ -20,13 +20,13 @@ mod compared;
 mod figure;
 mod font;
 mod latency;
-mod palette;
+pub mod palette;
 mod render;
 mod replicas;
-mod residency;
+pub(crate) mod residency;
 mod scale;
 mod scaling;
-mod throughput;
+pub(crate) mod throughput;
 mod transfers;
 
 pub use compared::{
@@ -50,7 +50,7 @@ pub struct PlotTitle {
 }
 
 impl PlotTitle {
-    fn line(&self, hosts_len: usize) -> String {
+    pub(crate) fn line(&self, hosts_len: usize) -> String {
         let Self { scenario, balancer, scheduler, placement, seed } = self;
         let placement = placement.as_ref().map(|name| format!(" · placement {name}")).unwrap_or_default();
         let hosts = if hosts_len == 1 { "1 host".to_owned() } else { format!("{hosts_len} hosts") };

@@ -11,12 +11,15 @@ use crate::stages::StageRow;
 use crate::summary::{
     ArmRow, HostRow, ModelRow, Predicted, PredictedQuantile, Predictions, Quantiles, Summary,
 };
+use document::Document;
+pub(crate) use document::{Block, Limits, Section};
 use format::{count, millis, percent, rate, seconds};
 use table::{Align, Table};
 
+mod document;
 mod fleet;
-mod format;
-mod table;
+pub(crate) mod format;
+pub(crate) mod table;
 
 /// Rows of models, of hosts and of arms that are shown.
 pub const TOP: usize = 8;
@@ -27,7 +30,16 @@ pub const EVENTS_TOP: usize = 10;
 /// The summary as text with a line feed at the end. `colour` adds ANSI escapes: for terminals only.
 #[must_use]
 pub fn render(summary: &Summary, machine: Option<&Machine>, colour: bool) -> String {
-    let mut page = Page { text: String::new(), colour };
+    document(summary, machine, Limits { rows: TOP, events: EVENTS_TOP }).text(colour)
+}
+
+/// The summary in sections, for whoever gives it another form.
+pub(crate) fn sections(summary: &Summary, limits: Limits) -> Vec<Section> {
+    document(summary, None, limits).sections
+}
+
+fn document(summary: &Summary, machine: Option<&Machine>, limits: Limits) -> Document {
+    let mut page = Document { sections: Vec::new(), limits };
     page.what_ran(summary, machine);
     page.requests(summary);
     page.latencies(summary);
@@ -44,47 +56,10 @@ pub fn render(summary: &Summary, machine: Option<&Machine>, colour: bool) -> Str
             page.line(&format!("- {assumption}"));
         }
     }
-    page.text
+    page
 }
 
-struct Page {
-    text: String,
-    colour: bool,
-}
-
-impl Page {
-    fn heading(&mut self, heading: &str) {
-        if !self.text.is_empty() {
-            self.text.push('\n');
-        }
-        let heading = self.painted("1", heading);
-        self.text.push_str(&heading);
-        self.text.push('\n');
-    }
-
-    fn line(&mut self, line: &str) {
-        let _ = writeln!(self.text, "  {line}");
-    }
-
-    fn note(&mut self, note: &str) {
-        let note = self.painted("2", note);
-        self.line(&note);
-    }
-
-    fn painted(&self, code: &str, text: &str) -> String {
-        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
-    }
-
-    fn table(&mut self, table: &Table) {
-        for (index, line) in table.lines().into_iter().enumerate() {
-            if index == 0 && table.has_header() {
-                self.note(&line);
-            } else {
-                self.line(&line);
-            }
-        }
-    }
-
+impl Document {
     fn what_ran(&mut self, summary: &Summary, machine: Option<&Machine>) {
         self.heading("Run");
         let mut table = Table::pairs();
@@ -128,11 +103,9 @@ impl Page {
             table.row(["loaded ahead", &text]);
         }
         fleet::rows(summary, &mut table);
-        self.table(&table);
+        self.table(table);
         if summary.interrupted {
-            let warning =
-                self.painted("1;33", "stopped before its end: everything below is of the part that ran");
-            self.line(&warning);
+            self.warning("stopped before its end: everything below is of the part that ran");
         }
     }
 
@@ -149,7 +122,7 @@ impl Page {
             let [min, p50, p95, p99, max] = &numbers;
             table.row([row.stage, &count(row.count), &mean, min, p50, p95, p99, max]);
         }
-        self.table(&table);
+        self.table(table);
     }
 
     fn requests(&mut self, summary: &Summary) {
@@ -168,7 +141,7 @@ impl Page {
         let attempts = format!("{} attempts in all", count(requests.attempts));
         row("retried", requests.retried, &attempts);
         row("truncated", requests.truncated, "prompt cut to the context window");
-        self.table(&table);
+        self.table(table);
     }
 
     fn latencies(&mut self, summary: &Summary) {
@@ -188,7 +161,7 @@ impl Page {
         ] {
             table.row(latency_cells(label, quantiles));
         }
-        self.table(&table);
+        self.table(table);
         let measured = format!(
             "over {} finished requests after a warm-up of {}; \"of all\" counts those that did not finish as infinite",
             count(summary.e2e_ms.count),
@@ -219,7 +192,7 @@ impl Page {
         let loads = tiers(summary);
         table.row(["loads", &count(summary.model_loads), &loads]);
         table.row(["evictions", &count(summary.evictions), ""]);
-        self.table(&table);
+        self.table(table);
     }
 
     fn predictions(&mut self, summary: &Summary) {
@@ -234,7 +207,7 @@ impl Page {
             |loss: Option<f64>| loss.map_or_else(|| "–".to_owned(), |loss| format!("{loss:.1} tok."));
         table.row(prediction_cells("output tokens", output_tokens, tokens));
         table.row(prediction_cells("service time", service_ms, millis));
-        self.table(&table);
+        self.table(table);
         self.note("mean pinball loss, also in percent of what the running mean loses; a true p50 covers 50 %, a p90 90 %");
     }
 
@@ -245,7 +218,7 @@ impl Page {
         self.heading("Models");
         let mut table = Table::new([Align::Left; 1].into_iter().chain([Align::Right; 7]));
         table.header(["", "arrived", "finished", "TTFT p50", "TTFT p99", "TPOT p50", "end p99", "tokens/s"]);
-        let top = top(summary.models_len);
+        let top = self.top(summary.models_len);
         for model in summary.models.iter().take(top) {
             table.row(model_cells(model));
         }
@@ -255,7 +228,7 @@ impl Page {
             let arrived = count(summary.requests.arrived - shown);
             table.row([&format!("{rest} more"), &arrived, "", "", "", "", "", ""]);
         }
-        self.table(&table);
+        self.table(table);
     }
 
     fn hosts(&mut self, summary: &Summary) {
@@ -274,7 +247,7 @@ impl Page {
             "loads",
             "evictions",
         ]);
-        let top = top(summary.hosts_len);
+        let top = self.top(summary.hosts_len);
         for host in summary.hosts.iter().take(top) {
             table.row(host_cells(host));
         }
@@ -296,7 +269,7 @@ impl Page {
                 &count(summary.evictions - evictions),
             ]);
         }
-        self.table(&table);
+        self.table(table);
     }
 
     fn arms(&mut self, summary: &Summary) {
@@ -309,11 +282,11 @@ impl Page {
             "", "balancer", "part", "decided", "agreed", "finished", "TTFT p50", "TTFT p99", "TPOT p50",
             "end p99", "goodput",
         ]);
-        let top = top(summary.arms.len() as u64);
+        let top = self.top(summary.arms.len() as u64);
         for arm in summary.arms.iter().take(top) {
             table.row(arm_cells(arm));
         }
-        self.table(&table);
+        self.table(table);
         let rest = summary.arms.len().saturating_sub(top);
         if rest > 0 {
             self.line(&format!("{rest} more"));
@@ -326,20 +299,15 @@ impl Page {
         }
         self.heading("Events");
         let mut table = Table::new([Align::Right, Align::Left, Align::Left]);
-        for event in summary.notable_events.iter().take(EVENTS_TOP) {
+        for event in summary.notable_events.iter().take(self.limits.events) {
             table.row([&format!("{:.3} s", event.at_seconds), event.kind, &event.text]);
         }
-        self.table(&table);
-        let rest = summary.notable_events_len.saturating_sub(EVENTS_TOP as u64);
+        self.table(table);
+        let rest = summary.notable_events_len.saturating_sub(self.limits.events as u64);
         if rest > 0 {
             self.note(&format!("… {} more in events.csv", count(rest)));
         }
     }
-}
-
-/// How many of `len` rows are shown: a line that says "1 more" would take the place of that one.
-fn top(len: u64) -> usize {
-    if len == TOP as u64 + 1 { TOP + 1 } else { TOP }
 }
 
 fn computed(summary: &Summary, machine: &Machine) -> String {

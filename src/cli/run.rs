@@ -45,7 +45,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     profiles: Option<PathBuf>,
 
-    /// Write requests.csv, hosts.csv, timeline.csv, events.csv, summary.json, machine.json, scenario.resolved.toml and plots here
+    /// Write report.html, requests.csv, hosts.csv, timeline.csv, events.csv, summary.json, machine.json, scenario.resolved.toml and plots here
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
@@ -64,6 +64,10 @@ pub(super) struct Args {
     /// Keep the decision log (the folder decisions) beside the results, for `herder replay`
     #[arg(long, requires = "out")]
     log: bool,
+
+    /// Write the run as a trace that <https://ui.perfetto.dev> shows: hosts, requests with load, prefill and decode, queues
+    #[arg(long, value_name = "FILE")]
+    perfetto: Option<PathBuf>,
 
     /// Time the stages of each decision (admission, schedule, balance): where control's time goes
     #[arg(long)]
@@ -105,6 +109,7 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
         threads: args.threads,
         out: args.out.clone(),
         log: args.log,
+        perfetto: args.perfetto.clone(),
         profile: args.profile,
     };
     let stop = interrupt::flag()?;

@@ -112,6 +112,7 @@ pub fn measured(scenario: Scenario, stop: &AtomicBool) -> Result<Option<Values>>
         threads: 1,
         out: None,
         log: false,
+        perfetto: None,
         profile: false,
     };
     let done = run(&plan, &mut |_| !stop.load(Ordering::Relaxed))?;

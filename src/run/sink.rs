@@ -8,7 +8,7 @@ use control::door::{Meter, Note};
 use control::log::Record as LogRecord;
 use control::units::Instant;
 use reports::events::{Event, Events};
-use reports::files::{EventsCsv, RequestsCsv, ResidencyCsv, TimelineCsv};
+use reports::files::{EventsCsv, PerfettoJson, RequestsCsv, ResidencyCsv, TimelineCsv};
 use reports::metrics::{Metrics, MetricsSpec};
 use reports::stages::{StageMeter, StageRow};
 use reports::timeline::Timeline;
@@ -28,6 +28,7 @@ pub(super) struct Keep {
     timeline: Option<TimelineCsv>,
     events: Option<EventsCsv>,
     residency: Option<ResidencyCsv>,
+    perfetto: Option<PerfettoJson>,
     log: Option<Log>,
 }
 
@@ -44,9 +45,13 @@ struct Log {
 impl Keep {
     /// Opens them; which models are where only where `placed`: where placement or a registry brings them there.
     pub(super) fn begin(plan: &Plan, placed: bool, spec: &MetricsSpec) -> Result<Self> {
-        let Some(folder) = plan.out.as_deref() else { return Ok(Self::default()) };
-        super::clear(folder)?;
+        if let Some(folder) = &plan.out {
+            super::clear(folder)?;
+        }
+        let perfetto = plan.perfetto.as_deref().map(|path| PerfettoJson::create(path, spec)).transpose()?;
+        let Some(folder) = plan.out.as_deref() else { return Ok(Self { perfetto, ..Self::default() }) };
         Ok(Self {
+            perfetto,
             requests: Some(RequestsCsv::create(folder, spec)?),
             timeline: Some(TimelineCsv::create(folder)?),
             events: Some(EventsCsv::create(folder)?),
@@ -60,6 +65,7 @@ impl Keep {
         self.timeline.map(TimelineCsv::finish).transpose()?;
         self.events.map(EventsCsv::finish).transpose()?;
         self.residency.map(ResidencyCsv::finish).transpose()?;
+        self.perfetto.map(PerfettoJson::finish).transpose()?;
         self.log.map_or(Ok(()), Log::finish)
     }
 }
@@ -143,6 +149,10 @@ impl<'a> Recorder<'a> {
             let written = events.write(&event);
             self.heed(written);
         }
+        if let Some(perfetto) = &mut self.keep.perfetto {
+            let written = perfetto.noted(&event);
+            self.heed(written);
+        }
         self.events.push(event);
     }
 
@@ -162,6 +172,10 @@ impl Sink for Recorder<'_> {
             let written = requests.write(record);
             self.heed(written);
         }
+        if let Some(perfetto) = &mut self.keep.perfetto {
+            let written = perfetto.record(record);
+            self.heed(written);
+        }
     }
 
     fn sample(&mut self, sample: &Sample) {
@@ -172,6 +186,10 @@ impl Sink for Recorder<'_> {
         }
         if let Some(residency) = &mut self.keep.residency {
             let written = residency.write(sample);
+            self.heed(written);
+        }
+        if let Some(perfetto) = &mut self.keep.perfetto {
+            let written = perfetto.sample(sample);
             self.heed(written);
         }
     }

@@ -105,7 +105,7 @@ const fn done_name(done: DoneReason) -> &'static str {
     }
 }
 
-const fn outcome_names(outcome: Outcome) -> (&'static str, &'static str) {
+pub(super) const fn outcome_names(outcome: Outcome) -> (&'static str, &'static str) {
     match outcome {
         Outcome::Finished => ("finished", ""),
         Outcome::Rejected(reject) => ("rejected", reject_name(reject)),

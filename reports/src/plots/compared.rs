@@ -2,7 +2,7 @@
 
 use super::axis::{Axis, Panel};
 use super::figure::{Anchor, Area, Figure, Key, Pen, SMALL, Style};
-use super::palette::{Colour, FRAME, GRID, REST, SERIES, SOFT_INK};
+use super::palette::{Colour, FRAME, GRID, INK, PAPER, REST, SERIES, SOFT_INK, looks};
 use super::{Plot, font};
 
 /// Differences of arms from a baseline.
@@ -171,7 +171,7 @@ pub struct ParetoPoint {
     pub on_front: bool,
 }
 
-/// Draws it: arms that no other beats in both are joined.
+/// Draws it: arms that no other beats in both are framed and joined; each has the colour that it has everywhere.
 #[must_use]
 pub fn pareto(chart: &ParetoChart) -> Plot {
     Plot::of("pareto", &pareto_figure(chart))
@@ -198,15 +198,19 @@ pub(super) fn pareto_figure(chart: &ParetoChart) -> Figure {
     let place = |point: &ParetoPoint| (panel.x(point.at.0), panel.y(point.at.1));
     let mut front: Vec<&ParetoPoint> = chart.points.iter().filter(|point| point.on_front).collect();
     front.sort_by(|a, b| a.at.0.total_cmp(&b.at.0));
-    figure.line(front.into_iter().map(place).collect(), Pen::new(SERIES[0], 1.5).dashed());
+    figure.line(front.into_iter().map(place).collect(), Pen::new(SOFT_INK, 1.5).dashed());
     let mut taken: Vec<Area> = Vec::new();
-    for point in &chart.points {
+    let names: Vec<&str> = chart.points.iter().map(|point| point.name.as_str()).collect();
+    for (point, look) in chart.points.iter().zip(looks(&names)) {
         let (x, y) = place(point);
-        let colour = if point.on_front { SERIES[0] } else { REST };
-        figure.rect((x - 5.0, y - 5.0), (x + 5.0, y + 5.0), colour);
+        if point.on_front {
+            figure.rect((x - 8.0, y - 8.0), (x + 8.0, y + 8.0), INK);
+            figure.rect((x - 6.5, y - 6.5), (x + 6.5, y + 6.5), PAPER);
+        }
+        figure.rect((x - 5.0, y - 5.0), (x + 5.0, y + 5.0), SERIES[look.colour]);
         let name = font::fit(&point.name, SMALL, false, 320.0);
         let width = font::width(&name, SMALL, false);
-        let left = if x + width + 16.0 < area.right { x + 10.0 } else { x - width - 10.0 };
+        let left = if x + width + 18.0 < area.right { x + 12.0 } else { x - width - 12.0 };
         // Below those that are there already, as far as it takes.
         let mut label = Area { left, top: y - 8.0, right: left + width, bottom: y + 8.0 };
         while taken.iter().any(|other| overlaps(other, &label)) && label.bottom < area.bottom {

@@ -37,7 +37,7 @@ struct Band {
 }
 
 /// Models by for how long and on how many hosts they were held, most first.
-pub(super) fn held_longest(timeline: &Timeline) -> Vec<ModelId> {
+pub(crate) fn held_longest(timeline: &Timeline) -> Vec<ModelId> {
     let mut held: Vec<u64> = Vec::new();
     for point in timeline.points() {
         held.resize(held.len().max(point.replicas.len()), 0);

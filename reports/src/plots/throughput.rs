@@ -74,17 +74,17 @@ pub(super) fn stack<const ROWS: usize>(
     }
 }
 
-pub(super) fn seconds(point: &Point) -> f64 {
+pub(crate) fn seconds(point: &Point) -> f64 {
     point.at.0 as f64 / 1e9
 }
 
 /// First and last time, in seconds.
-pub(super) fn span(points: &[Point]) -> (f64, f64) {
+pub(crate) fn span(points: &[Point]) -> (f64, f64) {
     points.first().zip(points.last()).map_or((0.0, 1.0), |(first, last)| (seconds(first), seconds(last)))
 }
 
 /// What a counter would have shown at a time between samples, if it had grown evenly.
-pub(super) fn between(points: &[Point], at: f64, counter: impl Fn(&Point) -> u64) -> f64 {
+pub(crate) fn between(points: &[Point], at: f64, counter: impl Fn(&Point) -> u64) -> f64 {
     let after = points.partition_point(|point| seconds(point) < at);
     let Some(next) = points.get(after) else {
         return points.last().map_or(0.0, |point| counter(point) as f64);
@@ -95,14 +95,14 @@ pub(super) fn between(points: &[Point], at: f64, counter: impl Fn(&Point) -> u64
 }
 
 /// What waits and is under way, over some neighbouring samples.
-pub(super) struct Gauge {
-    pub(super) at: f64,
-    pub(super) queued_mean: f64,
-    queued_max: f64,
-    pub(super) in_flight: f64,
+pub(crate) struct Gauge {
+    pub(crate) at: f64,
+    pub(crate) queued_mean: f64,
+    pub(crate) queued_max: f64,
+    pub(crate) in_flight: f64,
 }
 
-pub(super) fn gauges(points: &[Point]) -> Vec<Gauge> {
+pub(crate) fn gauges(points: &[Point]) -> Vec<Gauge> {
     let each = points.len().div_ceil(BINS_MAX).max(1);
     let gauge = |points: &[Point]| {
         let len = points.len() as f64;
@@ -117,7 +117,7 @@ pub(super) fn gauges(points: &[Point]) -> Vec<Gauge> {
 }
 
 /// A counter's growth in a second, as steps.
-fn rates(points: &[Point], counter: impl Fn(&Point) -> u64) -> Vec<At> {
+pub(crate) fn rates(points: &[Point], counter: impl Fn(&Point) -> u64) -> Vec<At> {
     let (from, to) = span(points);
     let bins = points.len().saturating_sub(1).min(BINS_MAX);
     let edge = |bin: usize| from + (to - from) * bin as f64 / bins as f64;

@@ -1,7 +1,7 @@
 //! Figures for a person: few digits, units beside them.
 
 /// A count with commas between groups of three digits.
-pub(super) fn count(value: u64) -> String {
+pub(crate) fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -24,7 +24,7 @@ fn short(value: f64) -> String {
 }
 
 /// Milliseconds in the unit that suits them: µs, ms, s; an en dash where undefined.
-pub(super) fn millis(value: Option<f64>) -> String {
+pub(crate) fn millis(value: Option<f64>) -> String {
     match value {
         None => "–".to_owned(),
         Some(0.0) => "0 ms".to_owned(),
@@ -35,7 +35,7 @@ pub(super) fn millis(value: Option<f64>) -> String {
 }
 
 /// Seconds, with minutes, hours or days beside them where there are many.
-pub(super) fn seconds(value: f64) -> String {
+pub(crate) fn seconds(value: f64) -> String {
     let whole = value.round() as u64;
     match whole {
         0 => format!("{} ms", short(value * 1e3)),
@@ -49,12 +49,12 @@ pub(super) fn seconds(value: f64) -> String {
 }
 
 /// Something in a second.
-pub(super) fn rate(value: f64) -> String {
+pub(crate) fn rate(value: f64) -> String {
     short(value)
 }
 
 /// A part in the whole; empty where the whole is nothing.
-pub(super) fn percent(part: u64, whole: u64) -> String {
+pub(crate) fn percent(part: u64, whole: u64) -> String {
     if whole == 0 { String::new() } else { format!("{:.1} %", part as f64 * 100.0 / whole as f64) }
 }
 

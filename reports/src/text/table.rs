@@ -2,45 +2,54 @@
 
 /// Where a cell stands in its column.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Align {
+pub(crate) enum Align {
     Left,
     Right,
 }
 
 /// Rows of equally many cells; the first may be a header.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     aligns: Vec<Align>,
     rows: Vec<Vec<String>>,
     header: bool,
 }
 
 impl Table {
-    pub(super) fn new(aligns: impl IntoIterator<Item = Align>) -> Self {
+    pub(crate) fn new(aligns: impl IntoIterator<Item = Align>) -> Self {
         Self { aligns: aligns.into_iter().collect(), rows: Vec::new(), header: false }
     }
 
     /// Two columns, both to the left.
-    pub(super) fn pairs() -> Self {
+    pub(crate) fn pairs() -> Self {
         Self::new([Align::Left, Align::Left])
     }
 
-    pub(super) const fn has_header(&self) -> bool {
+    pub(crate) const fn has_header(&self) -> bool {
         self.header
     }
 
+    pub(crate) fn aligns(&self) -> &[Align] {
+        &self.aligns
+    }
+
+    /// All rows, the header first where there is one.
+    pub(crate) fn rows(&self) -> &[Vec<String>] {
+        &self.rows
+    }
+
     /// Sets the first row.
-    pub(super) fn header<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
+    pub(crate) fn header<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
         self.header = true;
         self.row(cells);
     }
 
-    pub(super) fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
+    pub(crate) fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
         self.rows.push(cells.into_iter().map(|cell| cell.as_ref().to_owned()).collect());
     }
 
     /// A line for each row, without blanks at its end.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let width = |column: usize| {
             self.rows
                 .iter()
