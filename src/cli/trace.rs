@@ -3,6 +3,7 @@
 
 mod convert;
 mod fetch;
+mod fleet;
 mod formats;
 
 use std::path::PathBuf;
@@ -31,7 +32,8 @@ Examples:
   herder trace generate chat --set workload.requests=2000 --format mooncake --out chat.jsonl.zst
   herder trace convert azure.csv --to vidur --window ..10m --out first.csv
   herder trace fetch --list
-  herder trace fetch azure-2023-conv --out azure.csv")]
+  herder trace fetch azure-2023-conv --out azure.csv
+  herder trace fleet nodes.csv --gpu G2=l40s --gpu T4=rtx-3090 --skip-unknown > fleet.toml")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -81,6 +83,8 @@ enum Command {
     Convert(convert::Args),
     /// Download a public trace and check that it is the one
     Fetch(fetch::Args),
+    /// Write the [fleet] of a scenario from a list of nodes (Alibaba's openb: sn,cpu_milli,memory_mib,gpu,model)
+    Fleet(fleet::Args),
 }
 
 /// Ways to change the rate of a trace.
@@ -183,6 +187,7 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
         }
         Command::Convert(args) => convert::main(args)?,
         Command::Fetch(args) => fetch::main(args)?,
+        Command::Fleet(args) => fleet::main(args)?,
     }
     Ok(Ending::Done)
 }
