@@ -1,4 +1,10 @@
-//! `herder trace`: what a trace is like, and making one. Also the options with which `herder run` reads one.
+//! `herder trace`: what a trace is like, making, converting and fetching one. Also the options with which `herder run`
+//! reads one.
+
+mod convert;
+mod fetch;
+mod fleet;
+mod formats;
 
 use std::path::PathBuf;
 
@@ -7,22 +13,27 @@ use clap::{Subcommand, ValueEnum};
 use control::units::{Instant, Nanos};
 use traces::format::Format;
 use traces::inspect::inspect;
+use traces::job::Job;
 use traces::reader::ReadOptions;
-use traces::row::TraceRow;
 use traces::writer::TraceWriter;
 
 use super::duration::{self, Window};
 use super::{Ending, print};
 use crate::scenario::{Overrides, TraceOverride, load};
+use formats::{FormatArg, WriteFormat};
 
-/// Describe a trace, or make one
+/// Describe a trace, make one, convert one, or fetch a public one
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
   herder trace inspect azure.csv
   herder trace inspect BurstGPT_1.csv.gz --format burstgpt --skip-bad --json
   herder trace generate --format azure --requests 5000 --out azure.csv
-  herder trace generate chat --set workload.requests=2000 --format mooncake --out chat.jsonl.zst")]
+  herder trace generate chat --set workload.requests=2000 --format mooncake --out chat.jsonl.zst
+  herder trace convert azure.csv --to vidur --window ..10m --out first.csv
+  herder trace fetch --list
+  herder trace fetch azure-2023-conv --out azure.csv
+  herder trace fleet nodes.csv --gpu G2=l40s --gpu T4=rtx-3090 --skip-unknown > fleet.toml")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -43,6 +54,9 @@ enum Command {
         /// Print one JSON object
         #[arg(long)]
         json: bool,
+        /// Seed of ServeGen's requests
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seed: u64,
     },
     /// Write the arrivals and lengths of a scenario as a trace; users who wait for answers are answered at once
     Generate {
@@ -65,35 +79,12 @@ enum Command {
         #[arg(long = "set", value_name = "KEY=VALUE")]
         sets: Vec<String>,
     },
-}
-
-/// Formats that are read.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) enum FormatArg {
-    /// Found from the first line
-    #[default]
-    Auto,
-    /// Azure LLM inference traces of 2023 and 2024
-    Azure,
-    /// BurstGPT, both layouts
-    Burstgpt,
-    /// Mooncake's JSON lines
-    Mooncake,
-    /// vidur's processed traces
-    Vidur,
-    /// herder's decision logs: arrivals, and the lengths that came of them
-    Decisions,
-}
-
-/// Formats that are written.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-enum WriteFormat {
-    /// Azure LLM inference traces of 2023
-    Azure,
-    /// Mooncake's JSON lines
-    Mooncake,
-    /// vidur's processed traces
-    Vidur,
+    /// Write a trace in another format, or a part of it; what that format cannot hold is told
+    Convert(convert::Args),
+    /// Download a public trace and check that it is the one
+    Fetch(fetch::Args),
+    /// Write the [fleet] of a scenario from a list of nodes (Alibaba's openb: sn,cpu_milli,memory_mib,gpu,model)
+    Fleet(fleet::Args),
 }
 
 /// Ways to change the rate of a trace.
@@ -192,23 +183,11 @@ fn seconds(at: Instant) -> f64 {
     at.0 as f64 / 1e9
 }
 
-impl FormatArg {
-    fn format(self) -> Option<Format> {
-        match self {
-            Self::Auto => None,
-            Self::Azure => Some(Format::Azure),
-            Self::Burstgpt => Some(Format::BurstGpt),
-            Self::Mooncake => Some(Format::Mooncake),
-            Self::Vidur => Some(Format::Vidur),
-            Self::Decisions => Some(Format::Decisions),
-        }
-    }
-}
-
 pub(super) fn main(args: &Args) -> Result<Ending> {
     match &args.command {
-        Command::Inspect { file, format, skip_bad, json } => {
-            let inspection = inspect(file, ReadOptions { format: format.format(), skip_bad: *skip_bad })?;
+        Command::Inspect { file, format, skip_bad, json, seed } => {
+            let inspection =
+                inspect(file, ReadOptions { format: format.format(), skip_bad: *skip_bad, seed: *seed })?;
             if *json {
                 print(&format!("{}\n", serde_json::to_string_pretty(&inspection)?))?;
             } else {
@@ -219,14 +198,12 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
             let mut sets = sets.clone();
             sets.extend(requests.map(|requests| format!("workload.requests={requests}")));
             let overrides = Overrides { sets, seed: *seed, ..Overrides::default() };
-            let format = match format {
-                WriteFormat::Azure => Format::Azure,
-                WriteFormat::Mooncake => Format::Mooncake,
-                WriteFormat::Vidur => Format::Vidur,
-            };
-            let written = generate(&load(scenario, &overrides)?, format, out)?;
+            let written = generate(&load(scenario, &overrides)?, format.format(), out)?;
             print(&format!("{written} requests in {}\n", out.display()))?;
         }
+        Command::Convert(args) => convert::main(args)?,
+        Command::Fetch(args) => fetch::main(args)?,
+        Command::Fleet(args) => fleet::main(args)?,
     }
     Ok(Ending::Done)
 }
@@ -244,22 +221,17 @@ fn generate(scenario: &crate::scenario::Scenario, format: Format, out: &std::pat
         let Some(job) = source.take()? else { break };
         let from = *first.get_or_insert(job.arrival);
         rows += 1;
-        let row = TraceRow {
-            line: rows,
-            at: Instant(job.arrival.since(from).0),
-            model: models.get(job.model as usize).cloned(),
-            session: job.session,
-            prompt_tokens: job.prompt_tokens,
-            output_tokens: job.output_tokens,
-            blocks: job.blocks,
-            asked: None,
-        };
+        let (id, arrival) = (job.id, job.arrival);
+        let model = models.get(job.model as usize).cloned();
+        let row = convert::row(Job { arrival: Instant(arrival.since(from).0), ..job }, rows, model);
         writer.append(&row).with_context(|| format!("request {rows} of the scenario"))?;
         if source.wants_feedback() {
-            let answered = job.arrival.saturating_add(ANSWER);
-            source.ended(job.id, answered, control::request::Outcome::Finished);
+            let answered = arrival.saturating_add(ANSWER);
+            source.ended(id, answered, control::request::Outcome::Finished);
         }
     }
+    let lost = writer.lost();
     writer.finish()?;
+    convert::tell(&convert::losses(format, &lost))?;
     Ok(rows)
 }

@@ -47,7 +47,7 @@ impl Replicates {
             Some(to) => (trace.start_seconds, to),
             None => {
                 let options = scenario.workload.trace().map(|(_, options)| options.read).unwrap_or_default();
-                let read = ReadOptions { format: options.format, skip_bad: trace.skip_bad };
+                let read = ReadOptions { seed: scenario.file.seed, ..options };
                 // The last row belongs to the last window.
                 (trace.start_seconds, inspect(&trace.file, read)?.arrivals.span_seconds + 1e-6)
             }

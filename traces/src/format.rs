@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Fault, TraceError, shown};
 use crate::row::RawRow;
-use crate::{azure, burstgpt, mooncake, vidur};
+use crate::{azure, burstgpt, llmservingsim, mooncake, qwen_bailian, splitwise_sim, vidur};
 
 /// A trace format.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -21,13 +21,33 @@ pub enum Format {
     Mooncake,
     /// vidur's processed traces.
     Vidur,
+    /// The anonymised Qwen-Bailian traces: JSON lines with sessions and prefix blocks.
+    #[serde(rename = "qwen-bailian")]
+    QwenBailian,
+    /// splitwise-sim's traces.
+    #[serde(rename = "splitwise-sim")]
+    SplitwiseSim,
+    /// LLMServingSim's JSON lines.
+    LlmServingSim,
+    /// ServeGen's clients: rows are drawn.
+    ServeGen,
     /// herder's own decision logs.
     Decisions,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 5] = [Self::Azure, Self::BurstGpt, Self::Mooncake, Self::Vidur, Self::Decisions];
+    pub const ALL: [Self; 9] = [
+        Self::Azure,
+        Self::BurstGpt,
+        Self::Mooncake,
+        Self::Vidur,
+        Self::QwenBailian,
+        Self::SplitwiseSim,
+        Self::LlmServingSim,
+        Self::ServeGen,
+        Self::Decisions,
+    ];
 
     /// Its name on the command line.
     #[must_use]
@@ -37,6 +57,10 @@ impl Format {
             Self::BurstGpt => "burstgpt",
             Self::Mooncake => "mooncake",
             Self::Vidur => "vidur",
+            Self::QwenBailian => "qwen-bailian",
+            Self::SplitwiseSim => "splitwise-sim",
+            Self::LlmServingSim => "llmservingsim",
+            Self::ServeGen => "servegen",
             Self::Decisions => "decisions",
         }
     }
@@ -51,10 +75,14 @@ impl Format {
 
     /// The format that a file's first line shows.
     pub(crate) fn detect(line: &[u8]) -> Result<Self, Fault> {
-        const MARKS: [(&str, Format); 4] = [
+        // Qwen-Bailian's rows have Mooncake's fields as well, so they come first.
+        const MARKS: [(&str, Format); 7] = [
             ("contexttokens", Format::Azure),
             ("request tokens", Format::BurstGpt),
+            ("parent_chat_id", Format::QwenBailian),
             ("input_length", Format::Mooncake),
+            ("input_toks", Format::LlmServingSim),
+            ("arrival_timestamp", Format::SplitwiseSim),
             ("arrived_at", Format::Vidur),
         ];
         let lower = line.to_ascii_lowercase();
@@ -66,8 +94,9 @@ impl Format {
             let found = format!("{}, which has lengths without times of arrival", shown(line));
             return Err(Fault::new(1, found, "a trace with a column arrived_at"));
         }
-        let expected = "the first line of a trace: a header with ContextTokens (azure), Request tokens (burstgpt) \
-                        or arrived_at (vidur), or a JSON object with input_length (mooncake)";
+        let expected = "the first line of a trace: a header with ContextTokens (azure), Request tokens (burstgpt), \
+                        arrived_at (vidur) or arrival_timestamp (splitwise-sim), or a JSON object with input_length \
+                        (mooncake; with parent_chat_id, qwen-bailian) or input_toks (llmservingsim)";
         Err(Fault::new(1, shown(line), expected))
     }
 
@@ -78,6 +107,10 @@ impl Format {
             Self::BurstGpt => Parser::BurstGpt(burstgpt::Parser::new(first)?),
             Self::Mooncake => Parser::Mooncake(mooncake::Parser),
             Self::Vidur => Parser::Vidur(vidur::Parser::new(first)?),
+            Self::QwenBailian => Parser::QwenBailian(qwen_bailian::Parser::new()),
+            Self::SplitwiseSim => Parser::SplitwiseSim(splitwise_sim::Parser::new(first)?),
+            Self::LlmServingSim => Parser::LlmServingSim(llmservingsim::Parser),
+            Self::ServeGen => return Err(Fault::new(1, "a file", "the folder of ServeGen's clients")),
             Self::Decisions => return Err(Fault::new(1, shown(first), "a decision log (\"herdrlog\")")),
         })
     }
@@ -97,7 +130,8 @@ impl FromStr for Format {
             TraceError::Option {
                 option: "format",
                 found: shown(name.as_bytes()),
-                expected: "auto, azure, burstgpt, mooncake, vidur or decisions",
+                expected: "auto, azure, burstgpt, mooncake, vidur, qwen-bailian, splitwise-sim, llmservingsim, \
+                           servegen or decisions",
             }
         })
     }
@@ -109,12 +143,15 @@ pub(crate) enum Parser {
     BurstGpt(burstgpt::Parser),
     Mooncake(mooncake::Parser),
     Vidur(vidur::Parser),
+    QwenBailian(qwen_bailian::Parser),
+    SplitwiseSim(splitwise_sim::Parser),
+    LlmServingSim(llmservingsim::Parser),
 }
 
 impl Parser {
     /// Whether the file's first line is no row.
     pub(crate) const fn has_header(&self) -> bool {
-        !matches!(self, Self::Mooncake(_))
+        !matches!(self, Self::Mooncake(_) | Self::QwenBailian(_) | Self::LlmServingSim(_))
     }
 
     pub(crate) fn row(&mut self, line: &[u8]) -> Result<RawRow, Fault> {
@@ -123,6 +160,9 @@ impl Parser {
             Self::BurstGpt(parser) => parser.row(line),
             Self::Mooncake(parser) => parser.row(line),
             Self::Vidur(parser) => parser.row(line),
+            Self::QwenBailian(parser) => parser.row(line),
+            Self::SplitwiseSim(parser) => parser.row(line),
+            Self::LlmServingSim(parser) => parser.row(line),
         }
     }
 }

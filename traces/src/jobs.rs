@@ -19,7 +19,7 @@ use crate::job::Job;
 use crate::keyed::{Purpose, bits};
 use crate::limits::LOOKAHEAD_ROWS;
 use crate::options::{CheckedRate, TraceOptions, Window};
-use crate::reader::BadRows;
+use crate::reader::{BadRows, ReadOptions};
 use crate::row::{Asked, TraceRow};
 use crate::rows::Rows;
 
@@ -72,7 +72,8 @@ impl Jobs {
     /// # Errors
     /// Where it cannot be read, does not begin as its format should, or an option makes no sense.
     pub fn open(path: &Path, options: &TraceOptions) -> Result<Self, TraceError> {
-        Self::over(|| Rows::open(path, options.read), options)
+        let read = ReadOptions { seed: options.seed, ..options.read };
+        Self::over(|| Rows::open(path, read), options)
     }
 
     /// Reads an input.

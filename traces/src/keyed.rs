@@ -22,6 +22,14 @@ pub(crate) enum Purpose {
     CutBlock = 6,
     /// Id of a session, from its name.
     Session = 7,
+    /// Id of a block that was cut anew.
+    CutPiece = 8,
+    /// Id of a block of tokens, from the tokens.
+    TokenBlock = 9,
+    /// Times between requests of a client; key: client, window.
+    Gap = 10,
+    /// Lengths of a client's requests; key: client, window.
+    Length = 11,
 }
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -2,7 +2,7 @@
 //!
 //! The way of a row: [`input`] opens a file and undoes its compression, [`format`](mod@format) and one file per format turn
 //! lines into [`row::TraceRow`]s, [`reader::Reader`] puts them in order of time, [`jobs::Jobs`] makes jobs of
-//! them. A decision log has no lines: [`rows::Rows`] reads either. [`inspect`](mod@inspect) describes a trace in one pass. Memory is bounded by the limits named in [`limits`].
+//! them. A decision log has no lines, and ServeGen's clients are drawn: [`rows::Rows`] reads any of them. [`inspect`](mod@inspect) describes a trace in one pass. Memory is bounded by the limits named in [`limits`].
 //!
 //! Left out: Parquet and other formats that need more than one pass; arrival processes (crate `workloads`); what
 //! the records of a decision log mean (crate `control`).
@@ -19,18 +19,25 @@ pub mod input;
 pub mod inspect;
 pub mod job;
 pub mod jobs;
+mod json;
 mod keyed;
+pub mod known;
 pub mod limits;
 mod lines;
+pub mod llmservingsim;
 pub mod log;
 pub mod mooncake;
 pub mod names;
 pub mod options;
+pub mod qwen_bailian;
 pub mod reader;
 mod recent;
 pub mod record;
+mod recut;
 pub mod row;
 pub mod rows;
+mod servegen;
+pub mod splitwise_sim;
 pub mod stamp;
 pub mod traffic;
 pub mod vidur;

@@ -19,6 +19,9 @@ pub const NAME_BYTES_MAX: usize = 256;
 /// Bad rows that are kept for the report where bad rows are skipped; the rest is only counted.
 pub const BAD_ROWS_KEPT: usize = 8;
 
+/// Chats of a Qwen-Bailian trace whose session is remembered; a child of one that was forgotten opens that session anew.
+pub const CHATS_MAX: usize = 1 << 18;
+
 /// Sessions whose conversation is remembered; the one not heard of for longest is forgotten, and starts afresh.
 pub const SESSIONS_MAX: usize = 1 << 16;
 
@@ -27,6 +30,15 @@ pub const SESSION_BLOCKS_MAX: usize = 512;
 
 /// Rows that share one stamp where coarse ticks are spread (they are held until the next stamp); more is an error.
 pub const TICK_ROWS_MAX: usize = 1 << 14;
+
+/// Clients that a ServeGen folder may describe; more is an error.
+pub const CLIENTS_MAX: usize = 1 << 14;
+
+/// Windows of a client of ServeGen; more is an error.
+pub const WINDOWS_MAX: usize = 1 << 16;
+
+/// Bytes of the lengths of a client of ServeGen, unpacked; more is an error.
+pub const DATASET_BYTES_MAX: usize = 64 << 20;
 
 /// Distinct blocks, and distinct sessions, that an inspection counts; beyond, the figure is left out.
 pub const DISTINCT_MAX: usize = 1 << 23;

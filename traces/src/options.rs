@@ -9,7 +9,7 @@ use crate::reader::ReadOptions;
 /// How rows become jobs. The order is: rows without tokens leave, window, spread, rate, models, context.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct TraceOptions {
-    /// How to read.
+    /// How to read; its seed is that of all draws.
     pub read: ReadOptions,
     /// The part of the trace that is taken.
     pub window: Window,

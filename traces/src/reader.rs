@@ -27,6 +27,8 @@ pub struct ReadOptions {
     pub format: Option<Format>,
     /// Whether bad rows are left out and counted, instead of being an error.
     pub skip_bad: bool,
+    /// Seed of the draws of a format whose rows are drawn; others do not look at it.
+    pub seed: u64,
 }
 
 /// Rows that were left out because they are bad.

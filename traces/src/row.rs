@@ -11,7 +11,7 @@ use control::units::{Instant, Nanos};
 pub struct TraceRow {
     /// Its line in the file, from 1.
     pub line: u64,
-    /// When it arrived, since the trace's first row.
+    /// When it arrived, since the trace's first row (of ServeGen's clients: since their first window's start).
     pub at: Instant,
     /// The model that it names, where the format names one.
     pub model: Option<Arc<str>>,

@@ -1,4 +1,4 @@
-//! The rows of a trace of any format: lines of text, or a decision log.
+//! The rows of a trace of any format: lines of text, a decision log, or drawn rows.
 
 use std::path::Path;
 
@@ -9,6 +9,7 @@ use crate::input::Input;
 use crate::lines::Endings;
 use crate::reader::{BadRows, Noticed, ReadOptions, Reader};
 use crate::row::TraceRow;
+use crate::servegen::Drawn;
 
 /// Rows in order of time, one at a time.
 pub struct Rows(Kind);
@@ -16,22 +17,29 @@ pub struct Rows(Kind);
 enum Kind {
     Text(Box<Reader>),
     Decisions(Box<DecisionRows>, BadRows),
+    Drawn(Box<Drawn>, BadRows),
 }
 
 impl Rows {
-    /// Opens a file, or the folder of a decision log.
+    /// Opens a file, or the folder of a decision log or of ServeGen's clients.
     ///
     /// # Errors
     /// Where it cannot be read, is empty, or does not begin as its format should.
     pub fn open(path: &Path, options: ReadOptions) -> Result<Self, TraceError> {
-        let is_log = match options.format {
-            None => DecisionRows::is_log(path),
-            Some(format) => format == Format::Decisions,
-        };
-        if is_log {
-            return Ok(Self(Kind::Decisions(Box::new(DecisionRows::open(path)?), BadRows::default())));
-        }
-        Self::new(Input::open(path)?, options)
+        let format = options.format.or_else(|| match () {
+            () if Drawn::is_folder(path) => Some(Format::ServeGen),
+            () if DecisionRows::is_log(path) => Some(Format::Decisions),
+            () => None,
+        });
+        Ok(Self(match format {
+            Some(Format::ServeGen) => {
+                Kind::Drawn(Box::new(Drawn::open(path, options.seed)?), BadRows::default())
+            }
+            Some(Format::Decisions) => {
+                Kind::Decisions(Box::new(DecisionRows::open(path)?), BadRows::default())
+            }
+            _ => return Self::new(Input::open(path)?, options),
+        }))
     }
 
     /// Reads lines of text.
@@ -48,6 +56,7 @@ impl Rows {
         match &self.0 {
             Kind::Text(reader) => reader.format(),
             Kind::Decisions(..) => Format::Decisions,
+            Kind::Drawn(..) => Format::ServeGen,
         }
     }
 
@@ -57,6 +66,7 @@ impl Rows {
         match &self.0 {
             Kind::Text(reader) => reader.file(),
             Kind::Decisions(rows, _) => rows.file(),
+            Kind::Drawn(rows, _) => rows.file(),
         }
     }
 
@@ -64,17 +74,17 @@ impl Rows {
     #[must_use]
     pub fn tenants(&self) -> &[String] {
         match &self.0 {
-            Kind::Text(_) => &[],
+            Kind::Text(_) | Kind::Drawn(..) => &[],
             Kind::Decisions(rows, _) => rows.tenants(),
         }
     }
 
-    /// `gzip` or `zstd`; `None` for plain text and for decision logs.
+    /// `gzip` or `zstd`; `None` for plain text, decision logs and drawn rows.
     #[must_use]
     pub const fn compression(&self) -> Option<&'static str> {
         match &self.0 {
             Kind::Text(reader) => reader.compression(),
-            Kind::Decisions(..) => None,
+            Kind::Decisions(..) | Kind::Drawn(..) => None,
         }
     }
 
@@ -83,7 +93,7 @@ impl Rows {
     pub const fn bad(&self) -> &BadRows {
         match &self.0 {
             Kind::Text(reader) => reader.bad(),
-            Kind::Decisions(_, bad) => bad,
+            Kind::Decisions(_, bad) | Kind::Drawn(_, bad) => bad,
         }
     }
 
@@ -92,7 +102,7 @@ impl Rows {
     pub fn endings(&self) -> Endings {
         match &self.0 {
             Kind::Text(reader) => reader.endings(),
-            Kind::Decisions(..) => Endings::default(),
+            Kind::Decisions(..) | Kind::Drawn(..) => Endings::default(),
         }
     }
 
@@ -102,6 +112,7 @@ impl Rows {
         match &self.0 {
             Kind::Text(reader) => reader.noticed(),
             Kind::Decisions(rows, _) => Noticed { answers_estimated: rows.estimated(), ..Noticed::default() },
+            Kind::Drawn(..) => Noticed::default(),
         }
     }
 }
@@ -113,6 +124,7 @@ impl Iterator for Rows {
         match &mut self.0 {
             Kind::Text(reader) => reader.next(),
             Kind::Decisions(rows, _) => rows.next(),
+            Kind::Drawn(rows, _) => rows.next().map(Ok),
         }
     }
 }

@@ -16,11 +16,15 @@ const AZURE: &str = "TIMESTAMP,ContextTokens,GeneratedTokens\r\n2023-11-16 18:17
 const BURST: &str = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n5,ChatGPT,472,18,490,Conversation log\n";
 const MOONCAKE: &str =
     "{\"timestamp\": 0, \"input_length\": 600, \"output_length\": 5, \"hash_ids\": [0, 1]}\n";
+const QWEN: &str = "{\"chat_id\": 1, \"parent_chat_id\": -1, \"timestamp\": 0.5, \"input_length\": 20, \"output_length\": 5, \"type\": \"text\", \"turn\": 1, \"hash_ids\": [8, 9]}\n";
+const SPLITWISE: &str = "request_id,request_type,application_id,arrival_timestamp,batch_size,prompt_size,token_size\n0,2,0,1,1,4096,32\n";
+const SERVINGSIM: &str =
+    "{\"input_toks\":2,\"output_toks\":3,\"arrival_time_ns\":46926808,\"input_tok_ids\":[1,2]}\n";
 const VIDUR: &str = "arrived_at,num_prefill_tokens,num_decode_tokens\n0.0,374,44\n";
 
 fn error(bytes: &[u8], format: Option<Format>) -> String {
     let input = Input::new(Path::new("trace"), Box::new(Cursor::new(bytes.to_vec())));
-    let read = input.and_then(|input| Reader::new(input, ReadOptions { format, skip_bad: false }));
+    let read = input.and_then(|input| Reader::new(input, ReadOptions { format, ..ReadOptions::default() }));
     match read.and_then(|reader| reader.collect::<Result<Vec<_>, _>>()) {
         Ok(rows) => panic!("read {} rows of {:?}", rows.len(), String::from_utf8_lossy(bytes)),
         Err(error) => error.to_string(),
@@ -77,6 +81,42 @@ fn bad_traces_are_refused_with_their_place() {
         ),
         ("vidur: not a number", with(VIDUR, "NaN,1,1"), None),
         ("vidur: tokens in words", with(VIDUR, "1.0,many,1"), None),
+        ("qwen-bailian: chat in words", with(QWEN, &QWEN.trim().replace(": 1,", ": \"one\",")), None),
+        (
+            "qwen-bailian: parent absent",
+            with(QWEN, &QWEN.trim().replace("\"parent_chat_id\": -1, ", "")),
+            None,
+        ),
+        ("qwen-bailian: block too many", with(QWEN, &QWEN.trim().replace("[8, 9]", "[8, 9, 10]")), None),
+        ("qwen-bailian: text for a time", with(QWEN, &QWEN.trim().replace("0.5", "\"noon\"")), None),
+        ("qwen-bailian: no chats", MOONCAKE.into(), Some(Format::QwenBailian)),
+        ("splitwise-sim: column absent", b"request_id,arrival_timestamp,prompt_size\n".to_vec(), None),
+        ("splitwise-sim: another type of request", with(SPLITWISE, "1,1,0,3,1,2048,8"), None),
+        ("splitwise-sim: a batch", with(SPLITWISE, "1,2,0,3,4,2048,8"), None),
+        ("splitwise-sim: no time", with(SPLITWISE, "1,2,0,,1,2048,8"), None),
+        ("splitwise-sim: half a token", with(SPLITWISE, "1,2,0,3,1,2048.5,8"), None),
+        ("llmservingsim: field absent", with(SERVINGSIM, "{\"input_toks\":2,\"arrival_time_ns\":4}"), None),
+        (
+            "llmservingsim: token too many",
+            with(SERVINGSIM, &SERVINGSIM.trim().replace("[1,2]", "[1,2,3]")),
+            None,
+        ),
+        (
+            "llmservingsim: a token in words",
+            with(SERVINGSIM, &SERVINGSIM.trim().replace("[1,2]", "[1,\"b\"]")),
+            None,
+        ),
+        (
+            "llmservingsim: a session",
+            with(SERVINGSIM, "{\"session_id\": \"a\", \"arrival_time_ns\": 5, \"sub_requests\": [{}]}"),
+            None,
+        ),
+        (
+            "llmservingsim: too many tokens",
+            with(SERVINGSIM, &SERVINGSIM.trim().replace(":3,", ":99999999,")),
+            None,
+        ),
+        ("servegen: a file", VIDUR.into(), Some(Format::ServeGen)),
         ("no UTF-8", [VIDUR.as_bytes(), b"1.0,\xff\xfe,1\n"].concat(), None),
         ("endless line", [VIDUR.as_bytes(), &vec![b'1'; LINE_BYTES_MAX + 1]].concat(), None),
         ("gzip cut off", gzip(VIDUR)[..40].to_vec(), None),
@@ -153,7 +193,8 @@ fn bad_rows_are_skipped_counted_and_the_first_few_kept() {
             .expect("memory");
     }
     let input = Input::new(Path::new("trace"), Box::new(Cursor::new(text.into_bytes()))).expect("it opens");
-    let mut reader = Reader::new(input, ReadOptions { format: None, skip_bad: true }).expect("it opens");
+    let mut reader =
+        Reader::new(input, ReadOptions { skip_bad: true, ..ReadOptions::default() }).expect("it opens");
     let rows: Vec<_> = reader.by_ref().collect::<Result<_, _>>().expect("bad rows are skipped");
     assert_eq!(rows.len(), 11);
     assert_eq!(reader.bad().rows, 10);

@@ -2,17 +2,19 @@
 
 use std::path::PathBuf;
 
+use control::units::Instant;
 use traces::inspect::{Inspection, TokenFigures, inspect};
 use traces::jobs::Jobs;
 use traces::options::{ModelMix, TraceOptions};
 use traces::reader::{ReadOptions, Reader};
+use traces::rows::Rows;
 
 /// A file of the data; `None`, and a word, where it is absent.
 fn data(name: &str) -> Option<PathBuf> {
     let default = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data"));
     let path =
         std::env::var_os("HERDER_DATA").map_or_else(default, PathBuf::from).join("llm-traces").join(name);
-    if path.is_file() {
+    if path.exists() {
         return Some(path);
     }
     println!("skipped: {} is absent", path.display());
@@ -142,4 +144,76 @@ fn mooncake_spreads_its_conversations_over_the_fleets_models() {
     for (count, weight) in counts.into_iter().zip([12.0, 6.0, 4.0, 3.0]) {
         close(f64::from(count) / 12_031.0, weight / 25.0, 0.03);
     }
+}
+
+#[test]
+fn the_small_examples_of_other_simulators_are_read_whole() {
+    if let Some(found) = inspected("splitwise-sim/test_trace.csv") {
+        assert_eq!((found.rows, found.format.name()), (3, "splitwise-sim"));
+        assert_eq!(found.arrivals.span_seconds, 3.0);
+        assert_eq!(found.prompt_tokens.expect("there are rows").sum, 4_096 + 2 * 2_048);
+        assert_eq!(found.output_tokens.expect("there are rows").sum, 32 + 8 + 16);
+    }
+    if let Some(found) = inspected("llmservingsim/example_trace.jsonl") {
+        assert_eq!((found.rows, found.format.name()), (10, "llmservingsim"));
+        assert_eq!(found.arrivals.span_seconds, 0.980_043_269);
+        assert_eq!(found.prompt_tokens.expect("there are rows").sum, 120);
+        // 22, 18 and eight prompts of at most 16 tokens.
+        assert_eq!(found.blocks.expect("tokens are told").blocks, 12);
+    }
+}
+
+/// Mean tokens of prompts and of answers when each client sends at its rates: 73 clients, summed apart with Python.
+const PROMPT_MEAN: f64 = 1_268.25;
+const OUTPUT_MEAN: f64 = 1_527.42;
+
+/// Requests a second of each window of ten minutes, summed over the clients, as the files of a folder say.
+fn told_rates(folder: &std::path::Path) -> Vec<f64> {
+    let mut rates = vec![0.0; 144];
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if !path.to_string_lossy().ends_with("-trace.csv") {
+            continue;
+        }
+        for (window, line) in std::fs::read_to_string(&path).expect("text").lines().enumerate() {
+            let fields: Vec<&str> = line.split(',').collect();
+            assert_eq!(fields[0], (600 * window).to_string(), "{}", path.display());
+            rates[window] += fields[1].parse::<f64>().expect("a rate");
+        }
+    }
+    rates
+}
+
+#[test]
+fn servegen_sends_at_the_rates_that_its_files_tell() {
+    let Some(folder) = data("servegen/reason/deepseek-r1") else { return };
+    let rates = told_rates(&folder);
+    let mut counts = vec![0u32; rates.len()];
+    let (mut prompts, mut outputs) = (0u64, 0u64);
+    let rows = Rows::open(&folder, ReadOptions { seed: 1, ..ReadOptions::default() }).expect("it opens");
+    assert_eq!(rows.format().name(), "servegen");
+    let mut last = Instant(0);
+    for row in rows {
+        let row = row.expect("good");
+        assert!(row.at >= last, "row {} came before the one ahead of it", row.line);
+        last = row.at;
+        counts[(row.at.0 / 600_000_000_000) as usize] += 1;
+        prompts += u64::from(row.prompt_tokens);
+        outputs += u64::from(row.output_tokens);
+    }
+    for (window, (count, rate)) in counts.iter().zip(&rates).enumerate() {
+        let expected = rate * 600.0;
+        // Bursty clients: windows of the busiest of them vary by some per cent.
+        assert!(
+            (f64::from(*count) / expected - 1.0).abs() < 0.25,
+            "window {window}: {count}, not {expected}"
+        );
+    }
+    let total = f64::from(counts.iter().sum::<u32>());
+    let expected = rates.iter().sum::<f64>() * 600.0;
+    assert_eq!(expected.round(), 1_383_669.0, "what the files say, summed apart with Python");
+    close(total / expected, 1.0, 0.01);
+    println!("{total} rows, mean prompt {}, mean output {}", prompts as f64 / total, outputs as f64 / total);
+    close(prompts as f64 / total, PROMPT_MEAN, PROMPT_MEAN * 0.01);
+    close(outputs as f64 / total, OUTPUT_MEAN, OUTPUT_MEAN * 0.01);
 }

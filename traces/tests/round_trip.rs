@@ -4,6 +4,7 @@ use std::io::{self, Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
 
+use control::ids::SessionId;
 use control::request::Block;
 use control::units::Instant;
 use proptest::prelude::*;
@@ -11,7 +12,7 @@ use traces::format::Format;
 use traces::input::Input;
 use traces::reader::{ReadOptions, Reader};
 use traces::row::TraceRow;
-use traces::writer::TraceWriter;
+use traces::writer::{Lost, TraceWriter};
 
 fn rows(input: Input) -> Vec<TraceRow> {
     let reader = Reader::new(input, ReadOptions::default()).expect("it opens");
@@ -20,15 +21,20 @@ fn rows(input: Input) -> Vec<TraceRow> {
 
 /// Gaps (below a second, or of hours), prompts and outputs; the first row at 0, as readers count from there.
 fn made(with_blocks: bool) -> impl Strategy<Value = Vec<TraceRow>> {
+    made_in_blocks(with_blocks.then_some(512))
+}
+
+fn made_in_blocks(block_tokens: Option<u32>) -> impl Strategy<Value = Vec<TraceRow>> {
     let gap = prop_oneof![0u64..1_000_000_000, 0u64..10_000_000_000_000];
     proptest::collection::vec((gap, 0u32..5_000, 0u32..3_000, 0u64..1_000), 1..40).prop_map(move |rows| {
         let mut at = 0;
         let row = |(index, (gap, prompt_tokens, output_tokens, id)): (usize, (u64, u32, u32, u64))| {
             at += if index == 0 { 0 } else { gap };
-            let blocks: Arc<[Block]> = (0..prompt_tokens.div_ceil(512))
-                .map(|n| Block { id: id + u64::from(n), tokens: (prompt_tokens - n * 512).min(512) })
+            let size = block_tokens.unwrap_or(512);
+            let blocks: Arc<[Block]> = (0..prompt_tokens.div_ceil(size))
+                .map(|n| Block { id: id + u64::from(n), tokens: (prompt_tokens - n * size).min(size) })
                 .collect();
-            let (line, blocks) = (0, with_blocks.then_some(blocks));
+            let (line, blocks) = (0, block_tokens.map(|_| blocks));
             TraceRow {
                 line,
                 at: Instant(at),
@@ -71,6 +77,19 @@ impl Read for Pieces {
     }
 }
 
+/// Tokens that two prompts open with alike: those of equal blocks, and of the shorter where one goes on.
+fn shared(one: &TraceRow, other: &TraceRow) -> u32 {
+    let (Some(one), Some(other)) = (&one.blocks, &other.blocks) else { return 0 };
+    let mut tokens = 0;
+    for (one, other) in one.iter().zip(other.iter()).take_while(|(one, other)| one.id == other.id) {
+        tokens += one.tokens.min(other.tokens);
+        if one.tokens != other.tokens {
+            break;
+        }
+    }
+    tokens
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -82,6 +101,43 @@ proptest! {
     #[test]
     fn mooncake_comes_back_with_its_blocks(rows in made(true)) {
         prop_assert_eq!(written_and_read(&rows, Format::Mooncake, "t.jsonl.zst"), rows);
+    }
+
+    #[test]
+    fn qwen_bailian_comes_back_with_blocks_and_sessions(
+        mut rows in made_in_blocks(Some(16)),
+        sessions in proptest::collection::vec(0u64..5, 40),
+    ) {
+        for (row, session) in rows.iter_mut().zip(&sessions) {
+            row.session = Some(SessionId(*session));
+        }
+        let mut found = written_and_read(&rows, Format::QwenBailian, "t.jsonl");
+        // Names of sessions are new; who shares one with whom is not.
+        let mut names: Vec<(SessionId, SessionId)> = Vec::new();
+        for (row, found) in rows.iter().zip(&mut found) {
+            let (old, new) = (row.session.expect("set above"), found.session.expect("every chat has one"));
+            match names.iter().find(|&&(known, name)| known == old || name == new) {
+                Some(&pair) => prop_assert_eq!(pair, (old, new)),
+                None => names.push((old, new)),
+            }
+            found.session = row.session;
+        }
+        prop_assert_eq!(found, rows);
+    }
+
+    #[test]
+    fn splitwise_sim_and_llmservingsim_come_back_to_the_nanosecond(rows in made(false)) {
+        prop_assert_eq!(&written_and_read(&rows, Format::SplitwiseSim, "t.csv"), &rows);
+        prop_assert_eq!(written_and_read(&rows, Format::LlmServingSim, "t.jsonl"), rows);
+    }
+
+    #[test]
+    fn blocks_of_another_size_keep_what_prompts_share(rows in made(true)) {
+        let found = written_and_read(&rows, Format::QwenBailian, "t.jsonl");
+        for (pair, found) in rows.windows(2).zip(found.windows(2)) {
+            let (old, new) = (shared(&pair[0], &pair[1]), shared(&found[0], &found[1]));
+            prop_assert!(new == old || new / 16 == old / 16, "{} tokens became {}", old, new);
+        }
     }
 
     #[test]
@@ -121,16 +177,19 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_break_the_reading(bytes in proptest::collection::vec(any::<u8>(), 0..200), which in 0usize..5) {
+    fn no_bytes_break_the_reading(bytes in proptest::collection::vec(any::<u8>(), 0..200), which in 0usize..8) {
         let head: &[u8] = [
             &b"TIMESTAMP,ContextTokens,GeneratedTokens\n"[..],
             b"Timestamp,Model,Request tokens,Response tokens\n",
             b"{\"timestamp\": 0, \"input_length\": 600, \"output_length\": 5, \"hash_ids\": [0, 1]}\n",
+            b"{\"chat_id\": 1, \"parent_chat_id\": -1, \"timestamp\": 0, \"input_length\": 6, \"output_length\": 5}\n",
+            b"{\"input_toks\": 1, \"output_toks\": 5, \"arrival_time_ns\": 9}\n",
+            b"request_id,arrival_timestamp,prompt_size,token_size\n",
             b"\x1f\x8b\x08\x00",
             b"\x28\xb5\x2f\xfd",
         ][which];
         let input = Input::new(Path::new("t"), Box::new(Cursor::new([head, &bytes].concat())));
-        if let Ok(reader) = input.and_then(|input| Reader::new(input, ReadOptions { format: None, skip_bad: true })) {
+        if let Ok(reader) = input.and_then(|input| Reader::new(input, ReadOptions { skip_bad: true, ..ReadOptions::default() })) {
             let _ = reader.collect::<Vec<_>>();
         }
     }
@@ -157,6 +216,38 @@ fn a_written_azure_trace_looks_like_the_originals() {
         std::fs::read_to_string(&path).expect("it is text"),
         "TIMESTAMP,ContextTokens,GeneratedTokens\r\n2023-11-16 18:17:03.9799600,4808,10"
     );
+}
+
+#[test]
+fn what_a_format_cannot_hold_is_counted() {
+    let row = |at, block_tokens: u32| TraceRow {
+        line: 0,
+        at: Instant(at),
+        model: Some("m".into()),
+        session: Some(SessionId(3)),
+        prompt_tokens: 2 * block_tokens,
+        output_tokens: 10,
+        blocks: Some([1, 2].map(|id| Block { id, tokens: block_tokens }).into()),
+        asked: None,
+    };
+    let lost = |format| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut writer = TraceWriter::create(&folder.path().join("t"), format).expect("it opens");
+        for row in [row(0, 16), row(150, 512), row(200, 7)] {
+            writer.append(&row).expect("it is written");
+        }
+        writer.lost()
+    };
+    let all = Lost { models: 3, sessions: 3, blocks: 3, ..Lost::default() };
+    assert_eq!(lost(Format::Azure), Lost { rounded: 1, ..all });
+    for format in [Format::Vidur, Format::SplitwiseSim, Format::LlmServingSim] {
+        assert_eq!(lost(format), all, "{format}");
+    }
+    assert_eq!(lost(Format::Mooncake), Lost { blocks: 0, recut: 2, ..all });
+    let kept = lost(Format::QwenBailian);
+    assert_eq!(kept, Lost { models: 3, recut: 2, ..Lost::default() });
+    assert_eq!(kept.lines().len(), 2);
+    assert!(Lost::default().lines().is_empty());
 }
 
 #[test]

@@ -222,9 +222,14 @@ impl WorkloadFile {
             TraceFormat::BurstGpt => Some(Format::BurstGpt),
             TraceFormat::Mooncake => Some(Format::Mooncake),
             TraceFormat::Vidur => Some(Format::Vidur),
+            TraceFormat::QwenBailian => Some(Format::QwenBailian),
+            TraceFormat::SplitwiseSim => Some(Format::SplitwiseSim),
+            TraceFormat::LlmServingSim => Some(Format::LlmServingSim),
+            TraceFormat::ServeGen => Some(Format::ServeGen),
+            TraceFormat::Decisions => Some(Format::Decisions),
         };
         let options = TraceOptions {
-            read: ReadOptions { format, skip_bad: trace.skip_bad },
+            read: ReadOptions { format, skip_bad: trace.skip_bad, ..ReadOptions::default() },
             window: Window { start, end },
             rate: trace.rate,
             spread,

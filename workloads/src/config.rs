@@ -249,6 +249,18 @@ pub enum TraceFormat {
     Mooncake,
     /// vidur.
     Vidur,
+    /// Qwen-Bailian.
+    #[serde(rename = "qwen-bailian")]
+    QwenBailian,
+    /// splitwise-sim.
+    #[serde(rename = "splitwise-sim")]
+    SplitwiseSim,
+    /// LLMServingSim.
+    LlmServingSim,
+    /// A folder of ServeGen's clients, from which rows are drawn by the run's seed.
+    ServeGen,
+    /// herder's decision logs.
+    Decisions,
 }
 
 /// Conversations: each prompt holds all of the conversation before it. The next turn comes a think time after the

@@ -6,7 +6,6 @@
 
 mod lookup;
 mod manifest;
-mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,9 +20,9 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use super::config::ServeConfig;
 use super::config::manage::OLLAMA_REGISTRY;
 use super::control_task::{Event, Question};
+use crate::trust::Trust;
 use crate::wire::name;
 use lookup::Way;
-use trust::Trust;
 
 /// Most names that are looked up.
 const NAMES_MAX: usize = 1_000;

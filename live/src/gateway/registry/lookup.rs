@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::trust::Trust;
+use crate::trust::Trust;
 
 /// How long one question may take in all.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
@@ -128,5 +128,61 @@ mod tests {
         ] {
             assert_eq!(path(name), wanted);
         }
+    }
+}
+
+#[cfg(all(test, feature = "tls"))]
+mod tls {
+    use std::sync::Arc;
+
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::crypto::ring;
+    use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+    use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+
+    use super::{Way, manifest};
+    use crate::trust::Trust;
+
+    #[test]
+    fn only_a_registry_whose_certificate_is_trusted_is_listened_to() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let CertifiedKey { cert, signing_key } =
+                generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+            let key = PrivateKeyDer::try_from(signing_key.serialize_der()).expect("a key");
+            let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .expect("versions")
+                .with_no_client_auth()
+                .with_single_cert(vec![cert.der().clone()], key)
+                .expect("they go together");
+            let acceptor = TlsAcceptor::from(Arc::new(config));
+            let listener = TcpListener::bind("localhost:0").await.expect("a free port");
+            let port = listener.local_addr().expect("an address").port();
+            tokio::spawn(async move {
+                loop {
+                    let (stream, _) = listener.accept().await.expect("a connection");
+                    let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                    let mut request = [0; 4_096];
+                    let read = stream.read(&mut request).await.expect("a request");
+                    assert!(request[..read].starts_with(b"GET /v2/library/a/manifests/x "));
+                    let answer = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
+                    stream.write_all(answer.as_bytes()).await.expect("it listens");
+                }
+            });
+            let authority = format!("localhost:{port}");
+            let ask = async |roots: RootCertStore| {
+                let trust = Trust::by(roots).expect("a config");
+                manifest(Way { authority: &authority, trust: Some(&trust) }, "a:x").await
+            };
+            let mut roots = RootCertStore::empty();
+            let nobody = ask(roots.clone()).await.expect_err("nobody is trusted");
+            assert!(nobody.contains("certificate"), "{nobody}");
+            roots.add(cert.der().clone()).expect("a root");
+            assert_eq!(ask(roots).await, Ok(None));
+        });
     }
 }
