@@ -22,6 +22,7 @@ mod plan;
 mod profiles;
 mod progress;
 mod replay;
+mod report;
 mod run;
 mod scenario;
 mod serve;
@@ -67,6 +68,7 @@ enum Command {
     Sweep(sweep::Args),
     Plan(plan::Args),
     Tune(tune::Args),
+    Report(report::Args),
     Trace(trace::Args),
     Profiles(profiles::Args),
     Scenario(scenario::Args),
@@ -109,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Sweep(args) => sweep::main(&args),
         Command::Plan(args) => plan::main(&args),
         Command::Tune(args) => tune::main(&args),
+        Command::Report(args) => report::main(&args),
         Command::Trace(args) => trace::main(&args),
         Command::Profiles(args) => profiles::main(&args),
         Command::Scenario(args) => scenario::main(&args),
@@ -163,6 +166,35 @@ fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
+/// The command line as it was given, but for options that change nothing in what comes of it.
+fn command() -> String {
+    const WITHOUT: [&str; 3] = ["--out", "--threads", "--json"];
+    let mut words = vec!["herder".to_owned()];
+    let mut skip = false;
+    for word in std::env::args().skip(1) {
+        let option = word.split('=').next().unwrap_or_default();
+        if std::mem::take(&mut skip) {
+            continue;
+        }
+        if WITHOUT.contains(&option) {
+            skip = option == word && word != "--json";
+            continue;
+        }
+        words.push(shell_word(&word));
+    }
+    words.join(" ")
+}
+
+/// A word as a shell takes it.
+fn shell_word(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_=.,:/+@%".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
 /// Rows of cells under headings, columns aligned, the last one left as it is.
 fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let mut widths: Vec<usize> = headings.iter().map(|heading| heading.chars().count()).collect();
@@ -204,6 +236,14 @@ mod tests {
             assert!(nested || help.contains("Example"), "{} has no example", command.get_name());
             assert!(command.get_about().is_some(), "{} says nothing of itself", command.get_name());
         }
+    }
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_take_them_apart() {
+        assert_eq!(shell_word("control.balancer=random,least-load"), "control.balancer=random,least-load");
+        assert_eq!(shell_word("ttft_p95_all_ms<=1000"), "'ttft_p95_all_ms<=1000'");
+        assert_eq!(shell_word("it's"), "'it'\\''s'");
+        assert_eq!(shell_word(""), "''");
     }
 
     #[test]

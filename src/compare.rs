@@ -8,5 +8,6 @@ pub mod arms;
 pub mod cells;
 pub mod files;
 pub mod measures;
+pub mod page;
 pub mod plots;
 pub mod text;

@@ -7,6 +7,7 @@
 
 pub mod manifest;
 pub mod merge;
+pub mod page;
 pub mod row;
 pub mod run;
 pub mod shard;

@@ -12,10 +12,10 @@ use reports::statistics::precision::{PILOT, replicates_needed};
 
 use super::progress::{Progress, span};
 use super::{Ending, interrupt, print, trace};
-use crate::compare::analysis::{Rules, compare};
 use crate::compare::arms::{self, Vary};
 use crate::compare::cells::{Grid, Replicates, Values};
-use crate::compare::{files, measures, plots, text};
+use crate::compare::files::{Asked, Study};
+use crate::compare::{measures, text};
 use crate::scenario::{Overrides, load};
 
 /// Compare settings on the same requests, over several seeds or parts of a trace, and say which differences are real
@@ -77,7 +77,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     profiles: Option<PathBuf>,
 
-    /// Write compare.csv (a row for each run), compare.json and plots here
+    /// Write compare.csv (a row for each run), compare.json, plots and report.html here
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
@@ -147,19 +147,32 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
             measures::MAIN.iter().copied().chain(args.precision.map(|_| args.measure.as_str())).collect()
         }
     };
-    let comparison = compare(&grid.arms, &values, Rules { told: &told, terms, baseline, pilot });
+    let count = values.first().map_or(0, Vec::len);
     let conditional = match replicates {
-        Replicates::Seeds(first) => {
-            format!("seeds {first} to {}", first + comparison.replicates as u64 - 1)
-        }
+        Replicates::Seeds(first) => format!("seeds {first} to {}", first + count as u64 - 1),
         Replicates::Windows { count, .. } => {
             format!("{count} parts of one trace: what follows holds for that trace")
         }
     };
-    let name = &scenario.file.name;
+    let name = scenario.file.name.clone();
+    let study = Study {
+        asked: Asked {
+            scenario: name.clone(),
+            conditional: conditional.clone(),
+            replicates,
+            told: told.iter().map(ToString::to_string).collect(),
+            confidence: terms.confidence,
+            seed: terms.seed,
+            baseline,
+            pilot,
+            command: super::command(),
+        },
+        arms: grid.arms.clone(),
+        values,
+    };
+    let comparison = study.compare();
     if let Some(folder) = &args.out {
-        files::write(folder, &comparison, &grid.arms, &values, replicates)?;
-        plots::write(folder, &comparison, &format!("{name} · {conditional} · {} %", args.confidence))?;
+        study.write(folder, &comparison)?;
     }
     if args.json {
         print(&pretty_json(&comparison))?;

@@ -5,19 +5,19 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::thread::available_parallelism;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use reports::files::write_whole;
 use reports::machine::{Stopwatch, pretty_json};
-use serde::Serialize;
 
 use super::progress::{Progress, span};
 use super::{Ending, interrupt, print, trace};
 use crate::compare::arms::Vary;
 use crate::compare::cells::Replicates;
 use crate::plan::candidates::{Choices, Kind};
+use crate::plan::folder::{self, Plan};
 use crate::plan::judge::Judge;
 use crate::plan::load::{Load, Scale};
-use crate::plan::search::{Answer, Capacity, capacity, cheapest};
+use crate::plan::search::{capacity, cheapest};
 use crate::plan::slo::Slo;
 use crate::plan::text::{self, Basis};
 use crate::scenario::{Overrides, load};
@@ -98,7 +98,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     profiles: Option<PathBuf>,
 
-    /// Write plan.json and, for each load, the scenario with the cheapest fleet here
+    /// Write plan.json, report.html and, for each load, the scenario with the cheapest fleet here
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
@@ -122,15 +122,6 @@ fn hosts(text: &str) -> Result<(u32, u32), String> {
         Some((least, most)) if 1 <= least && least <= most => Ok((least, most)),
         _ => Err(format!("found {text:?}, expected LEAST..MOST, such as 1..64, with LEAST from 1 to MOST")),
     }
-}
-
-/// What is written.
-#[derive(Serialize)]
-struct Plan {
-    asked: String,
-    runs: u64,
-    fleets: Vec<Answer>,
-    capacities: Vec<Capacity>,
 }
 
 pub(super) fn main(args: &Args) -> Result<Ending> {
@@ -185,7 +176,16 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
             Replicates::Windows { .. } => format!("{} parts of one trace", args.seeds),
         },
     };
-    let mut plan = Plan { asked: basis.asked(), runs: 0, fleets: Vec::new(), capacities: Vec::new() };
+    let mut plan = Plan {
+        scenario: basis.scenario.clone(),
+        slos: basis.slos.iter().map(ToString::to_string).collect(),
+        confidence: basis.confidence,
+        replicates: basis.replicates.clone(),
+        command: super::command(),
+        runs: 0,
+        fleets: Vec::new(),
+        capacities: Vec::new(),
+    };
     let mut told = Vec::new();
     let finished = if args.max_load {
         candidates.iter().try_fold(true, |go_on, candidate| -> Result<bool> {
@@ -234,16 +234,15 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
     Ok(if unmet { Ending::Unmet } else { Ending::Done })
 }
 
-fn write(folder: &std::path::Path, plan: &Plan, judge: &Judge<'_>, scale: &Scale) -> Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    write_whole(&folder.join("plan.json"), pretty_json(plan).as_bytes())?;
+fn write(out: &std::path::Path, plan: &Plan, judge: &Judge<'_>, scale: &Scale) -> Result<()> {
+    folder::write(out, plan)?;
     for answer in &plan.fleets {
         let Some(fleet) = answer.fleets.first() else { continue };
         let sets: Vec<String> = fleet.sets.iter().cloned().chain(scale.sets(answer.load)?).collect();
         let name = format!("fleet for {}.toml", answer.load).replace(' ', "-");
         let scenario = judge.scenario_of(&sets, 0)?;
         let resolved = scenario.resolved().map_err(|error| anyhow!("{name}: {error}"))?;
-        write_whole(&folder.join(name), resolved.as_bytes())?;
+        write_whole(&out.join(name), resolved.as_bytes())?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::thread::available_parallelism;
 
 use anyhow::{Result, anyhow, bail};
 use clap::Subcommand;
+use reports::html;
 use reports::machine::pretty_json;
 use reports::statistics::estimate::Terms;
 
@@ -19,7 +20,7 @@ use crate::scenario::{Overrides, load};
 use crate::sweep::run::{Far, run};
 use crate::sweep::shard::{Journal, Shard};
 use crate::sweep::space::{Axis, Design, Space};
-use crate::sweep::{manifest, merge, text};
+use crate::sweep::{manifest, merge, page, text};
 
 /// Run many settings: plan them once, run them in shares on one machine or a cluster, merge what came of it
 #[derive(clap::Args, Debug)]
@@ -286,11 +287,12 @@ fn merge_all(args: &MergeArgs) -> Result<Ending> {
     let sweep = manifest::open(&args.folder)?;
     let terms = Terms { confidence: args.confidence / 100.0, seed: sweep.manifest.space.seed };
     let found = merge::merge(&args.folder, &sweep, by, terms)?;
+    html::write(&args.folder.join("report.html"), &page::page(&found, &super::command()))?;
     if args.json {
         print(&pretty_json(&found))?;
     } else {
         print(&text::render(&found))?;
-        print(&format!("sweep.csv and points.csv are in {}\n", args.folder.display()))?;
+        print(&format!("sweep.csv, points.csv and report.html are in {}\n", args.folder.display()))?;
     }
     Ok(Ending::Done)
 }

@@ -58,6 +58,20 @@ pub struct Arm {
 }
 
 impl Arm {
+    /// The arm of these values.
+    #[must_use]
+    pub fn of(values: Vec<(String, String)>) -> Self {
+        let name = match values.as_slice() {
+            [(_, value)] => value.clone(),
+            values => values
+                .iter()
+                .map(|(key, value)| format!("{}={value}", last(key)))
+                .collect::<Vec<_>>()
+                .join(" "),
+        };
+        Self { name, values }
+    }
+
     /// The values as `--set` takes them.
     #[must_use]
     pub fn sets(&self) -> Vec<String> {
@@ -77,13 +91,7 @@ pub fn product(varied: &[Vary]) -> Vec<Arm> {
         };
         all = all.iter().flat_map(|so_far| vary.values.iter().map(|value| with(so_far, value))).collect();
     }
-    let name = |values: &[(String, String)]| match values {
-        [(_, value)] => value.clone(),
-        values => {
-            values.iter().map(|(key, value)| format!("{}={value}", last(key))).collect::<Vec<_>>().join(" ")
-        }
-    };
-    all.into_iter().map(|values| Arm { name: name(&values), values }).collect()
+    all.into_iter().map(Arm::of).collect()
 }
 
 /// The last name of a path.

@@ -67,7 +67,9 @@ fn block(text: &mut String, measured: &Measured, comparison: &Comparison) {
     text.push('\n');
 }
 
-fn cells(row: &Row, unit: &str, comparison: &Comparison) -> [String; 6] {
+/// A row of the table: arm, mean, interval, difference, what is said of it, how often it is the best.
+#[must_use]
+pub fn cells(row: &Row, unit: &str, comparison: &Comparison) -> [String; 6] {
     let mean = |of: fn(Estimate) -> f64| row.mean.map(|mean| number(of(mean), unit)).unwrap_or_default();
     let interval = match (row.mean, row.unbounded) {
         (Some(mean), _) => format!("{} to {}", number(mean.low, unit), number(mean.high, unit)),
@@ -93,7 +95,9 @@ fn against(difference: &Difference, unit: &str) -> String {
     }
 }
 
-fn said(difference: &Difference) -> String {
+/// What can be said of a difference, with its p-value and effect.
+#[must_use]
+pub fn said(difference: &Difference) -> String {
     let p = match difference.p_adjusted {
         ..0.001 => "p < 0.001".to_owned(),
         p => format!("p = {p:.3}"),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use anyhow::{Result, anyhow};
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::slo::{Slo, Standing};
 use crate::compare::cells::{Replicates, Values, measured};
@@ -43,7 +43,7 @@ pub struct Judge<'a> {
 }
 
 /// What is known of a fleet.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Judged {
     /// How it stands to each objective.
     pub standings: Vec<Standing>,
@@ -52,6 +52,7 @@ pub struct Judged {
     /// Replicates that were run: fewer where the first were far off.
     pub replicates: usize,
     /// The means of all measures, in their order; infinite where a replicate is without bound, nothing where one has none.
+    #[serde(with = "super::bounded::all")]
     pub means: Values,
 }
 

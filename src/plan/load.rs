@@ -3,7 +3,7 @@
 use std::fmt;
 
 use anyhow::{Result, anyhow, bail};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use traces::inspect::inspect;
 use traces::options::Rate;
 use traces::reader::ReadOptions;
@@ -12,7 +12,7 @@ use workloads::config::ArrivalsFile;
 use crate::scenario::Scenario;
 
 /// How much is asked.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Load {
     /// Requests a second (sessions a second where there are conversations), on average.
@@ -56,7 +56,8 @@ impl Scale {
             ArrivalsFile::ClosedLoop(file) => Load::Users(file.users),
             ArrivalsFile::Trace(file) => {
                 let options = scenario.workload.trace().map(|(_, options)| options.read).unwrap_or_default();
-                let read = ReadOptions { format: options.format, skip_bad: file.skip_bad };
+                let read =
+                    ReadOptions { format: options.format, skip_bad: file.skip_bad, seed: scenario.file.seed };
                 let found = inspect(&file.file, read)?;
                 let span = found.arrivals.span_seconds;
                 if span <= 0.0 {

@@ -1,7 +1,7 @@
 //! Finds the cheapest fleet, and the greatest load of one.
 
 use anyhow::{Result, anyhow, bail};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sim_host::api::Engine;
 
 use super::candidates::Candidate;
@@ -20,7 +20,7 @@ const DOUBLINGS: usize = 20;
 const CORRECTIONS: usize = 20;
 
 /// A fleet and how it does.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Fleet {
     /// What it is made of.
     pub candidate: String,
@@ -35,7 +35,7 @@ pub struct Fleet {
 }
 
 /// A candidate without a fleet among those that are told.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Left {
     /// What it is made of.
     pub candidate: String,
@@ -44,7 +44,7 @@ pub struct Left {
 }
 
 /// What is found for a load.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Answer {
     /// The load.
     pub load: Load,
@@ -63,7 +63,7 @@ pub struct Answer {
 }
 
 /// The greatest load that a fleet takes.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Capacity {
     /// What it is made of.
     pub candidate: String,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use reports::statistics::estimate::{Terms, estimate};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::compare::measures::{self, Measure};
 
@@ -18,13 +18,14 @@ pub struct Slo {
 }
 
 /// How a measure stands to its bound.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Standing {
     /// The measure's name in files.
-    pub measure: &'static str,
+    pub measure: String,
     /// Its bound.
     pub limit: f64,
     /// Its mean over replicates; infinite where one is without bound, nothing where one has none.
+    #[serde(with = "super::bounded::one")]
     pub mean: Option<f64>,
     /// What it is at worst with the stated confidence; nothing where there is a replicate without bound.
     pub worst: Option<f64>,
@@ -53,7 +54,7 @@ impl Slo {
             .and_then(|_| estimate(&known, terms))
             .map(|estimate| if measure.more_is_better { estimate.low } else { estimate.high });
         let meets = worst.is_some_and(|worst| self.allows(worst));
-        Standing { measure: measure.key, limit: self.limit, mean, worst, meets }
+        Standing { measure: measure.key.to_owned(), limit: self.limit, mean, worst, meets }
     }
 
     /// Whether a value is within the bound.

@@ -165,6 +165,7 @@ pub fn capacity(basis: &Basis, found: &Capacity) -> String {
 }
 
 /// A price in whole units of the currency.
-fn cost(cents: Option<u64>) -> String {
+#[must_use]
+pub fn cost(cents: Option<u64>) -> String {
     cents.map_or("–".to_owned(), |cents| format!("{}.{:02}", cents / 100, cents % 100))
 }

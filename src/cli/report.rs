@@ -1,0 +1,97 @@
+//! `herder report`: makes the page and the plots of a folder again, from its data.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use reports::html;
+use reports::statistics::estimate::Terms;
+
+use super::{Ending, print};
+use crate::compare::files::{COMPARISON, Study};
+use crate::compare::measures;
+use crate::plan::folder::{self as plan, PLAN};
+use crate::run::{Plan, run};
+use crate::scenario::{Overrides, load};
+use crate::sweep::manifest::{self, MANIFEST};
+use crate::sweep::{merge, page};
+
+/// Make the report of a folder again from its data: of a run, a comparison, a sweep or a plan
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  herder report results                        report.html and the plots beside it
+  herder report study --by ttft_p99_ms         a sweep, ranked by another measure
+
+A comparison, a sweep and a plan are told anew from their rows, without a run. A run is simulated again from its scenario.resolved.toml,
+which gives the same bytes; where its digest is not that of summary.json, another version wrote it, and nothing is changed.")]
+pub(super) struct Args {
+    /// The folder that --out named
+    folder: PathBuf,
+
+    /// For a sweep: the measure by which points are ranked
+    #[arg(long, value_name = "NAME", default_value = "goodput_percent")]
+    by: String,
+}
+
+pub(super) fn main(args: &Args) -> Result<Ending> {
+    let folder = args.folder.as_path();
+    let has = |name: &str| folder.join(name).is_file();
+    let what = if has(COMPARISON) {
+        let study = Study::read(folder)?;
+        study.write(folder, &study.compare())?;
+        "comparison"
+    } else if has(PLAN) {
+        plan::write(folder, &plan::read(folder)?)?;
+        "plan"
+    } else if has(MANIFEST) {
+        let by = measures::named(&args.by).map_err(|error| anyhow::anyhow!("--by: {error}"))?;
+        let sweep = manifest::open(folder)?;
+        let terms = Terms { confidence: 0.95, seed: sweep.manifest.space.seed };
+        let found = merge::merge(folder, &sweep, by, terms)?;
+        html::write(&folder.join("report.html"), &page::page(&found, &super::command()))?;
+        "sweep"
+    } else if has("summary.json") {
+        run_again(folder)?;
+        "run"
+    } else {
+        bail!(
+            "{}: found none of {COMPARISON}, {PLAN}, {MANIFEST} and summary.json, expected a folder that --out named",
+            folder.display()
+        );
+    };
+    print(&format!("{}: report of the {what}\n", folder.join("report.html").display()))?;
+    Ok(Ending::Done)
+}
+
+fn run_again(folder: &Path) -> Result<()> {
+    let path = folder.join("summary.json");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let summary: serde_json::Value =
+        serde_json::from_str(&text).with_context(|| format!("cannot read {}", path.display()))?;
+    let resolved = folder.join("scenario.resolved.toml");
+    let scenario = load(&resolved.to_string_lossy(), &Overrides::default())?;
+    // First without files: what does not match is left as it is.
+    let mut of = Plan {
+        scenario,
+        engine: sim_host::api::Engine::Coalesced,
+        checks: sim::check::Checks::Sparse,
+        threads: 1,
+        out: None,
+        log: false,
+        perfetto: None,
+        profile: false,
+    };
+    let found = run(&of, &mut |_| true)?.summary.digest;
+    let written = summary["digest"].as_str().unwrap_or_default();
+    if found != written {
+        bail!(
+            "{}: found the digest {written}, expected {found}, which is what this version of herder gives",
+            path.display()
+        );
+    }
+    // A decision log that is there is written again, too.
+    of.log = folder.join("decisions").is_dir();
+    of.out = Some(folder.to_owned());
+    run(&of, &mut |_| true)?;
+    Ok(())
+}
