@@ -6,7 +6,7 @@ use traces::traffic::Traffic;
 use super::thin::thinned;
 use super::{Axis, Band, Chart, Heat, Kind, Layer, Mark, Series, Unit};
 use crate::histogram::Histogram;
-use crate::metrics::{Metrics, MetricsSpec};
+use crate::metrics::Metrics;
 use crate::plots::Drawn;
 use crate::plots::palette::Look;
 use crate::plots::residency::held_longest;
@@ -15,7 +15,7 @@ use crate::timeline::{Point, Timeline};
 
 /// Points of a distribution that a page holds at most: more than a screen tells apart.
 const CURVE_POINTS_MAX: usize = 400;
-/// Columns of the map of hosts.
+/// Columns of the map of hosts, and times of the models in memory.
 const COLUMNS_MAX: usize = 120;
 /// Models with an area of their own.
 const MODELS_TOP: usize = 6;
@@ -227,28 +227,33 @@ pub(super) fn models(run: &Drawn<'_>) -> Vec<Chart> {
     }
     let own = if ranked.len() <= MODELS_TOP + 1 { ranked.len() } else { MODELS_TOP };
     let (own, others) = ranked.split_at(own);
-    let mut layers: Vec<Layer> = own
-        .iter()
-        .enumerate()
-        .map(|(index, model)| layer(points, run.metrics.spec(), *model, Look::at(index)))
-        .collect();
+    // Neighbouring samples together: loads that come and go within them would only be noise.
+    let chunks: Vec<&[Point]> = points.chunks(points.len().div_ceil(COLUMNS_MAX)).collect();
+    let heights = |of: &[ModelId]| chunks.iter().map(|chunk| replicas_mean(chunk, of)).collect();
+    let named = |(index, model): (usize, &ModelId)| Layer {
+        name: run.metrics.spec().model_name(*model),
+        look: Look::at(index),
+        heights: heights(&[*model]),
+    };
+    let mut layers: Vec<Layer> = own.iter().enumerate().map(named).collect();
     if !others.is_empty() {
-        let held = |point: &Point| others.iter().map(|model| replicas(point, *model)).sum();
         let name = format!("{} others", others.len());
-        layers.push(Layer { name, look: Look::REST, heights: points.iter().map(held).collect() });
+        layers.push(Layer { name, look: Look::REST, heights: heights(others) });
     }
+    let times = chunks.iter().filter_map(|chunk| chunk.last()).map(seconds).collect();
     vec![Chart {
         title: "Models in memory".to_owned(),
         about: "On how many hosts each model was loaded or loading, on top of each other.".to_owned(),
         x: Axis::time(),
         y: Axis::counts("", Unit::Number("replicas".to_owned())),
-        kind: Kind::Stacked(points.iter().map(seconds).collect(), layers),
+        kind: Kind::Stacked(times, layers),
     }]
 }
 
-fn layer(points: &[Point], spec: &MetricsSpec, model: ModelId, look: Look) -> Layer {
-    let heights = points.iter().map(|point| replicas(point, model)).collect();
-    Layer { name: spec.model_name(model), look, heights }
+/// Hosts that held these models, all of them added up, on average over the samples.
+fn replicas_mean(points: &[Point], models: &[ModelId]) -> f64 {
+    let held = points.iter().flat_map(|point| models.iter().map(|model| replicas(point, *model)));
+    held.sum::<f64>() / points.len() as f64
 }
 
 fn replicas(point: &Point, model: ModelId) -> f64 {

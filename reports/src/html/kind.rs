@@ -156,49 +156,52 @@ impl Kind {
         }
     }
 
+    /// The figures as a table; nothing of a map of cells, which has too many.
     pub(super) fn figures(&self, chart: &Chart) -> Option<Table> {
-        let y = |value: f64| Cell::from(chart.y.unit.text(value));
+        let y = &chart.y.unit;
         let (columns, rows): (Vec<Column>, Vec<Vec<Cell>>) = match self {
             Self::Lines(series, _) => {
-                let columns = ["first", "least", "most", "last"].map(|name| Column::figures(name, ""));
-                let row = |series: &Series| of_line(&series.name, &series.points, &chart.y.unit);
-                (named(columns), series.iter().filter_map(row).collect())
+                let row = |series: &Series| of_line(&series.name, &series.points, y);
+                (named(OF_LINE.map(figures)), series.iter().filter_map(row).collect())
             }
             Self::Stacked(x, layers) => {
-                let columns = ["first", "least", "most", "last"].map(|name| Column::figures(name, ""));
-                let points = |layer: &Layer| x.iter().copied().zip(layer.heights.iter().copied()).collect();
                 let row = |layer: &Layer| {
-                    let points: Vec<(f64, f64)> = points(layer);
-                    of_line(&layer.name, &points, &chart.y.unit)
+                    let points: Vec<(f64, f64)> =
+                        x.iter().copied().zip(layer.heights.iter().copied()).collect();
+                    of_line(&layer.name, &points, y)
                 };
-                (named(columns), layers.iter().filter_map(row).collect())
+                (named(OF_LINE.map(figures)), layers.iter().filter_map(row).collect())
             }
             Self::Bars(rows, bars) => {
-                let columns = bars.iter().map(|bars| Column::figures(&bars.name, ""));
                 let row = |(index, name): (usize, &String)| {
-                    let cells = bars.iter().map(|bars| bars.cell(index, &chart.y.unit));
+                    let cells = bars.iter().map(|bars| bars.cell(index, y));
                     std::iter::once(Cell::from(name.as_str())).chain(cells).collect()
                 };
-                (named(columns), rows.iter().enumerate().map(row).collect())
+                (
+                    named(bars.iter().map(|bars| figures(&bars.name))),
+                    rows.iter().enumerate().map(row).collect(),
+                )
             }
             Self::Scatter(dots) => {
-                let columns = [Column::figures(&chart.x.label, ""), Column::figures(&chart.y.label, "")];
-                let row = |dot: &Dot| {
-                    let tone = if dot.in_front { Tone::Strong } else { Tone::Plain };
-                    let name = Cell::toned(dot.name.as_str(), tone);
-                    vec![name, chart.x.unit.text(dot.at.0).into(), y(dot.at.1)]
-                };
-                (named(columns), dots.iter().map(row).collect())
+                let columns = named([figures(&chart.x.label), figures(&chart.y.label)]);
+                (columns, dots.iter().map(|dot| dot.cells(&chart.x.unit, y)).collect())
             }
             Self::Intervals(rows) => {
-                let figures = ["value", "lower bound", "upper bound"].map(|name| Column::figures(name, ""));
-                let columns = figures.into_iter().chain([Column::words("said")]);
-                (named(columns), rows.iter().map(|row| row.cells(&chart.y.unit)).collect())
+                let columns = ["value", "lower bound", "upper bound"].map(figures);
+                let columns = named(columns.into_iter().chain([Column::words("said")]));
+                (columns, rows.iter().map(|row| row.cells(y)).collect())
             }
             Self::Heat(_) => return None,
         };
         Some(Table { caption: chart.title.clone(), columns, rows, note: String::new() })
     }
+}
+
+/// What is told of a line.
+const OF_LINE: [&str; 4] = ["first", "least", "most", "last"];
+
+fn figures(name: &str) -> Column {
+    Column::figures(name, "")
 }
 
 /// Columns after that of the names.
@@ -291,6 +294,13 @@ impl Dot {
             "x": number(self.at.0, X_DIGITS), "y": number(self.at.1, X_DIGITS), "front": self.in_front,
         });
         with_look(value, &self.name, self.look)
+    }
+}
+
+impl Dot {
+    fn cells(&self, x: &Unit, y: &Unit) -> Vec<Cell> {
+        let tone = if self.in_front { Tone::Strong } else { Tone::Plain };
+        vec![Cell::toned(self.name.as_str(), tone), x.text(self.at.0).into(), y.text(self.at.1).into()]
     }
 }
 

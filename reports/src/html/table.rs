@@ -133,10 +133,10 @@ impl Table {
         let caption = escape::text(&self.caption);
         let figures = self.columns.iter().any(|column| column.align == Align::Right);
         let class = if figures { "figures" } else { "words" };
-        let _ = write!(
+        let _ = writeln!(
             page,
             "<div class=\"scroll\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\"><table class=\"{class}\">\
-             <caption{heard}>{caption}</caption>\n"
+             <caption{heard}>{caption}</caption>"
         );
         if self.columns.iter().any(|column| !column.name.is_empty()) {
             page.push_str("<thead><tr>");
