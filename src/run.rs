@@ -93,6 +93,7 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
         by_arm: arms.len() > 1 || !scenario.changes.is_empty(),
         arms,
     };
+    let draws: Vec<_> = fleet.hosts.iter().map(|host| host.draw).collect();
     let mut info = describe::info(scenario, &fleet, trace.as_ref());
     let placed = fleet.registry.is_some() || scenario.control.placement.is_some();
     let keep = Keep::begin(plan, placed, &spec)?;
@@ -126,6 +127,7 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
     info.prefetch = scenario.control.prefetch.as_ref().map(|_| end.prefetch);
     info.selection = end.selection;
     info.fleet = describe::fleet(&end);
+    info.fleet.power = describe::power(&end, &draws, report.electricity_cents_per_kwh);
     let summary = metrics.summary(&info, &end.last_sample);
     if let Some(folder) = &plan.out {
         let title = PlotTitle {
@@ -152,7 +154,7 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
             if let Some(traffic) = traffic {
                 files::write_traffic(folder, traffic, metrics.spec())?;
             }
-            files::write_hosts(folder, &metrics.host_rows(info.simulated, &end.last_sample))?;
+            files::write_hosts(folder, &metrics.host_rows(&info, &end.last_sample))?;
             files::write_whole(&folder.join("summary.json"), pretty_json(&summary).as_bytes())?;
             files::write_whole(&folder.join("scenario.resolved.toml"), scenario.resolved()?.as_bytes())?;
             html::write(&folder.join("report.html"), &html::run_page(&page))?;

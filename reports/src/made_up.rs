@@ -14,7 +14,7 @@ use traces::traffic::{ConflictEnds, LayerBytes, Link, LinkTraffic, ModelTraffic,
 
 use crate::events::{Event, Events};
 use crate::metrics::{ArmInfo, Metrics, MetricsSpec};
-use crate::summary::{FleetInfo, RunInfo};
+use crate::summary::{FleetInfo, FleetPower, HostPower, RunInfo};
 
 pub(crate) const MILLI: u64 = 1_000_000;
 
@@ -242,6 +242,20 @@ pub(crate) fn traffic() -> Traffic {
     }
 }
 
+/// Three hosts that were on for different times.
+pub(crate) fn power() -> FleetPower {
+    let host = |id: u64| HostPower {
+        on_nanos: (10 - id) * 1_000 * MILLI,
+        idle_milliwatts: 40_000,
+        busy_milliwatts: 300_000,
+    };
+    FleetPower {
+        hosts: (0..3).map(host).collect(),
+        rests_on: "watts of made-up GPUs".into(),
+        electricity_cents_per_kwh: Some(25),
+    }
+}
+
 /// What happened to models and hosts besides requests.
 pub(crate) fn fleet() -> FleetInfo {
     let ends = ConflictEnds { pulled: 2, open: 1, ..ConflictEnds::default() };
@@ -272,6 +286,7 @@ pub(crate) fn fleet() -> FleetInfo {
             cost_cent_nanos: 540_000_000 * u128::from(MILLI),
             all_cost_cent_nanos: 1_080_000_000 * u128::from(MILLI),
         },
+        power: Some(power()),
         ..FleetInfo::default()
     }
 }

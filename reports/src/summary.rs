@@ -14,6 +14,7 @@ use crate::events::{Event, Events};
 use crate::metrics::{Counts, HostMetrics, Latencies, Metrics};
 use crate::number::{millis, ratio};
 pub use arms::ArmRow;
+pub use energy::{Energy, FleetPower, HostPower};
 pub use fleet::{ActionRow, ConflictRow, FaultRow, FleetInfo, HostHours, Synced};
 use parts::mean_millis;
 pub use parts::{Failed, Quantiles, Rejected, Requests, TierHits, TierShares};
@@ -21,6 +22,7 @@ pub use predictions::{Predicted, PredictedQuantile, Predictions};
 pub use traffic::{LayerRow, LinkClassRow, LinkRow, TRAFFIC_ROWS_MAX, TrafficSummary, layer_rows, link_rows};
 
 mod arms;
+mod energy;
 mod fleet;
 mod parts;
 mod predictions;
@@ -118,6 +120,9 @@ pub struct HostRow {
     pub evictions: u64,
     /// Weight reads by tier.
     pub tier_hits: TierHits,
+    /// Energy in kilowatt-hours, where it is known what every host draws.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub energy_kwh: Option<f64>,
     /// Busy time in nanoseconds, for files that print it exactly.
     #[serde(skip)]
     pub busy_nanos: u64,
@@ -163,6 +168,9 @@ pub struct Summary {
     /// How long hosts were on, where some can stand by or have a price.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_hours: Option<HostHours>,
+    /// Energy, where it is known what every host draws.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub energy: Option<Energy>,
     /// Contents that differed, where sync looks after them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync: Option<Synced>,
@@ -261,7 +269,7 @@ impl Metrics {
         let (counts, latencies) = (self.counts(), self.latencies());
         let rates = Rates(run.simulated.0.into());
         let infinite = Some(latencies.infinite);
-        let hosts = self.host_rows(run.simulated, last);
+        let hosts = self.host_rows(run, last);
         let tiers = last.hosts.iter().fold([0_u64; 4], |mut sum, host| {
             sum.iter_mut().zip(host.tier_hits).for_each(|(sum, hits)| *sum += hits);
             sum
@@ -288,6 +296,11 @@ impl Metrics {
             selection: run.selection,
             actions: fleet::actions(&run.fleet),
             host_hours: fleet::host_hours(&run.fleet, run.simulated),
+            energy: run
+                .fleet
+                .power
+                .as_ref()
+                .map(|power| energy::energy(power, &last.hosts, counts.output_tokens, counts.good)),
             sync: fleet::synced(&run.fleet),
             moved: run.fleet.moved,
             traffic: run.fleet.traffic.as_ref().map(|traffic| traffic::summary(traffic, self.spec())),
@@ -334,7 +347,7 @@ impl Metrics {
 
     /// A row for each host, in order of id, with its counters as of `last`.
     #[must_use]
-    pub fn host_rows(&self, simulated: Instant, last: &Sample) -> Vec<HostRow> {
+    pub fn host_rows(&self, run: &RunInfo, last: &Sample) -> Vec<HostRow> {
         let len = last.hosts.iter().map(|host| host.host.index() + 1).max().unwrap_or(0);
         let mut sampled: Vec<Option<&HostSample>> = vec![None; len.max(self.hosts().count())];
         for host in &last.hosts {
@@ -342,13 +355,19 @@ impl Metrics {
         }
         let (idle, unsampled) = (HostMetrics::default(), HostSample::default());
         let mut metrics = self.hosts();
+        let powers = run.fleet.power.as_ref();
         sampled
             .iter()
             .zip(0..)
             .map(|(sample, id)| {
                 let host = metrics.next().map_or(&idle, |(_, host)| host);
                 let name = self.spec().host_name(control::ids::HostId(id));
-                host_row(name, host, sample.unwrap_or(&unsampled), simulated)
+                let sample = sample.unwrap_or(&unsampled);
+                let power = powers.and_then(|power| power.hosts.get(id as usize));
+                HostRow {
+                    energy_kwh: power.and_then(|power| power.kwh(sample.busy_nanos)),
+                    ..host_row(name, host, sample, run.simulated)
+                }
             })
             .collect()
     }
@@ -403,6 +422,7 @@ fn host_row(name: String, host: &HostMetrics, sample: &HostSample, simulated: In
         model_loads: sample.loads,
         evictions: sample.evictions,
         tier_hits: TierHits::of(sample.tier_hits),
+        energy_kwh: None,
         busy_nanos: sample.busy_nanos,
     }
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sim_host::api::Engine;
 use sim_host::fit::KvCache;
 use sim_host::host::HostSpec;
+use sim_host::power::PowerDraw;
 use sim_host::profile::{Catalogue, ProfileError};
 use sim_host::spec::Version;
 use traces::names;
@@ -187,6 +188,8 @@ pub struct FleetHost {
     pub declaration: Declaration,
     /// How long it takes to provision, where it stands by.
     pub provision: Nanos,
+    /// What its GPUs draw, or its CPU where it has none; not known where absent.
+    pub draw: Option<PowerDraw>,
 }
 
 /// Everything that a fleet is made from.
@@ -232,7 +235,7 @@ impl Fleet {
             let share = within(&format!("{key}.share"), group.share.into(), 0, 1_000)?;
             let spec = host::spec(&key, group, source, (&models, &mut contents))?;
             round.extend(std::iter::repeat_n(kinds.len(), share as usize));
-            kinds.push(spec);
+            kinds.push((spec, host::draw(group, source.catalogue)));
         }
         if round.is_empty() {
             return Err(error("fleet.group".into(), "none with a share above 0".into(), "at least one"));
@@ -243,12 +246,13 @@ impl Fleet {
         };
         let mut numbers = vec![0; kinds.len()];
         let hosts = round.iter().cycle().take(hosts_len).map(|&kind| {
-            let (group, spec) = (&file.group[kind], &kinds[kind]);
+            let (group, (spec, draw)) = (&file.group[kind], &kinds[kind]);
             numbers[kind] += 1;
             FleetHost {
                 spec: Arc::clone(spec),
                 declaration: host::declaration(group, spec, numbers[kind]),
                 provision: Nanos::from_secs(group.provision_seconds),
+                draw: *draw,
             }
         });
         let hosts: Vec<FleetHost> = hosts.collect();

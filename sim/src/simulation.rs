@@ -133,6 +133,8 @@ pub struct RunEnd {
     pub sync: Option<SyncCounts>,
     /// How long hosts were on.
     pub host_time: HostTime,
+    /// How long each was, in order of id.
+    pub on_by_host: Vec<Nanos>,
     /// How often what broke, where anything was to.
     pub faults: Option<FaultCounts>,
     /// How contents that differed came to be the same again, by the kind of conflict.

@@ -28,6 +28,8 @@ pub(super) struct Args {
 enum Command {
     /// Print a table of all: a GPU with a model is a row
     List,
+    /// Print GPUs, models and measured profiles with their sources, as Markdown tables
+    Specs,
     /// Print one in full
     Show {
         /// The GPU's name
@@ -41,6 +43,7 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
     let catalogue = catalogue(args.profiles.as_deref())?;
     match &args.command {
         Command::List => print(&catalogue.render_list())?,
+        Command::Specs => print(&catalogue.render_specs())?,
         Command::Show { gpu, model } => print(&catalogue.render_show(gpu, model)?)?,
     }
     Ok(Ending::Done)

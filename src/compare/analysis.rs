@@ -157,7 +157,7 @@ pub fn compare(arms: &[Arm], values: &[Vec<Values>], rules: Rules<'_>) -> Compar
     }
     let has_cost = measured.iter().any(|measured| measured.key == "cost");
     let dear = if has_cost { "cost" } else { "gpu_busy_percent" };
-    let fronts = [("ttft_p99_ms", dear), ("goodput_percent", dear)];
+    let fronts = [("ttft_p99_ms", dear), ("goodput_percent", dear), ("goodput_percent", "energy_kwh")];
     Comparison {
         baseline: arms[rules.baseline].name.clone(),
         replicates: values.first().map_or(0, Vec::len),

@@ -72,6 +72,10 @@ pub const ALL: &[Measure] = &[
     }),
     less("host_hours", "hosts on", "h", |summary| summary.host_hours.as_ref().map(|hours| hours.hours)),
     less("cost", "cost", "", |summary| summary.host_hours.as_ref()?.cost),
+    less("energy_kwh", "energy", "kWh", |summary| Some(summary.energy.as_ref()?.kwh)),
+    less("joules_per_token", "energy a token", "J", |summary| summary.energy.as_ref()?.joules_per_token),
+    more("goodput_per_kwh", "goodput a kWh", "/kWh", |summary| summary.energy.as_ref()?.goodput_per_kwh),
+    less("energy_cost", "cost of energy", "", |summary| summary.energy.as_ref()?.cost),
 ];
 
 fn bounded(figure: Option<Figure>) -> Option<f64> {

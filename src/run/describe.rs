@@ -6,11 +6,13 @@ use control::balance;
 use control::config::arms::Role;
 use control::door::Input;
 use control::facts::arms::find_or_add;
+use control::units::Nanos;
 use reports::metrics::ArmInfo;
-use reports::summary::{FleetInfo, RunInfo};
+use reports::summary::{FleetInfo, FleetPower, HostPower, RunInfo};
 use sim::config::Fleet;
 use sim::faults::FaultKind;
 use sim::simulation::{OperatorDeed, RunEnd};
+use sim_host::power::{BUSY_PERMILLE, PowerDraw};
 use traces::jobs::Jobs;
 
 use super::TraceFacts;
@@ -173,8 +175,34 @@ pub(super) fn fleet(end: &RunEnd) -> FleetInfo {
         moved: end.supply,
         traffic: end.traffic.clone(),
         host_time: end.host_time,
+        power: None,
         faults: faults.filter(|(_, began, _)| *began > 0).collect(),
     }
+}
+
+/// What hosts drew, where that is known of all of them.
+pub(super) fn power(
+    end: &RunEnd,
+    draws: &[Option<PowerDraw>],
+    electricity_cents_per_kwh: Option<u32>,
+) -> Option<FleetPower> {
+    let host = |(draw, on): (&Option<PowerDraw>, &Nanos)| {
+        draw.map(|draw| HostPower {
+            on_nanos: on.0,
+            idle_milliwatts: draw.idle_milliwatts,
+            busy_milliwatts: draw.busy_milliwatts,
+        })
+    };
+    let hosts: Option<Vec<HostPower>> = draws.iter().zip(&end.on_by_host).map(host).collect();
+    let percent = BUSY_PERMILLE as f64 / 10.0;
+    Some(FleetPower {
+        hosts: hosts?,
+        rests_on: format!(
+            "GPUs alone: {percent:.1} % of their limit while the host computes (measured on A100s), idle watts otherwise \
+             (assumed); hosts that are off draw nothing"
+        ),
+        electricity_cents_per_kwh,
+    })
 }
 
 /// What became of a trace's rows: `8,819 read, 17 without tokens, 3 bad (first: …), 8,799 replayed`.

@@ -14,6 +14,9 @@ pub struct ReportFile {
     pub warmup_percent: u32,
     /// How often hosts and queues are sampled for the timeline.
     pub sample_interval_millis: u64,
+    /// What a kilowatt-hour costs, in hundredths of a currency; no cost of energy is told where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub electricity_cents_per_kwh: Option<u32>,
 }
 
 impl Default for ReportFile {
@@ -23,6 +26,7 @@ impl Default for ReportFile {
             slo_tpot_millis: 100,
             warmup_percent: 10,
             sample_interval_millis: 1_000,
+            electricity_cents_per_kwh: None,
         }
     }
 }
@@ -41,6 +45,11 @@ impl ReportFile {
         if self.warmup_percent > 90 {
             return Err(("warmup_percent", self.warmup_percent.to_string(), "0 to 90".to_owned()));
         }
-        Ok(())
+        match self.electricity_cents_per_kwh {
+            Some(cents) if !(1..=100_000).contains(&cents) => {
+                Err(("electricity_cents_per_kwh", cents.to_string(), "1 to 100000".to_owned()))
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -7,7 +7,7 @@ use crate::summary::HostRow;
 
 const HEADER: &str = "host,requests,finished,failed,ttft_ms_mean,ttft_ms_max,busy_s,gpu_busy_share,\
 output_tokens,prompt_tokens,cached_tokens,model_loads,evictions,hits_vram,hits_page_cache,hits_local_disk,\
-hits_registry";
+hits_registry,energy_kwh";
 
 /// Writes `hosts.csv` in the folder `dir`, which must exist; the rows are those of
 /// [`Metrics::host_rows`](crate::metrics::Metrics::host_rows).
@@ -27,6 +27,7 @@ pub fn write_hosts(dir: &Path, hosts: &[HostRow]) -> Result<PathBuf, WriteError>
             host.tier_hits.rows().into_iter().for_each(|(_, hits)| {
                 row.integer(hits);
             });
+            row.word(&host.energy_kwh.map(|kwh| format!("{kwh:.9}")).unwrap_or_default());
         })?;
     }
     file.finish()

@@ -5,8 +5,9 @@ use control::ids::ModelId;
 use control::units::Bytes;
 
 use crate::made_up::{
-    info, info_by_arm, metrics, records, records_by_arm, sample, spec, spec_by_arm, traffic,
+    fleet, info, info_by_arm, metrics, records, records_by_arm, sample, spec, spec_by_arm, traffic,
 };
+use crate::summary::RunInfo;
 
 fn names(dir: &Path) -> Vec<String> {
     let mut names: Vec<String> =
@@ -51,7 +52,9 @@ fn events_csv_is_as_it_was() {
 #[test]
 fn hosts_csv_is_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
-    let path = write_hosts(dir.path(), &metrics().host_rows(info().simulated, &sample(10))).unwrap();
+    let path =
+        write_hosts(dir.path(), &metrics().host_rows(&RunInfo { fleet: fleet(), ..info() }, &sample(10)))
+            .unwrap();
     insta::assert_snapshot!(fs::read_to_string(path).unwrap());
 }
 

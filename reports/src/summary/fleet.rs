@@ -7,6 +7,7 @@ use serde::Serialize;
 use traces::record::{HostTime, Moved};
 use traces::traffic::{ConflictEnds, ConflictsEnded, Traffic};
 
+use super::energy::FleetPower;
 use crate::number::ratio;
 
 /// As given by the caller.
@@ -24,6 +25,8 @@ pub struct FleetInfo {
     pub traffic: Option<Traffic>,
     /// How long hosts were on.
     pub host_time: HostTime,
+    /// What hosts drew, where that is known of all of them.
+    pub power: Option<FleetPower>,
     /// Kinds of faults: how often one began, and made itself felt.
     pub faults: Vec<(String, u64, u64)>,
 }

@@ -1,9 +1,12 @@
 use control::request::Outcome;
 use serde_json::Value;
+use traces::record::HostTime;
 
 use super::*;
 use crate::machine::{Execution, Stopwatch, joined_json, pretty_json};
-use crate::made_up::{ended, finished, info, info_by_arm, metrics, metrics_by_arm, sample, spec};
+use crate::made_up::{
+    MILLI, ended, finished, info, info_by_arm, metrics, metrics_by_arm, power, sample, spec,
+};
 use crate::number::Figure;
 
 fn summary() -> Summary {
@@ -96,7 +99,7 @@ fn hosts_with_work_come_first_and_rows_are_bounded() {
 
 #[test]
 fn a_host_that_was_never_sampled_still_has_its_row() {
-    let rows = metrics().host_rows(info().simulated, &Sample::default());
+    let rows = metrics().host_rows(&info(), &Sample::default());
     assert_eq!(rows.iter().map(|row| row.host.as_str()).collect::<Vec<_>>(), ["alpha", "beta", "host-2"]);
     assert!(rows.iter().all(|row| row.requests > 0 && row.busy_nanos == 0));
 }
@@ -116,4 +119,33 @@ fn only_a_shadow_agrees() {
     let arms = metrics_by_arm().summary(&info_by_arm(), &sample(10)).arms;
     assert_eq!(arms.iter().map(|arm| arm.agreed_share).collect::<Vec<_>>(), [None, Some(0.416_667), None]);
     assert_eq!(arms.iter().map(|arm| arm.requests.arrived).collect::<Vec<_>>(), [8, 0, 4]);
+}
+
+#[test]
+fn energy_of_the_hosts_adds_up_to_that_of_the_fleet() {
+    let run = RunInfo { fleet: FleetInfo { power: Some(power()), ..FleetInfo::default() }, ..info() };
+    let energy = metrics().summary(&run, &sample(10)).energy.expect("what hosts draw is known");
+    // 40 W over 10 + 9 + 8 s, 260 W more over 0 + 3 + 6 s of computing: 3,420 J, for 129 tokens.
+    assert_eq!((energy.kwh, energy.idle_kwh), (0.000_95, 0.000_3));
+    assert_eq!(energy.joules_per_token, Some(26.511_628));
+    let rows = metrics().host_rows(&run, &sample(10));
+    let sum: f64 = rows.iter().map(|row| row.energy_kwh.expect("a figure for each host")).sum();
+    assert!((sum - energy.kwh).abs() < 2e-9, "{sum} beside {}", energy.kwh);
+    assert!(summary().energy.is_none() && summary().hosts.iter().all(|row| row.energy_kwh.is_none()));
+}
+
+#[test]
+fn hosts_with_a_price_have_a_cost_whether_they_scale_or_not() {
+    let hour = 3_600_000 * u128::from(MILLI);
+    let priced = HostTime {
+        on_max: 2,
+        on_nanos: 2 * hour,
+        all_nanos: 2 * hour,
+        cost_cent_nanos: 2 * 150 * hour,
+        all_cost_cent_nanos: 2 * 150 * hour,
+        ..HostTime::default()
+    };
+    let run = RunInfo { fleet: FleetInfo { host_time: priced, ..FleetInfo::default() }, ..info() };
+    let hours = metrics().summary(&run, &sample(10)).host_hours.expect("hosts have a price");
+    assert_eq!((hours.standby, hours.cost, hours.all_cost), (0, Some(3.0), Some(3.0)));
 }

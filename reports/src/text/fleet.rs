@@ -5,7 +5,7 @@ use traces::record::Moved;
 
 use super::format::{count, seconds};
 use super::table::Table;
-use crate::summary::{ConflictRow, HostHours, LayerRow, Summary, Synced, TrafficSummary};
+use crate::summary::{ConflictRow, Energy, HostHours, LayerRow, Summary, Synced, TrafficSummary};
 
 /// Models of which more was moved than of others that are named.
 const MODELS_TOP: usize = 3;
@@ -24,6 +24,10 @@ pub(super) fn rows(summary: &Summary, table: &mut Table) {
     }
     if let Some(hours) = &summary.host_hours {
         table.row(["hosts on", &host_hours_text(hours)]);
+    }
+    if let Some(energy) = &summary.energy {
+        table.row(["energy", &energy_text(energy)]);
+        table.row(["", &energy.rests_on]);
     }
     if let Some(moved) = &summary.moved {
         table.row(["moved", &moved_text(moved)]);
@@ -54,6 +58,28 @@ fn host_hours_text(hours: &HostHours) -> String {
         "{:.1} host-hours of {:.1}; {:.1} on average, {} at most{cost}",
         hours.hours, hours.all_hours, hours.on_mean, hours.on_max
     )
+}
+
+/// `1.23 kWh, 0.90 of it with nothing to compute; 12.3 J a token, 8,100 good answers a kWh; cost 0.31`.
+fn energy_text(energy: &Energy) -> String {
+    let token = energy.joules_per_token.map(|joules| format!("; {joules:.1} J a token")).unwrap_or_default();
+    let good = energy.goodput_per_kwh.map(|good| format!(", {} good answers a kWh", count(good as u64)));
+    let cost = energy.cost.map(|cost| format!("; cost {}", digits(cost))).unwrap_or_default();
+    format!(
+        "{} kWh, {} of it would have been drawn with nothing to compute{token}{}{cost}",
+        digits(energy.kwh),
+        digits(energy.idle_kwh),
+        good.unwrap_or_default()
+    )
+}
+
+/// Four digits behind the point for little, none for much.
+fn digits(value: f64) -> String {
+    match value {
+        100.0.. => count(value as u64),
+        1.0.. => format!("{value:.2}"),
+        _ => format!("{value:.4}"),
+    }
 }
 
 fn moved_text(moved: &Moved) -> String {

@@ -5,6 +5,7 @@ pub mod batch;
 pub mod costs;
 pub mod fit;
 pub mod host;
+pub mod power;
 pub mod profile;
 pub mod spec;
 pub mod tiers;

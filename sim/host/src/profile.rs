@@ -12,6 +12,7 @@ mod file;
 mod fitted;
 mod render;
 mod roofline;
+mod specs;
 mod tables;
 
 use std::sync::Arc;

@@ -96,6 +96,12 @@ pub struct GpuSpec {
     pub cpu: bool,
     /// It is driven by Metal (another reserve of memory).
     pub metal: bool,
+    /// The most that it draws, in watts: the limit of the board, or of the whole chip where memory is unified. Not known where absent.
+    #[serde(default)]
+    pub watts_max: Option<u32>,
+    /// What it draws while nothing computes, in watts; known where `watts_max` is.
+    #[serde(default)]
+    pub watts_idle: Option<u32>,
     /// Where these figures come from.
     pub source: String,
     /// Names of the fields that were guessed.

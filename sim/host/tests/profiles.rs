@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sim_host::costs::Costs;
+use sim_host::power::BUSY_PERMILLE;
 use sim_host::profile::{Catalogue, decode_picos, prefill_picos};
 
 const PICOS: f64 = 1e12;
@@ -97,6 +98,79 @@ fn profiles_agree_with_published_speeds_of_one_stream() {
             "{model} on {gpu}: {ours:.1}, published {low} to {high}"
         );
     }
+}
+
+/// A roofline from figures alone is a guess: how far published speeds of one stream are from it, on GPUs that have nothing fitted.
+#[test]
+fn rooflines_are_as_near_to_published_speeds_as_is_told() {
+    let Some(data) = data() else { return };
+    let table = fits::Table::open(&data.join("hw-perf/geerling-ai-benchmarks/readme_tables.csv"));
+    for (gpu, system, percent) in [
+        ("rtx-3080-ti", "RTX 3080 Ti", 20.0),
+        ("rtx-4070-ti", "RTX 4070 Ti)", 20.0),
+        ("rtx-3060", "RTX 3060", 20.0),
+        ("rtx-2080-ti", "RTX 2080 Ti", 20.0),
+        ("rtx-a4000", "RTX A4000", 20.0),
+        ("r9700", "265K Custom PC (AMD Radeon AI Pro R9700)", 20.0),
+        ("m3-ultra", "M3 Ultra", 40.0),
+        ("m4", "M4 Mac mini", 40.0),
+    ] {
+        let of =
+            |row: &fits::Row<'_>| row.text("model") == "Llama 3.2:3b" && row.text("system").contains(system);
+        let rates: Vec<f64> = table.rows().filter(of).map(|row| row.number("eval_rate_tps")).collect();
+        let low = rates.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = rates.iter().copied().fold(0.0, f64::max);
+        let profile = Catalogue::builtin().find(gpu, "llama3.2:3b").expect("a profile");
+        let ours = 1.0 / decode(&profile.costs, 1, 200);
+        println!("{gpu}: {ours:.1} tokens/s, published {low} to {high}");
+        let fits = ours > low * (1.0 - percent / 100.0) && ours < high * (1.0 + percent / 100.0);
+        assert!(fits, "{gpu}: {ours:.1}, published {low} to {high}");
+    }
+}
+
+/// What a busy GPU draws is the mean of runs that others measured.
+#[test]
+fn the_power_of_a_busy_gpu_is_that_of_splitwise_s_runs() {
+    let Some(data) = data() else { return };
+    let table = fits::Table::open(&data.join("hw-perf/splitwise-sim/perf_model.csv"));
+    let of = |row: &fits::Row<'_>| {
+        row.text("model") == "llama2-70b"
+            && row.text("hardware") == "a100-80gb"
+            && row.count("tensor_parallel") == 2
+            && row.count("prompt_size") == 512
+            && row.count("batch_size") == 1
+            && row.number("average_power") > 0.0
+    };
+    let shares: Vec<f64> = table.rows().filter(of).map(|row| row.number("average_power")).collect();
+    assert_eq!(shares.len(), 15);
+    let mean = shares.iter().sum::<f64>() / 15.0;
+    assert!((mean * 1000.0 - BUSY_PERMILLE as f64).abs() < 0.5, "{mean}");
+}
+
+/// Figures of GPUs that come from aiconfigurator's files are those of the files.
+#[test]
+fn gpus_have_the_figures_of_aiconfigurator() {
+    let Some(data) = data() else { return };
+    let mut seen = 0;
+    for gpu in Catalogue::builtin().gpus() {
+        let Some(file) = gpu.source.strip_prefix("aiconfigurator ").and_then(|rest| rest.split(' ').next())
+        else {
+            continue;
+        };
+        let path = data.join("hw-specs/aiconfigurator").join(file);
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let figure = |key: &str| -> u64 {
+            let line = text.lines().find_map(|line| line.trim().strip_prefix(key)?.strip_prefix(": "));
+            let word = line.and_then(|rest| rest.split(' ').next());
+            word.and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("{}: no {key}", path.display()))
+        };
+        let ours = [gpu.memory_bytes, gpu.bandwidth_bytes_per_second, gpu.flops];
+        let theirs = [figure("mem_capacity"), figure("mem_bw"), figure("bfloat16_tc_flops")];
+        assert_eq!(ours, theirs, "{}", gpu.name);
+        assert_eq!(gpu.watts_max.map(u64::from), Some(figure("power")), "{}", gpu.name);
+        seen += 1;
+    }
+    assert_eq!(seen, 14);
 }
 
 /// The largest of the errors in a source, in percent.

@@ -8,7 +8,8 @@ use control::ids::ModelId;
 use control::request::KeepAlive;
 use control::units::{Bytes, Nanos};
 use sim_host::host::{HostModel, HostSpec, Serving};
-use sim_host::profile;
+use sim_host::power::PowerDraw;
+use sim_host::profile::{self, Catalogue};
 use sim_host::spec::{Profile, Version};
 
 use super::{FleetError, FleetSource, GroupFile, error, not_found, within};
@@ -32,6 +33,13 @@ pub(super) fn declaration(group: &GroupFile, spec: &HostSpec, number: u32) -> De
         metrics: group.metrics,
         standby: group.standby,
     }
+}
+
+/// What the GPUs of a host of the group draw together, or its one CPU.
+pub(super) fn draw(group: &GroupFile, catalogue: &Catalogue) -> Option<PowerDraw> {
+    let gpu = catalogue.gpu(&group.gpu).ok()?;
+    let count = if gpu.cpu { 1 } else { group.gpus };
+    gpu.draw().map(|draw| draw.times(count))
 }
 
 /// What an operator would declare: the slots of a model that has as many as its host allows.

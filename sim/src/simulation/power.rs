@@ -1,7 +1,7 @@
 //! Which hosts are on, and for how long each was.
 
 use control::ids::HostId;
-use control::units::Instant;
+use control::units::{Instant, Nanos};
 use traces::record::HostTime;
 
 use crate::config::FleetHost;
@@ -40,8 +40,8 @@ impl Power {
         self.since.iter().flatten().count() as u32
     }
 
-    /// What it came to by now.
-    pub(super) fn finish(mut self, now: Instant, hosts: &[FleetHost]) -> HostTime {
+    /// What it came to by now, in all and for each.
+    pub(super) fn finish(mut self, now: Instant, hosts: &[FleetHost]) -> (HostTime, Vec<Nanos>) {
         for host in (0..hosts.len() as u32).map(HostId) {
             self.switch_off(now, host);
         }
@@ -54,6 +54,6 @@ impl Power {
             time.all_cost_cent_nanos += u128::from(now.0) * cents;
             time.standby += u32::from(host.declaration.standby);
         }
-        time
+        (time, self.nanos.into_iter().map(Nanos).collect())
     }
 }

@@ -386,6 +386,7 @@ impl<'a, S: Sink> Simulation<'a, S> {
         }
         let (steps, boundaries) = self.hosts.loop_counts(self.now);
         let (supply, traffic) = self.supply.map(|supply| supply.finish(self.now)).unzip();
+        let (host_time, on_by_host) = self.power.finish(self.now, &self.setup.fleet.hosts);
         Ok(RunEnd {
             digest: self.digest.finish(),
             ended_at: self.now,
@@ -398,7 +399,8 @@ impl<'a, S: Sink> Simulation<'a, S> {
             selection: self.control.facts().recent.as_ref().map(|recent| *recent.selector.counters()),
             arms: self.control.facts().arms.clone(),
             errands: self.control.facts().errands.counts.clone(),
-            host_time: self.power.finish(self.now, &self.setup.fleet.hosts),
+            host_time,
+            on_by_host,
             faults: self.faults.as_ref().map(|faults| faults.counts),
             sync: self.control.config().sync.as_ref().map(|_| self.control.facts().sync.counts.clone()),
             conflicts: self.conflicts.finish(),

@@ -65,6 +65,7 @@ pub(crate) fn host(profile: Arc<Profile>, serving: Serving, engine: Engine, slot
         spec: Arc::new(spec),
         declaration: Declaration { slots, weight: 100, ..Declaration::default() },
         provision: Nanos::ZERO,
+        draw: None,
     }
 }
 

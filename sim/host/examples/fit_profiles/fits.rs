@@ -2,16 +2,18 @@
 
 #[path = "fits/a100.rs"]
 mod a100;
+#[path = "fits/aiconfigurator.rs"]
+mod aiconfigurator;
 #[path = "fits/cpu.rs"]
 mod cpu;
 #[path = "fits/derive.rs"]
 mod derive;
 #[path = "fits/llama_cpp.rs"]
 mod llama_cpp;
+#[path = "fits/llmservingsim.rs"]
+mod llmservingsim;
 #[path = "fits/output.rs"]
 mod output;
-#[path = "fits/rtx_4090.rs"]
-mod rtx_4090;
 #[path = "fits/solve.rs"]
 mod solve;
 
@@ -32,9 +34,10 @@ pub(crate) fn data_folder() -> PathBuf {
 pub(crate) fn all(data: &Path) -> Vec<Fitted> {
     let mut fits = llama_cpp::fits(data);
     fits.extend(cpu::fits(data));
-    let (vllm, overhead_seconds) = rtx_4090::fits(data);
+    let (vllm, overhead_seconds) = llmservingsim::fits(data);
     fits.extend(vllm);
     fits.extend(a100::fits(data, overhead_seconds));
+    fits.extend(aiconfigurator::fits(data, overhead_seconds));
     fits
 }
 
@@ -75,6 +78,12 @@ impl Row<'_> {
         let index = self.table.headings.iter().position(|heading| heading == name);
         let index = index.unwrap_or_else(|| panic!("{}: no column {name}", self.table.path.display()));
         &self.row[index]
+    }
+
+    /// Nothing where there is no such column.
+    pub(crate) fn maybe(&self, name: &str) -> Option<&str> {
+        let index = self.table.headings.iter().position(|heading| heading == name)?;
+        Some(&self.row[index])
     }
 
     pub(crate) fn number(&self, name: &str) -> f64 {

@@ -123,7 +123,20 @@ fn bounded(
 fn check_gpu(source: Source<'_>, gpu: &GpuSpec, table: &Range<usize>) -> Result<(), ProfileError> {
     positive(source, table, "memory_bytes", gpu.memory_bytes)?;
     positive(source, table, "bandwidth_bytes_per_second", gpu.bandwidth_bytes_per_second)?;
-    positive(source, table, "flops", gpu.flops)
+    positive(source, table, "flops", gpu.flops)?;
+    let only = |given: &str, other: &str| {
+        let found = format!("{given} without {other}");
+        Err(source.error(source.key(table, given), found, "both or neither".to_owned()))
+    };
+    match (gpu.watts_max, gpu.watts_idle) {
+        (Some(most), Some(idle)) => {
+            positive(source, table, "watts_max", most.into())?;
+            bounded(source, table, "watts_idle", idle.into(), 0..=most.into())
+        }
+        (None, None) => Ok(()),
+        (Some(_), None) => only("watts_max", "watts_idle"),
+        (None, Some(_)) => only("watts_idle", "watts_max"),
+    }
 }
 
 fn check_efficiency(

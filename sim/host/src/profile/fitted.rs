@@ -7,6 +7,11 @@ pub(super) const FITTED: &[(&str, &str)] = &[
         include_str!("../../profiles/fitted/a100-80gb--llama3.1-8b-instruct-fp16.toml"),
     ),
     ("a100-80gb--llama3.1-8b.toml", include_str!("../../profiles/fitted/a100-80gb--llama3.1-8b.toml")),
+    (
+        "arc-pro-b60--llama3.1-8b-instruct-fp16.toml",
+        include_str!("../../profiles/fitted/arc-pro-b60--llama3.1-8b-instruct-fp16.toml"),
+    ),
+    ("arc-pro-b60--llama3.1-8b.toml", include_str!("../../profiles/fitted/arc-pro-b60--llama3.1-8b.toml")),
     ("cpu--gemma3-270m.toml", include_str!("../../profiles/fitted/cpu--gemma3-270m.toml")),
     (
         "cpu--smollm2-135m-instruct-q4-1.toml",
@@ -28,6 +33,16 @@ pub(super) const FITTED: &[(&str, &str)] = &[
         include_str!("../../profiles/fitted/gb10--qwen3-coder-30b-a3b-q8-0.toml"),
     ),
     ("gb10--qwen3-coder-30b.toml", include_str!("../../profiles/fitted/gb10--qwen3-coder-30b.toml")),
+    (
+        "h100--llama3.1-8b-instruct-fp16.toml",
+        include_str!("../../profiles/fitted/h100--llama3.1-8b-instruct-fp16.toml"),
+    ),
+    ("h100--llama3.1-8b.toml", include_str!("../../profiles/fitted/h100--llama3.1-8b.toml")),
+    (
+        "l40s--llama3.1-8b-instruct-fp16.toml",
+        include_str!("../../profiles/fitted/l40s--llama3.1-8b-instruct-fp16.toml"),
+    ),
+    ("l40s--llama3.1-8b.toml", include_str!("../../profiles/fitted/l40s--llama3.1-8b.toml")),
     ("m2-ultra--gpt-oss-20b.toml", include_str!("../../profiles/fitted/m2-ultra--gpt-oss-20b.toml")),
     (
         "m2-ultra--hf.co-ggml-org-gpt-oss-20b-gguf.toml",
@@ -52,4 +67,14 @@ pub(super) const FITTED: &[(&str, &str)] = &[
         include_str!("../../profiles/fitted/rtx-4090--llama3.1-8b-instruct-fp16.toml"),
     ),
     ("rtx-4090--llama3.1-8b.toml", include_str!("../../profiles/fitted/rtx-4090--llama3.1-8b.toml")),
+    (
+        "rtx-pro-6000--llama3.1-8b-instruct-fp16.toml",
+        include_str!("../../profiles/fitted/rtx-pro-6000--llama3.1-8b-instruct-fp16.toml"),
+    ),
+    ("rtx-pro-6000--llama3.1-8b.toml", include_str!("../../profiles/fitted/rtx-pro-6000--llama3.1-8b.toml")),
+    (
+        "rtx-pro-6000--qwen3-32b-fp16.toml",
+        include_str!("../../profiles/fitted/rtx-pro-6000--qwen3-32b-fp16.toml"),
+    ),
+    ("rtx-pro-6000--qwen3-32b.toml", include_str!("../../profiles/fitted/rtx-pro-6000--qwen3-32b.toml")),
 ];

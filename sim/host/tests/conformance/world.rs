@@ -32,6 +32,8 @@ pub(super) fn gpu(gib: u64) -> Arc<GpuSpec> {
         discrete: true,
         cpu: false,
         metal: false,
+        watts_max: None,
+        watts_idle: None,
         source: "made up".into(),
         assumed: Vec::new(),
     })

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Table;
+use super::llmservingsim::quantised;
 use super::output::{Fitted, Tables, decode_seconds, prefill_seconds};
-use super::rtx_4090::quantised;
 use super::solve::{between, between_knots, errors, least_squares, median_of};
 
 const LAYERS: f64 = 32.0;
