@@ -41,14 +41,14 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
         study.write(folder, &study.compare())?;
         "comparison"
     } else if has(PLAN) {
-        plan::write(folder, &plan::read(folder)?)?;
+        plan::write_page(folder, &plan::read(folder)?)?;
         "plan"
     } else if has(MANIFEST) {
         let by = measures::named(&args.by).map_err(|error| anyhow::anyhow!("--by: {error}"))?;
         let sweep = manifest::open(folder)?;
         let terms = Terms { confidence: 0.95, seed: sweep.manifest.space.seed };
         let found = merge::merge(folder, &sweep, by, terms)?;
-        html::write(&folder.join("report.html"), &page::page(&found, &super::command()))?;
+        html::write(&folder.join("report.html"), &page::page(&found))?;
         "sweep"
     } else if has("summary.json") {
         run_again(folder)?;

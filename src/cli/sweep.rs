@@ -287,7 +287,7 @@ fn merge_all(args: &MergeArgs) -> Result<Ending> {
     let sweep = manifest::open(&args.folder)?;
     let terms = Terms { confidence: args.confidence / 100.0, seed: sweep.manifest.space.seed };
     let found = merge::merge(&args.folder, &sweep, by, terms)?;
-    html::write(&args.folder.join("report.html"), &page::page(&found, &super::command()))?;
+    html::write(&args.folder.join("report.html"), &page::page(&found))?;
     if args.json {
         print(&pretty_json(&found))?;
     } else {

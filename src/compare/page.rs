@@ -31,7 +31,7 @@ pub fn page(comparison: &Comparison, about: About<'_>) -> Page {
     let (same, told): (Vec<&Measured>, Vec<&Measured>) =
         comparison.measures.iter().partition(|measured| measured.is_same());
     let mut sections: Vec<Section> = vec![winners(comparison, &told)];
-    sections.extend(told.iter().map(|measured| section(measured, comparison, &looks)));
+    sections.extend(told.iter().map(|measured| section(measured, comparison)));
     if !comparison.fronts.is_empty() {
         let charts = comparison.fronts.iter().filter_map(|front| pareto(comparison, front, &looks)).collect();
         sections.push(Section {
@@ -100,13 +100,14 @@ fn winners(comparison: &Comparison, told: &[&Measured]) -> Section {
     Section { tables: vec![table], ..Section::new("Who is best at what") }
 }
 
-fn section(measured: &Measured, comparison: &Comparison, looks: &[Look]) -> Section {
+fn section(measured: &Measured, comparison: &Comparison) -> Section {
     let unit = unit(measured.unit);
     let names: Vec<String> = measured.arms.iter().map(|row| row.arm.clone()).collect();
     let band = |row: &Row| row.mean.map(|mean| Band { low: mean.low, high: mean.high });
     let means = Bars {
         name: "mean".into(),
-        look: looks.first().copied().unwrap_or_default(),
+        // Not that of any arm: all of them are here.
+        look: Look::REST,
         values: measured.arms.iter().map(|row| row.mean.map(|mean| mean.mean)).collect(),
         bands: measured.arms.iter().map(band).collect(),
     };

@@ -44,8 +44,15 @@ pub struct Plan {
 pub fn write(folder: &Path, plan: &Plan) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     write_whole(&folder.join(PLAN), pretty_json(plan).as_bytes())?;
-    html::write(&folder.join("report.html"), &page(plan)?)?;
-    Ok(())
+    write_page(folder, plan)
+}
+
+/// Writes the page.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn write_page(folder: &Path, plan: &Plan) -> Result<()> {
+    Ok(html::write(&folder.join("report.html"), &page(plan)?)?)
 }
 
 /// Reads the plan of a folder.

@@ -16,6 +16,8 @@ const CURVE: u32 = 9;
 const RATE_STEP: f64 = 0.02;
 /// Doublings or halvings of a load before its bound is given up.
 const DOUBLINGS: usize = 20;
+/// What rounding may put a point below a line.
+const ROUNDING: f64 = 1e-9;
 /// Steps by which a result is corrected when fresh replicates do not confirm it.
 const CORRECTIONS: usize = 20;
 
@@ -288,7 +290,7 @@ fn farthest_below(points: &[(u32, f64)]) -> Option<u32> {
         1.0 - along - (value - low) / (high - low)
     };
     let best = points.iter().map(|point| (below(point), point.0));
-    best.filter(|(below, _)| *below > 0.0)
+    best.filter(|(below, _)| *below > ROUNDING)
         .max_by(|one, other| one.0.total_cmp(&other.0).then(other.1.cmp(&one.1)))
         .map(|(_, hosts)| hosts)
 }

@@ -12,7 +12,7 @@ use crate::compare::text::number;
 
 /// The page.
 #[must_use]
-pub fn page(found: &Found, command: &str) -> Page {
+pub fn page(found: &Found) -> Page {
     let measure = measures::find(found.by).map(|at| measures::ALL[at]).expect("it was found by its key");
     let percent = found.confidence * 100.0;
     let best = found.best.first();
@@ -43,7 +43,6 @@ pub fn page(found: &Found, command: &str) -> Page {
     let effects = Section {
         text: vec!["For each value of a key, the mean over all points that have it, whatever their other values are; a range is cut into fifths.".into()],
         charts,
-        tables: found.effects.iter().map(|effect| effect_table(effect, measure)).collect(),
         ..Section::new("What each key does")
     };
     Page {
@@ -63,13 +62,14 @@ pub fn page(found: &Found, command: &str) -> Page {
             Card::new("Cells that could not run", found.failed.to_string(), ""),
         ],
         sections: vec![Section { tables: vec![table], ..Section::new("The best points") }, effects],
-        command: command.to_owned(),
+        // In the folder of the page, wherever it lies.
+        command: format!("herder sweep run . && herder sweep merge . --by {}", found.by),
     }
 }
 
 fn chart(effect: &Effect, measure: &str, unit: Unit) -> Chart {
     let numbers: Option<Vec<f64>> = effect.levels.iter().map(|level| level.value.parse().ok()).collect();
-    let about = format!("{} points", effect.levels.iter().map(|level| level.points).sum::<u64>());
+    let about = format!("means of {} points", effect.levels.iter().map(|level| level.points).sum::<u64>());
     match numbers.filter(|numbers| numbers.len() > 2 && numbers.is_sorted()) {
         // Numbers stand where they are.
         Some(numbers) => {
@@ -108,22 +108,5 @@ fn chart(effect: &Effect, measure: &str, unit: Unit) -> Chart {
                 }],
             ),
         },
-    }
-}
-
-fn effect_table(effect: &Effect, measure: measures::Measure) -> Table {
-    let rows = effect.levels.iter().map(|level| {
-        let mean = level.mean.map_or("–".to_owned(), |mean| number(mean, measure.unit));
-        vec![Cell::from(level.value.clone()), mean.into(), level.points.to_string().into()]
-    });
-    Table {
-        caption: effect.key.clone(),
-        columns: vec![
-            Column::words("value"),
-            Column::figures(measure.name, measure.unit),
-            Column::figures("points", ""),
-        ],
-        rows: rows.collect(),
-        note: String::new(),
     }
 }

@@ -57,7 +57,7 @@ pub fn candidates(keys: &Keys, count: usize, seed: u64) -> Vec<Arm> {
             values.extend(Points::new(&space).at(0));
         }
         let arm = arm(values);
-        if seen.insert(arm.name.clone()) {
+        if !arm.values.is_empty() && seen.insert(arm.name.clone()) {
             all.push(arm);
         }
         at += 1;

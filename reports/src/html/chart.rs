@@ -71,8 +71,12 @@ impl Unit {
         let sign = if value < 0.0 { "−" } else { "" };
         let size = value.abs();
         let text = match self {
-            Self::Number(word) if word.is_empty() => format::rate(size),
-            Self::Number(word) => format!("{} {word}", format::rate(size)),
+            Self::Number(word) => {
+                // What is whole is a count: 6 hosts, not 6.00.
+                let whole = size.fract() == 0.0 && size < 1e15;
+                let figure = if whole { format::count(size as u64) } else { format::rate(size) };
+                if word.is_empty() { figure } else { format!("{figure} {word}") }
+            }
             Self::Seconds => format::seconds(size),
             Self::Millis => format::millis(Some(size)),
             Self::Percent => format!("{size:.1} %"),
