@@ -45,7 +45,7 @@ pub(super) struct Args {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    Plan(PlanArgs),
+    Plan(Box<PlanArgs>),
     Run(RunArgs),
     /// Tell how far each share of a sweep is
     Status {

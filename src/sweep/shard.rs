@@ -87,6 +87,9 @@ pub(crate) fn head(id: &str, shard: Shard) -> String {
     format!("# herder sweep {id} shard {shard}\n")
 }
 
+/// Cell, place and length of a line without its checksum.
+type Line = (u64, u64, u32);
+
 /// A journal that is being written.
 #[derive(Debug)]
 pub struct Journal {
@@ -94,8 +97,7 @@ pub struct Journal {
     shard: Shard,
     head: String,
     file: File,
-    /// Cell, place and length of each line without its checksum.
-    lines: Vec<(u64, u64, u32)>,
+    lines: Vec<Line>,
     len: u64,
 }
 
@@ -203,7 +205,7 @@ impl Journal {
 }
 
 /// The whole lines of a journal, and how far they go.
-fn read(file: &File, path: &Path, head: &str) -> Result<(Vec<(u64, u64, u32)>, u64)> {
+fn read(file: &File, path: &Path, head: &str) -> Result<(Vec<Line>, u64)> {
     let mut reader = BufReader::new(file);
     let told = || format!("cannot read {}", path.display());
     let mut line = Vec::new();
