@@ -4,6 +4,8 @@
 # a folder of its own and listens on this machine only; what was started is stopped at the end.
 #
 #   tests/slurm/array.sh target/release/herder
+#
+# Exit codes: 0 the same, 1 not the same, 75 Slurm did not come up on this machine, which says nothing of herder.
 set -euo pipefail
 
 herder=$(realpath "${1:?the path of herder}")
@@ -77,20 +79,20 @@ started+=($!)
 slurmd -D -f "$SLURM_CONF" -N "$node" >"$work/log/slurmd.out" 2>&1 &
 started+=($!)
 
-within() { # seconds, command: until it succeeds
-    local until=$((SECONDS + $1))
-    shift
+within() { # exit code where it does not, seconds, command: until it succeeds
+    local code=$1 until=$((SECONDS + $2))
+    shift 2
     until "$@"; do
         if ((SECONDS > until)); then
             echo "this did not come to pass: $*" >&2
             tail -n 20 "$work"/log/* >&2
-            exit 1
+            exit "$code"
         fi
         sleep 0.5
     done
 }
 idle() { sinfo -h -o %T 2>/dev/null | grep -q idle; }
-within 60 idle
+within 75 60 idle
 
 plan() { "$herder" sweep plan chat --set workload.requests=300 --vary control.balancer=random,least-load \
     --vary fleet.hosts=3,4 --seeds 6 --out "$1" >/dev/null; }
@@ -99,7 +101,7 @@ plan "$work/array"
 "$herder" sweep run "$work/alone" >/dev/null
 job=$(PATH="$(dirname "$herder"):$PATH" sbatch --parsable --array=1-4 --output="$work/log/task-%a" "$submit" "$work/array")
 ended() { [ -z "$(squeue -h -j "$job" 2>/dev/null)" ]; }
-within 240 ended
+within 1 240 ended
 cat "$work"/log/task-*
 for index in 1 2 3 4; do
     [ -f "$work/array/shards/$index-of-4.csv" ] || { echo "share $index of 4 is not there" >&2; tail -n 20 "$work"/log/* >&2; exit 1; }
