@@ -97,7 +97,7 @@ fn any_shares_on_any_number_of_threads_give_the_same_bytes() {
 fn killed_at_any_moment_it_goes_on_and_gives_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let [whole, killed] = ["whole", "killed"].map(|name| folder.path().join(name));
-    let many = ["--vary", "control.balancer=random,least-load", "--seeds", "40"];
+    let many = ["--vary", "control.balancer=random,least-load", "--seeds", "200"];
     plan(&whole, &many);
     plan(&killed, &many);
     done(&["sweep", "run", whole.to_str().unwrap()]);
@@ -122,7 +122,8 @@ fn killed_at_any_moment_it_goes_on_and_gives_the_same_bytes() {
     let told = done(&["sweep", "run", killed.to_str().unwrap()]);
     let before: u32 =
         told.split('(').nth(1).and_then(|text| text.split(' ').next()).unwrap().parse().unwrap();
-    assert!((34..80).contains(&before), "what was done before it was killed is kept: {told}");
+    // The sum of the steps, less the line at the head of the journal.
+    assert!((33..400).contains(&before), "what was done before it was killed is kept: {told}");
     assert!(!journal.exists());
     assert_eq!(merged(&whole), merged(&killed));
 }
