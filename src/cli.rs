@@ -1,9 +1,13 @@
 //! The command line: one file a subcommand. Here are the list of them, the exit codes, and how errors are shown.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::thread::available_parallelism;
 
 use clap::{Parser, Subcommand};
+
+use crate::scenario::{Overrides, TraceOverride};
 
 mod bench;
 mod chaos;
@@ -86,6 +90,28 @@ enum Command {
     Man(man::Args),
 }
 
+/// What commands that run a scenario many times lay over it.
+#[derive(clap::Args, Debug)]
+struct Over {
+    /// Lay a value over the scenario in every run; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+
+    /// The first seed; the scenario's own where absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
+
+    /// A file with GPUs, models and profiles of your own
+    #[arg(long, value_name = "FILE")]
+    profiles: Option<PathBuf>,
+}
+
+impl Over {
+    fn overrides(&self, trace: Option<TraceOverride>) -> Overrides {
+        Overrides { sets: self.sets.clone(), seed: self.seed, profiles: self.profiles.clone(), trace }
+    }
+}
+
 /// How a subcommand ended, where it did not fail.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Ending {
@@ -164,6 +190,11 @@ fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
+}
+
+/// So many threads, or one for each core.
+fn threads(asked: Option<u32>) -> usize {
+    asked.map_or_else(|| available_parallelism().map_or(1, usize::from), |threads| threads as usize)
 }
 
 /// The command line as it was given, but for options that change nothing in what comes of it.

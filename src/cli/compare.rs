@@ -2,21 +2,19 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::thread::available_parallelism;
 
 use anyhow::{Result, bail};
 use reports::machine::pretty_json;
 use reports::statistics::estimate::{Terms, differences};
 use reports::statistics::precision::{PILOT, replicates_needed};
 
-use super::progress::{Progress, span};
-use super::{Ending, interrupt, print, trace};
+use super::progress::Counted;
+use super::{Ending, Over, interrupt, print, trace};
 use crate::compare::arms::{self, Vary};
 use crate::compare::cells::{Grid, Replicates, Values};
 use crate::compare::files::{Asked, Study};
 use crate::compare::{measures, text};
-use crate::scenario::{Overrides, load};
+use crate::scenario::load;
 
 /// Compare settings on the same requests, over several seeds or parts of a trace, and say which differences are real
 #[derive(clap::Args, Debug)]
@@ -65,17 +63,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "PERCENT", default_value_t = 95.0)]
     confidence: f64,
 
-    /// Lay a value over the scenario in every arm; may be given several times
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    sets: Vec<String>,
-
-    /// The first seed; the scenario's own where absent
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    seed: Option<u64>,
-
-    /// A file with GPUs, models and profiles of your own
-    #[arg(long, value_name = "FILE")]
-    profiles: Option<PathBuf>,
+    #[command(flatten)]
+    over: Over,
 
     /// Write compare.csv (a row for each run), compare.json, plots and report.html here
     #[arg(long, value_name = "DIR")]
@@ -112,12 +101,7 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
     }
     let baseline =
         arms::baseline(&arms, &args.baseline).map_err(|error| anyhow::anyhow!("--baseline: {error}"))?;
-    let overrides = Overrides {
-        sets: args.sets.clone(),
-        seed: args.seed,
-        profiles: args.profiles.clone(),
-        trace: args.trace.overrides(),
-    };
+    let overrides = args.over.overrides(args.trace.overrides());
     let scenario = load(&args.scenario, &overrides)?;
     let wanted = if args.precision.is_some() { PILOT } else { args.seeds as usize };
     let replicates = Replicates::of(&scenario, wanted)?;
@@ -126,9 +110,7 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
             "--precision: found a trace, expected a scenario that makes up its requests: a trace has only so many parts"
         );
     }
-    let threads = args
-        .threads
-        .map_or_else(|| available_parallelism().map_or(1, usize::from), |threads| threads as usize);
+    let threads = super::threads(args.threads);
     let grid = Grid { scenario: args.scenario.clone(), overrides, arms, replicates, threads };
     // Whatever an arm has wrong is told before anything runs.
     for arm in 0..grid.arms.len() {
@@ -197,21 +179,11 @@ fn run(
     wanted: usize,
 ) -> Result<Ran> {
     let stop = interrupt::flag()?;
-    let progress = Mutex::new(Progress::new());
+    let progress = Counted::new("runs");
     let runs = |replicates: std::ops::Range<usize>| -> Result<Option<Vec<Vec<Values>>>> {
         let of = (replicates.len() * grid.arms.len()) as u64;
-        let ran = grid.run_all(replicates, &stop, &|done| {
-            let told = |elapsed: std::time::Duration| {
-                let left = elapsed.as_secs_f64() / done as f64 * (of - done) as f64;
-                format!("{done} of {of} runs, {} left", span(left as u64))
-            };
-            if let Ok(mut progress) = progress.lock() {
-                progress.show(done, Some(of), told);
-            }
-        });
-        if let Ok(progress) = progress.lock() {
-            progress.finish();
-        }
+        let ran = grid.run_all(replicates, &stop, &|done| progress.show(0, done, Some(of)));
+        progress.finish();
         ran
     };
     let Some(mut values) = runs(0..wanted)? else { return Ok(None) };

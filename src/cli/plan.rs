@@ -2,15 +2,13 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::thread::available_parallelism;
 
 use anyhow::{Result, anyhow, bail};
 use reports::files::write_whole;
 use reports::machine::{Stopwatch, pretty_json};
 
-use super::progress::{Progress, span};
-use super::{Ending, interrupt, print, trace};
+use super::progress::{Counted, span};
+use super::{Ending, Over, interrupt, print, trace};
 use crate::compare::arms::Vary;
 use crate::compare::cells::Replicates;
 use crate::plan::candidates::{Choices, Kind};
@@ -20,7 +18,7 @@ use crate::plan::load::{Load, Scale};
 use crate::plan::search::{capacity, cheapest};
 use crate::plan::slo::Slo;
 use crate::plan::text::{self, Basis};
-use crate::scenario::{Overrides, load};
+use crate::scenario::load;
 
 /// Find the cheapest fleet that meets an objective for a load, or the greatest load that a fleet can take
 #[derive(clap::Args, Debug)]
@@ -86,17 +84,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "PERCENT", default_value_t = 95.0)]
     confidence: f64,
 
-    /// Lay a value over the scenario; may be given several times
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    sets: Vec<String>,
-
-    /// The first seed; the scenario's own where absent
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    seed: Option<u64>,
-
-    /// A file with GPUs, models and profiles of your own
-    #[arg(long, value_name = "FILE")]
-    profiles: Option<PathBuf>,
+    #[command(flatten)]
+    over: Over,
 
     /// Write plan.json, report.html and, for each load, the scenario with the cheapest fleet here
     #[arg(long, value_name = "DIR")]
@@ -131,12 +120,7 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
     if let Some(rate) = args.rates.iter().find(|rate| !(rate.is_finite() && **rate > 0.0)) {
         bail!("--rate: found {rate}, expected a number above 0");
     }
-    let overrides = Overrides {
-        sets: args.sets.clone(),
-        seed: args.seed,
-        profiles: args.profiles.clone(),
-        trace: args.trace.overrides(),
-    };
+    let overrides = args.over.overrides(args.trace.overrides());
     let scenario = load(&args.scenario, &overrides)?;
     let scale = Scale::of(&scenario)?;
     let loads: Vec<Load> = match (args.rates.is_empty(), args.users.is_empty()) {
@@ -150,15 +134,9 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
     let candidates = choices.candidates(scenario.file.fleet.group.len());
     let replicates = Replicates::of(&scenario, args.seeds as usize)?;
     let stop = interrupt::flag()?;
-    let (progress, stopwatch) = (Mutex::new(Progress::new()), Stopwatch::start());
-    let watch = |runs: u64| {
-        if let Ok(mut progress) = progress.lock() {
-            progress.show(runs, None, |elapsed| format!("{runs} runs in {}", span(elapsed.as_secs())));
-        }
-    };
-    let threads = args
-        .threads
-        .map_or_else(|| available_parallelism().map_or(1, usize::from), |threads| threads as usize);
+    let (progress, stopwatch) = (Counted::new("runs"), Stopwatch::start());
+    let watch = |runs: u64| progress.show(0, runs, None);
+    let threads = super::threads(args.threads);
     let judge = Judge::new(
         (args.scenario.clone(), overrides),
         (replicates, args.seeds as usize),
@@ -209,9 +187,7 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
             Ok(true)
         })?
     };
-    if let Ok(progress) = progress.lock() {
-        progress.finish();
-    }
+    progress.finish();
     if !finished {
         writeln!(io::stderr(), "stopped by Ctrl-C: nothing was written")?;
         return Ok(Ending::Interrupted);

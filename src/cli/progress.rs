@@ -1,6 +1,7 @@
 //! Progress of what takes long, on standard error, only where that is a terminal and it takes longer than two seconds.
 
 use std::io::IsTerminal;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -67,6 +68,45 @@ impl Progress {
     pub(super) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
+        }
+    }
+}
+
+/// The same line for several threads, of things that are counted.
+pub(super) struct Counted {
+    line: Mutex<Progress>,
+    what: &'static str,
+}
+
+impl Counted {
+    /// Nothing is shown yet; `what` is what is counted.
+    pub(super) fn new(what: &'static str) -> Self {
+        Self { line: Mutex::new(Progress::new()), what }
+    }
+
+    /// So many were there before, so many are done since; of how many, where that is known.
+    pub(super) fn show(&self, before: u64, since: u64, of: Option<u64>) {
+        let (done, what) = (before + since, self.what);
+        let told = |elapsed: Duration| match of {
+            None => format!("{done} {what} in {}", span(elapsed.as_secs())),
+            Some(of) => {
+                let each = elapsed.as_secs_f64() / since.max(1) as f64;
+                format!(
+                    "{done} of {of} {what}, {} left",
+                    span((each * of.saturating_sub(done) as f64) as u64)
+                )
+            }
+        };
+        // Where another thread broke off, its error is what matters.
+        if let Ok(mut line) = self.line.lock() {
+            line.show(done, of, told);
+        }
+    }
+
+    /// Takes the line away.
+    pub(super) fn finish(&self) {
+        if let Ok(line) = self.line.lock() {
+            line.finish();
         }
     }
 }

@@ -2,8 +2,6 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::thread::available_parallelism;
 
 use anyhow::{Result, anyhow, bail};
 use clap::Subcommand;
@@ -11,12 +9,12 @@ use reports::html;
 use reports::machine::pretty_json;
 use reports::statistics::estimate::Terms;
 
-use super::progress::{Progress, span};
-use super::{Ending, interrupt, print, trace};
+use super::progress::Counted;
+use super::{Ending, Over, interrupt, print, trace};
 use crate::compare::arms::Vary;
 use crate::compare::cells::Replicates;
 use crate::compare::measures;
-use crate::scenario::{Overrides, load};
+use crate::scenario::load;
 use crate::sweep::run::{Far, run};
 use crate::sweep::shard::{Journal, Shard};
 use crate::sweep::space::{Axis, Design, Space};
@@ -82,17 +80,8 @@ struct PlanArgs {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     seeds: u32,
 
-    /// The first seed, which also draws the points; the scenario's own where absent
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    seed: Option<u64>,
-
-    /// Lay a value over the scenario in every cell; may be given several times
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    sets: Vec<String>,
-
-    /// A file with GPUs, models and profiles of your own
-    #[arg(long, value_name = "FILE")]
-    profiles: Option<PathBuf>,
+    #[command(flatten)]
+    over: Over,
 
     /// The folder of the sweep
     #[arg(long, value_name = "DIR")]
@@ -151,12 +140,7 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
 }
 
 fn plan(args: &PlanArgs) -> Result<Ending> {
-    let overrides = Overrides {
-        sets: args.sets.clone(),
-        seed: args.seed,
-        profiles: args.profiles.clone(),
-        trace: args.trace.overrides(),
-    };
+    let overrides = args.over.overrides(args.trace.overrides());
     let scenario = load(&args.scenario, &overrides)?;
     let design = match (args.latin, args.random) {
         (Some(points), _) => Design::Latin(points),
@@ -186,25 +170,12 @@ fn run_share(args: &RunArgs) -> Result<Ending> {
     if let Some(by) = by {
         writeln!(io::stderr(), "shard {shard}, by {by}")?;
     }
-    let threads = args
-        .threads
-        .map_or_else(|| available_parallelism().map_or(1, usize::from), |threads| threads as usize);
+    let threads = super::threads(args.threads);
     let stop = interrupt::flag()?;
-    let progress = Mutex::new(Progress::new());
-    let watch = |far: Far| {
-        let told = |elapsed: std::time::Duration| {
-            let left = far.of - far.before - far.ran;
-            let seconds = elapsed.as_secs_f64() / far.ran.max(1) as f64 * left as f64;
-            format!("{} of {} cells, {} left", far.before + far.ran, far.of, span(seconds as u64))
-        };
-        if let Ok(mut progress) = progress.lock() {
-            progress.show(far.before + far.ran, Some(far.of), told);
-        }
-    };
+    let progress = Counted::new("cells");
+    let watch = |far: Far| progress.show(far.before, far.ran, Some(far.of));
     let far = run((&args.folder, &sweep), shard, threads, &stop, &watch)?;
-    if let Ok(progress) = progress.lock() {
-        progress.finish();
-    }
+    progress.finish();
     let Far { before, ran, failed, of } = far;
     if before + ran < of {
         writeln!(

@@ -2,8 +2,6 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::thread::available_parallelism;
 
 use anyhow::{Context, Result, anyhow, bail};
 use control::config::ControlFile;
@@ -11,8 +9,8 @@ use reports::files::write_whole;
 use reports::machine::pretty_json;
 use serde::Serialize;
 
-use super::progress::{Progress, span};
-use super::{Ending, interrupt, print};
+use super::progress::Counted;
+use super::{Ending, Over, interrupt, print};
 use crate::compare::arms::Vary;
 use crate::compare::measures;
 use crate::scenario::{Overrides, load};
@@ -66,17 +64,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "PERCENT", default_value_t = 95.0)]
     confidence: f64,
 
-    /// Lay a value over the scenario; may be given several times
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    sets: Vec<String>,
-
-    /// The first seed; the scenario's own where absent
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    seed: Option<u64>,
-
-    /// A file with GPUs, models and profiles of your own
-    #[arg(long, value_name = "FILE")]
-    profiles: Option<PathBuf>,
+    #[command(flatten)]
+    over: Over,
 
     /// Write the winning [control] section to this file
     #[arg(long, value_name = "FILE")]
@@ -125,8 +114,7 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
     let searches = |what: Searched| args.only.is_empty() || args.only.contains(&what);
     let keys =
         Keys { schedulers: searches(Searched::Schedulers), balancers: searches(Searched::Balancers), axes };
-    let overrides =
-        Overrides { sets: args.sets.clone(), seed: args.seed, profiles: args.profiles.clone(), trace: None };
+    let overrides = args.over.overrides(None);
     let scenario = load(&args.scenario, &overrides)?;
     if scenario.workload.trace().is_some() {
         bail!(
@@ -134,10 +122,8 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
         );
     }
     let found = candidates(&keys, args.candidates as usize, scenario.file.seed);
-    let (stop, progress) = (interrupt::flag()?, Mutex::new(Progress::new()));
-    let threads = args
-        .threads
-        .map_or_else(|| available_parallelism().map_or(1, usize::from), |threads| threads as usize);
+    let (stop, progress) = (interrupt::flag()?, Counted::new("runs"));
+    let threads = super::threads(args.threads);
     let tuning = Tuning {
         scenario: args.scenario.clone(),
         overrides: overrides.clone(),
@@ -150,19 +136,8 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
         stop: &stop,
     };
     let of = tuning.runs();
-    let watch = |done: u64| {
-        let told = |elapsed: std::time::Duration| {
-            let left = elapsed.as_secs_f64() / done.max(1) as f64 * of.saturating_sub(done) as f64;
-            format!("{done} of {of} runs, {} left", span(left as u64))
-        };
-        if let Ok(mut progress) = progress.lock() {
-            progress.show(done, Some(of), told);
-        }
-    };
-    let tuned = tuning.run(&watch)?;
-    if let Ok(progress) = progress.lock() {
-        progress.finish();
-    }
+    let tuned = tuning.run(&|done| progress.show(0, done, Some(of)))?;
+    progress.finish();
     let Some(tuned) = tuned else {
         writeln!(io::stderr(), "stopped by Ctrl-C: nothing was written")?;
         return Ok(Ending::Interrupted);

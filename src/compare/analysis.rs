@@ -1,5 +1,6 @@
 //! What the runs of a comparison say: means with intervals, differences from the baseline pair by pair, who is best at what.
 
+use reports::plots::Said;
 use reports::statistics::estimate::{Estimate, Terms, differences, estimate};
 use reports::statistics::multiple::holm;
 use reports::statistics::pareto::front;
@@ -124,6 +125,18 @@ pub enum Verdict {
     NoEvidence,
     /// Every pair is the same.
     Same,
+}
+
+impl Verdict {
+    /// How pictures show it.
+    #[must_use]
+    pub const fn shown(self) -> Said {
+        match self {
+            Self::Better => Said::Better,
+            Self::Worse => Said::Worse,
+            Self::NoEvidence | Self::Same => Said::Unclear,
+        }
+    }
 }
 
 /// Arms by two measures.

@@ -100,6 +100,15 @@ pub struct Grid {
 /// The measures of a run, in the order of [`measures::ALL`].
 pub type Values = Vec<Option<f64>>;
 
+/// Threads for runs.
+///
+/// # Errors
+/// Where the system gives none.
+pub fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map_err(|error| anyhow!("cannot start {threads} threads: {error}"))
+}
+
 /// Runs a scenario, on one thread and without files. Nothing where it was stopped.
 ///
 /// # Errors
@@ -159,8 +168,7 @@ impl Grid {
         watch: &(dyn Fn(u64) + Sync),
     ) -> Result<Option<Vec<Vec<Values>>>> {
         let done = AtomicU64::new(0);
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build();
-        let pool = pool.map_err(|error| anyhow!("cannot start {} threads: {error}", self.threads))?;
+        let pool = pool(self.threads)?;
         // Replicates outside: where it is stopped or fails early, all arms have come as far.
         let cells: Vec<(usize, usize)> = replicates
             .clone()

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use super::analysis::{Comparison, Rules, compare};
 use super::arms::Arm;
 use super::cells::{Replicates, Values};
+use super::measures::{self, number, number_text};
 use super::page::{About, page};
-use super::{measures, plots};
-use crate::sweep::row::{number, number_text};
+use super::plots;
 
 /// The name of the file with all that was found.
 pub const COMPARISON: &str = "compare.json";

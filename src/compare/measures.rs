@@ -122,3 +122,25 @@ pub const MAIN: &[&str] = &[
 pub fn find(key: &str) -> Option<usize> {
     ALL.iter().position(|measure| measure.key == key)
 }
+
+/// A number as it stands in a file: nothing where there is none, `inf` where it has no bound, else as many digits as tell it from all others.
+#[must_use]
+pub fn number_text(value: Option<f64>) -> String {
+    match value {
+        None => String::new(),
+        Some(value) if value.is_infinite() => "inf".to_owned(),
+        Some(value) => format!("{value:?}"),
+    }
+}
+
+/// The number that stands in a file; nothing where none does.
+///
+/// # Errors
+/// What was found.
+pub fn number(text: &str) -> Result<Option<f64>, String> {
+    match text {
+        "" => Ok(None),
+        "inf" => Ok(Some(f64::INFINITY)),
+        text => text.parse().map(Some).map_err(|_| format!("found {text:?}, expected a number")),
+    }
+}

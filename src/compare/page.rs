@@ -6,7 +6,7 @@ use reports::html::{
 use reports::plots::Said;
 use reports::plots::palette::{Look, looks};
 
-use super::analysis::{Comparison, Difference, Front, Measured, Row, Verdict};
+use super::analysis::{Comparison, Front, Measured, Row, Verdict};
 use super::text::{self, number};
 
 /// What a page tells besides what was found.
@@ -161,16 +161,11 @@ fn section(measured: &Measured, comparison: &Comparison) -> Section {
 }
 
 fn interval(row: &Row) -> Interval {
-    let said = |difference: &Difference| match difference.verdict {
-        Verdict::Better => Said::Better,
-        Verdict::Worse => Said::Worse,
-        Verdict::NoEvidence | Verdict::Same => Said::Unclear,
-    };
     let percent = row.difference.as_ref().and_then(|difference| difference.percent);
     Interval {
         name: row.arm.clone(),
         value: percent.map(|[mean, low, high]| (mean, Band { low, high })),
-        said: row.difference.as_ref().map_or(Said::Unclear, said),
+        said: row.difference.as_ref().map_or(Said::Unclear, |difference| difference.verdict.shown()),
     }
 }
 

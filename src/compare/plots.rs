@@ -7,7 +7,7 @@ use reports::plots::{
     DifferencesChart, Mark, MeasureColumn, ParetoChart, ParetoPoint, Said, differences, pareto,
 };
 
-use super::analysis::{Comparison, Difference, Front, Measured, Row, Verdict};
+use super::analysis::{Comparison, Front, Measured, Row};
 
 /// Measures that have a column.
 const COLUMNS: [&str; 6] =
@@ -46,13 +46,8 @@ fn column(measured: &Measured) -> MeasureColumn {
 }
 
 fn mark(row: &Row) -> Mark {
-    let said = |difference: &Difference| match difference.verdict {
-        Verdict::Better => Said::Better,
-        Verdict::Worse => Said::Worse,
-        Verdict::NoEvidence | Verdict::Same => Said::Unclear,
-    };
     match (&row.difference, row.unbounded) {
-        (Some(difference), _) => Mark { percent: difference.percent, said: said(difference) },
+        (Some(difference), _) => Mark { percent: difference.percent, said: difference.verdict.shown() },
         (None, 0) => Mark::default(),
         (None, _) => Mark { percent: None, said: Said::Unclear },
     }

@@ -111,6 +111,12 @@ pub fn said(difference: &Difference) -> String {
     }
 }
 
+/// A number of a measure, in words where it has no bound.
+#[must_use]
+pub fn bounded(value: f64, unit: &str) -> String {
+    if value.is_finite() { number(value, unit) } else { "no bound".to_owned() }
+}
+
 /// Three digits that count, or all before the point; one after it for percent.
 #[must_use]
 pub fn number(value: f64, unit: &str) -> String {

@@ -10,7 +10,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::slo::{Slo, Standing};
-use crate::compare::cells::{Replicates, Values, measured};
+use crate::compare::cells::{Replicates, Values, measured, pool};
+use crate::compare::measures;
+use crate::compare::text::bounded;
 use crate::scenario::{Overrides, Scenario, load};
 
 /// Replicates after which a fleet that is far from its objectives is given up.
@@ -54,6 +56,14 @@ pub struct Judged {
     /// The means of all measures, in their order; infinite where a replicate is without bound, nothing where one has none.
     #[serde(with = "super::bounded::all")]
     pub means: Values,
+}
+
+impl Judged {
+    /// The mean of a measure in words.
+    #[must_use]
+    pub fn told(&self, at: usize) -> String {
+        self.means[at].map_or("–".to_owned(), |mean| bounded(mean, measures::ALL[at].unit))
+    }
 }
 
 /// Which replicates a verdict rests on.
@@ -154,9 +164,7 @@ impl<'a> Judge<'a> {
 
     /// Runs replicates; the measures of each. Nothing where it was stopped.
     fn run(&self, sets: &[String], replicates: Range<usize>) -> Result<Option<Vec<Values>>> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build();
-        let pool = pool.map_err(|error| anyhow!("cannot start {} threads: {error}", self.threads))?;
-        let ran: Result<Vec<Option<Values>>> = pool.install(|| {
+        let ran: Result<Vec<Option<Values>>> = pool(self.threads)?.install(|| {
             let each = replicates.into_par_iter().map(|replicate| {
                 if self.stop.load(Ordering::Relaxed) {
                     return Ok(None);

@@ -9,11 +9,10 @@ use reports::plots::palette::Look;
 use super::folder::Plan;
 use super::judge::Judged;
 use super::search::{Answer, Capacity, Fleet};
-use super::slo::Slo;
+use super::slo::{Slo, shown};
 use super::text::cost;
 use crate::compare::measures;
 use crate::compare::page::unit;
-use crate::compare::text::number;
 
 /// The page.
 ///
@@ -174,8 +173,7 @@ fn curve(plan: &Plan, slo: &Slo, answer: &Answer) -> Chart {
 }
 
 fn table(caption: &str, slos: &[Slo], rows: &[(String, &Fleet, &Judged)]) -> Table {
-    let shown: Vec<usize> =
-        slos.iter().map(|slo| slo.measure).chain(measures::find("goodput_percent")).collect();
+    let shown = shown(slos);
     let mut columns = vec![
         Column::words(""),
         Column::words("hosts like"),
@@ -191,7 +189,7 @@ fn table(caption: &str, slos: &[Slo], rows: &[(String, &Fleet, &Judged)]) -> Tab
             fleet.hosts.to_string().into(),
             cost(fleet.cents_per_hour).into(),
         ];
-        cells.extend(shown.iter().map(|at| mean(judged, *at)));
+        cells.extend(shown.iter().map(|at| judged.told(*at).into()));
         cells.push(if judged.meets {
             Cell::toned("met", Tone::Good)
         } else {
@@ -200,14 +198,6 @@ fn table(caption: &str, slos: &[Slo], rows: &[(String, &Fleet, &Judged)]) -> Tab
         cells
     };
     Table { caption: caption.to_owned(), columns, rows: rows.iter().map(row).collect(), note: String::new() }
-}
-
-fn mean(judged: &Judged, at: usize) -> Cell {
-    match judged.means[at] {
-        None => Cell::from("–"),
-        Some(mean) if mean.is_infinite() => Cell::from("no bound"),
-        Some(mean) => Cell::from(number(mean, measures::ALL[at].unit)),
-    }
 }
 
 fn capacity(slos: &[Slo], found: &Capacity) -> Section {
@@ -222,12 +212,13 @@ fn capacity(slos: &[Slo], found: &Capacity) -> Section {
         (Some(load), Some(more)) => section.text.push(format!("It takes {load}; {more} is too much.")),
     }
     let mut rows: Vec<Vec<Cell>> = Vec::new();
-    let shown: Vec<usize> =
-        slos.iter().map(|slo| slo.measure).chain(measures::find("goodput_percent")).collect();
+    let shown = shown(slos);
     for (name, judged) in [("searched", &found.judged), ("on fresh seeds", &found.fresh)] {
         if let Some(judged) = judged {
             rows.push(
-                std::iter::once(Cell::from(name)).chain(shown.iter().map(|at| mean(judged, *at))).collect(),
+                std::iter::once(Cell::from(name))
+                    .chain(shown.iter().map(|at| judged.told(*at).into()))
+                    .collect(),
             );
         }
     }

@@ -77,6 +77,12 @@ impl Slo {
     }
 }
 
+/// What tables tell of a fleet: the measures of the objectives, and goodput.
+#[must_use]
+pub fn shown(slos: &[Slo]) -> Vec<usize> {
+    slos.iter().map(|slo| slo.measure).chain(measures::find("goodput_percent")).collect()
+}
+
 impl fmt::Display for Slo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.measure().more_is_better { ">=" } else { "<=" };

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::judge::Judged;
 use super::search::{Answer, Capacity, Fleet};
-use super::slo::Slo;
+use super::slo::{Slo, shown};
 use crate::compare::measures;
 use crate::compare::text::number;
 
@@ -37,20 +37,13 @@ impl Basis {
 
     fn table(&self, rows: &[(String, String, String, &Judged)], text: &mut String) {
         let mut head = vec![String::new(), "hosts".to_owned(), "cost/h".to_owned()];
-        let shown: Vec<usize> =
-            self.slos.iter().map(|slo| slo.measure).chain(measures::find("goodput_percent")).collect();
+        let shown = shown(&self.slos);
         head.extend(shown.iter().map(|at| measures::ALL[*at].label()));
         head.push("at worst".to_owned());
         let mut lines = vec![head];
         for (name, hosts, cost, judged) in rows {
             let mut line = vec![name.clone(), hosts.clone(), cost.clone()];
-            for at in &shown {
-                line.push(match judged.means[*at] {
-                    None => "–".to_owned(),
-                    Some(mean) if mean.is_infinite() => "no bound".to_owned(),
-                    Some(mean) => number(mean, measures::ALL[*at].unit),
-                });
-            }
+            line.extend(shown.iter().map(|at| judged.told(*at)));
             let worst = judged.standings.iter().zip(&self.slos).map(|(standing, slo)| {
                 standing.worst.map_or("no bound".to_owned(), |worst| number(worst, slo.measure().unit))
             });

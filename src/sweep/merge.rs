@@ -11,11 +11,11 @@ use serde::Serialize;
 use traces::atomic::AtomicFile;
 
 use super::manifest::Sweep;
-use super::row::{self, LEADING, number, number_text};
+use super::row::{self, LEADING};
 use super::shard::{FOLDER, Shard, check_head, head};
 use super::space::{Axis, Span};
 use crate::compare::cells::Values;
-use crate::compare::measures::{self, Measure};
+use crate::compare::measures::{self, Measure, number, number_text};
 
 /// Points that are told as the best.
 const BEST: usize = 10;

@@ -8,7 +8,7 @@ use reports::plots::palette::Look;
 use super::merge::{Effect, Found};
 use crate::compare::measures;
 use crate::compare::page::unit;
-use crate::compare::text::number;
+use crate::compare::text::bounded;
 
 /// The page.
 #[must_use]
@@ -16,8 +16,7 @@ pub fn page(found: &Found) -> Page {
     let measure = measures::find(found.by).map(|at| measures::ALL[at]).expect("it was found by its key");
     let percent = found.confidence * 100.0;
     let best = found.best.first();
-    let told =
-        |value: f64| if value.is_finite() { number(value, measure.unit) } else { "no bound".to_owned() };
+    let told = |value: f64| bounded(value, measure.unit);
     let mut columns = vec![Column::figures("point", "")];
     columns.extend(found.effects.iter().map(|effect| Column::words(&effect.key)));
     columns.push(Column::figures(measure.name, measure.unit));

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::manifest::Sweep;
 use crate::compare::cells::Values;
-use crate::compare::measures;
+use crate::compare::measures::{self, number_text};
 
 /// What came of a cell.
 #[derive(Clone, PartialEq, Debug)]
@@ -45,28 +45,6 @@ pub fn write(sweep: &Sweep, number: u64, cell: &Cell) -> Result<Vec<u8>> {
     };
     let measured = measured.into_iter().map(number_text);
     line(leading.into_iter().chain(values).chain([error]).chain(measured))
-}
-
-/// A number as it stands in a file: nothing where there is none, `inf` where it has no bound, else as many digits as tell it from all others.
-#[must_use]
-pub fn number_text(value: Option<f64>) -> String {
-    match value {
-        None => String::new(),
-        Some(value) if value.is_infinite() => "inf".to_owned(),
-        Some(value) => format!("{value:?}"),
-    }
-}
-
-/// The number that stands in a file; nothing where none does.
-///
-/// # Errors
-/// What was found.
-pub fn number(text: &str) -> Result<Option<f64>, String> {
-    match text {
-        "" => Ok(None),
-        "inf" => Ok(Some(f64::INFINITY)),
-        text => text.parse().map(Some).map_err(|_| format!("found {text:?}, expected a number")),
-    }
 }
 
 pub(crate) fn line(fields: impl Iterator<Item = String>) -> Result<Vec<u8>> {

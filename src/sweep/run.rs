@@ -9,7 +9,7 @@ use anyhow::{Result, anyhow};
 use super::manifest::Sweep;
 use super::row::{self, Cell};
 use super::shard::{Journal, Shard};
-use crate::compare::cells::measured;
+use crate::compare::cells::{measured, pool};
 
 /// How far a shard is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,9 +58,7 @@ pub fn run(
         }
         Ok(())
     };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.map_err(|error| anyhow!("cannot start {threads} threads: {error}"))?;
-    pool.scope(|scope| {
+    pool(threads)?.scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|_| {
                 if let Err(error) = work() {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::merge::{Best, Found};
 use crate::compare::measures::{self, Measure};
-use crate::compare::text::number;
+use crate::compare::text::{bounded, number};
 
 /// The whole text.
 #[must_use]
@@ -43,7 +43,7 @@ pub fn render(found: &Found) -> String {
 
 fn line(text: &mut String, best: &Best, measure: Measure) {
     let values: Vec<String> = best.values.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let mean = if best.mean.is_finite() { number(best.mean, measure.unit) } else { "no bound".to_owned() };
+    let mean = bounded(best.mean, measure.unit);
     let interval = best.estimate.map_or(String::new(), |estimate| {
         format!("{} to {}", number(estimate.low, measure.unit), number(estimate.high, measure.unit))
     });

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use reports::statistics::estimate::Estimate;
 
 use super::halving::Tuned;
-use crate::compare::text::number;
+use crate::compare::text::{bounded, number};
 
 /// Candidates of a round that are told.
 const TOLD: usize = 5;
@@ -19,7 +19,7 @@ pub fn render(tuned: &Tuned, scenario: &str, confidence: f64) -> String {
         let _ =
             writeln!(text, "\n{} candidates on {} replicates each", round.candidates.len(), round.replicates);
         for (name, mean) in round.candidates.iter().take(TOLD) {
-            let mean = if mean.is_finite() { number(*mean, measure.unit) } else { "no bound".to_owned() };
+            let mean = bounded(*mean, measure.unit);
             let _ = writeln!(text, "  {mean:>9}  {name}");
         }
     }
