@@ -4,6 +4,8 @@
 mod a100;
 #[path = "fits/aiconfigurator.rs"]
 mod aiconfigurator;
+#[path = "fits/attention.rs"]
+mod attention;
 #[path = "fits/cpu.rs"]
 mod cpu;
 #[path = "fits/derive.rs"]

@@ -8,12 +8,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Table;
+use super::attention::{Attention, LAYERS, MILLIS};
 use super::llmservingsim::quantised;
-use super::output::{Fitted, Tables, decode_seconds, prefill_seconds};
-use super::solve::{between, between_knots, errors, least_squares, median_of};
+use super::output::{Fitted, decode_seconds, prefill_seconds};
+use super::solve::{between, between_knots, errors, median_of};
 
-const LAYERS: f64 = 32.0;
-const MILLIS: f64 = 1e-3;
 /// Kernels of a layer and how often each runs in it.
 const KERNELS: [(&str, f64); 9] = [
     ("input_layernorm", 1.0),
@@ -26,7 +25,6 @@ const KERNELS: [(&str, f64); 9] = [
     ("mlp_down_proj", 1.0),
     ("add", 2.0),
 ];
-const SEQUENCES: [u32; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 const TOKENS: [u32; 19] =
     [64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048];
 const VOCABULARY: f64 = 128_256.0;
@@ -38,25 +36,24 @@ struct Kernels {
     dense: BTreeMap<u32, f64>,
     /// The output layer, by sequences.
     output: BTreeMap<u32, f64>,
-    /// By (sequences, tokens in the cache of each).
-    decode: BTreeMap<(u32, u32), f64>,
-    /// By tokens of one prompt.
-    prompt: BTreeMap<u32, f64>,
+    attention: Attention,
 }
 
 pub(crate) fn fits(data: &Path, overhead: f64) -> Vec<Fitted> {
     let kernels = Kernels::read(data);
-    let tables = kernels.tables(overhead);
+    let rest = (|sequences| kernels.rest(sequences, sequences), |tokens| kernels.rest(tokens, 1));
+    let tables = kernels.attention.tables(&TOKENS, rest, overhead);
     let costs = tables.costs();
     let decode = |odd: bool| -> Vec<(f64, f64)> {
         kernels
-            .decode_rows(odd)
+            .attention
+            .decode_rows(odd, |sequences| kernels.rest(sequences, sequences))
             .into_iter()
             .map(|(sequences, cache, seconds)| (decode_seconds(&costs, sequences, cache), seconds + overhead))
             .collect()
     };
     let mut prompts = Vec::new();
-    for (&tokens, &attention) in &kernels.prompt {
+    for (&tokens, &attention) in &kernels.attention.prompt {
         let Some(&dense) = kernels.dense.get(&tokens).filter(|_| (64..=2048).contains(&tokens)) else {
             continue;
         };
@@ -116,77 +113,16 @@ impl Kernels {
         let output = wide
             .map(|row| (row.count("m"), row.number("latency") * MILLIS * VOCABULARY / f64::from(WIDEST)))
             .collect();
-        let llama = |row: &super::Row<'_>| {
-            row.count("num_heads") == 32
-                && row.count("num_key_value_heads") == 8
-                && row.count("head_dim") == 128
-        };
-        let generation = Table::open(&folder.join("attention/vllm/0.14.0/generation_attention_perf.csv.gz"));
-        let context = Table::open(&folder.join("attention/vllm/0.14.0/context_attention_perf.csv.gz"));
         Self {
             dense: dense.into_iter().map(|(tokens, all)| (tokens, median_of(all.into_iter()))).collect(),
             output,
-            decode: generation
-                .rows()
-                .filter(llama)
-                .map(|row| ((row.count("batch_size"), row.count("step")), row.number("latency") * MILLIS))
-                .collect(),
-            prompt: context
-                .rows()
-                .filter(|row| llama(row) && row.count("batch_size") == 1)
-                .map(|row| (row.count("isl"), row.number("latency") * MILLIS))
-                .collect(),
+            attention: Attention::read(&folder.join("attention/vllm/0.14.0"), |_| true),
         }
     }
 
-    /// Rows of decoding: sequences, cache of each, seconds a step. `odd` picks every second context length.
-    fn decode_rows(&self, odd: bool) -> Vec<(u32, u32, f64)> {
-        let small =
-            self.decode.iter().filter(|(key, _)| SEQUENCES.contains(&key.0) && key.0 * key.1 <= 300_000);
-        small
-            .filter(|(key, _)| ((key.1 + 1).trailing_zeros() % 2 == 1) == odd)
-            .map(|(&(sequences, cache), &seconds)| {
-                (sequences, cache, self.dense[&sequences] + self.output[&sequences] + LAYERS * seconds)
-            })
-            .collect()
-    }
-
-    fn tables(&self, overhead: f64) -> Tables {
-        let equations: Vec<(Vec<f64>, f64)> = self
-            .decode_rows(false)
-            .into_iter()
-            .map(|(sequences, cache, seconds)| {
-                let mut factors: Vec<f64> =
-                    SEQUENCES.iter().map(|&d| if d == sequences { 1.0 } else { 0.0 }).collect();
-                factors.push(f64::from(sequences) * f64::from(cache));
-                (factors, seconds)
-            })
-            .collect();
-        let mut solved = least_squares(&equations);
-        let context = solved.pop().unwrap_or_default();
-        let prompts: Vec<(Vec<f64>, f64)> = self
-            .prompt
-            .iter()
-            .filter(|(tokens, _)| **tokens >= 512)
-            .map(|(&tokens, &seconds)| {
-                let tokens = f64::from(tokens);
-                (vec![tokens, tokens * tokens / 2.0], LAYERS * seconds)
-            })
-            .collect();
-        let pair = least_squares(&prompts)[1];
-        let prefill = TOKENS.map(|tokens| {
-            let attention =
-                LAYERS * between(&self.prompt, tokens) - pair * f64::from(tokens) * f64::from(tokens) / 2.0;
-            (tokens, self.dense[&tokens] + self.output[&1] + f64::max(0.0, attention) + overhead)
-        });
-        Tables {
-            decode: SEQUENCES.into_iter().zip(solved).map(|(at, seconds)| (at, seconds + overhead)).collect(),
-            prefill: prefill.to_vec(),
-            context,
-            prefill_context: pair,
-            ..Tables::default()
-        }
-        .finish()
+    /// Seconds of a step of so many tokens without its attention, with an output layer for so many sequences.
+    fn rest(&self, tokens: u32, sequences: u32) -> f64 {
+        self.dense[&tokens] + self.output[&sequences]
     }
 }
 
@@ -220,6 +156,7 @@ fn splitwise(data: &Path, kernels: &Kernels) -> String {
         .map(|row| {
             let context = row.count("prompt_size") + row.count("token_size") / 2;
             let ones = kernels
+                .attention
                 .decode
                 .iter()
                 .filter(|(key, _)| key.0 == 1)

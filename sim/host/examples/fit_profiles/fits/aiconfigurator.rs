@@ -10,13 +10,12 @@ use std::path::Path;
 
 use sim_host::profile::Catalogue;
 
-use super::Table;
+use super::attention::{Attention, LAYERS, MILLIS};
 use super::llmservingsim::quantised;
-use super::output::{Fitted, Tables, decode_seconds, prefill_seconds};
-use super::solve::{between, errors, least_squares};
+use super::output::{Fitted, decode_seconds, prefill_seconds};
+use super::solve::{between, errors};
+use super::{Row, Table};
 
-const LAYERS: f64 = 32.0;
-const MILLIS: f64 = 1e-3;
 /// Columns and rows of a layer's matrices: queries, keys and values; output; gate and up; down.
 const MATRICES: [(u32, u32); 4] = [(6_144, 4_096), (4_096, 4_096), (28_672, 4_096), (4_096, 14_336)];
 /// The output layer's matrix; it is wider than any measured and taken to cost in proportion to the widest in all tables.
@@ -26,7 +25,6 @@ const HIDDEN: u32 = 4_096;
 /// What the small kernels of a layer read and write for a token: two norms with the residual, rotation, activation.
 const SMALL_BYTES: f64 = 2.0 * (2.0 * 4.0 * 4_096.0 + 2.0 * 5_120.0 + 3.0 * 14_336.0);
 const SMALL_SECONDS: f64 = 4.0 * 3e-6;
-const SEQUENCES: [u32; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 const TOKENS: [u32; 11] = [64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048];
 
 /// A GPU of the tables.
@@ -48,10 +46,7 @@ const SUBJECTS: [Subject; 3] = [
 struct Kernels {
     /// By columns and rows of the matrix, then by tokens.
     matrices: BTreeMap<(u32, u32), BTreeMap<u32, f64>>,
-    /// By (sequences, tokens in the cache of each).
-    decode: BTreeMap<(u32, u32), f64>,
-    /// By tokens of one prompt.
-    prompt: BTreeMap<u32, f64>,
+    attention: Attention,
     /// Bytes per second of the small kernels.
     small_rate: f64,
 }
@@ -62,14 +57,17 @@ pub(crate) fn fits(data: &Path, overhead: f64) -> Vec<Fitted> {
 
 fn fit(data: &Path, subject: &Subject, overhead: f64) -> Vec<Fitted> {
     let kernels = Kernels::read(data, subject);
-    let tables = kernels.tables(overhead);
+    let rest = (|sequences| kernels.rest(sequences, sequences), |tokens| kernels.rest(tokens, 1));
+    let tables = kernels.attention.tables(&TOKENS, rest, overhead);
     let costs = tables.costs();
     let decode = |odd: bool| -> Vec<(f64, f64)> {
-        let rows = kernels.decode_rows(odd).into_iter();
+        let rows =
+            kernels.attention.decode_rows(odd, |sequences| kernels.rest(sequences, sequences)).into_iter();
         rows.map(|(sequences, cache, seconds)| (decode_seconds(&costs, sequences, cache), seconds + overhead))
             .collect()
     };
     let prompts: Vec<(f64, f64)> = kernels
+        .attention
         .prompt
         .iter()
         .filter(|(tokens, _)| (64..=2_048).contains(*tokens))
@@ -116,37 +114,21 @@ fn fit(data: &Path, subject: &Subject, overhead: f64) -> Vec<Fitted> {
 impl Kernels {
     fn read(data: &Path, subject: &Subject) -> Self {
         let folder = data.join("hw-perf/aiconfigurator").join(subject.folder);
-        let open = |kind: &str, file: &str| {
-            Table::open(&folder.join(kind).join("vllm").join(subject.version).join(file))
-        };
-        let gemm = open("gemm", "gemm_perf.csv.gz");
+        let of = |kind: &str| folder.join(kind).join("vllm").join(subject.version);
+        let gemm = Table::open(&of("gemm").join("gemm_perf.csv.gz"));
         let mut matrices: BTreeMap<(u32, u32), BTreeMap<u32, f64>> = BTreeMap::new();
         for row in gemm.rows().filter(|row| row.text("gemm_dtype") == "bfloat16") {
             let shape = (row.count("n"), row.count("k"));
             matrices.entry(shape).or_default().insert(row.count("m"), row.number("latency") * MILLIS);
         }
-        let llama = |row: &super::Row<'_>| {
-            row.count("num_heads") == 32
-                && row.count("num_key_value_heads") == 8
-                && row.count("head_dim") == 128
-                && row.text("kv_cache_dtype") == "bfloat16"
+        let whole = |row: &Row<'_>| {
+            row.text("kv_cache_dtype") == "bfloat16"
                 && row.maybe("window_size").is_none_or(|window| window == "0")
         };
-        let generation = open("attention", "generation_attention_perf.csv.gz");
-        let context = open("attention", "context_attention_perf.csv.gz");
         let gpu = Catalogue::rooflines().gpu(subject.gpu).unwrap_or_else(|error| panic!("{error}"));
         Self {
             matrices,
-            decode: generation
-                .rows()
-                .filter(llama)
-                .map(|row| ((row.count("batch_size"), row.count("step")), row.number("latency") * MILLIS))
-                .collect(),
-            prompt: context
-                .rows()
-                .filter(|row| llama(row) && row.count("batch_size") == 1)
-                .map(|row| (row.count("isl"), row.number("latency") * MILLIS))
-                .collect(),
+            attention: Attention::read(&of("attention"), whole),
             small_rate: gpu.bandwidth_bytes_per_second as f64 * subject.bandwidth,
         }
     }
@@ -176,54 +158,9 @@ impl Kernels {
         self.matrix((WIDEST, HIDDEN), sequences) * f64::from(VOCABULARY) / f64::from(WIDEST)
     }
 
-    /// Rows of decoding: sequences, cache of each, seconds a step. `odd` picks every second context length.
-    fn decode_rows(&self, odd: bool) -> Vec<(u32, u32, f64)> {
-        let small =
-            self.decode.iter().filter(|(key, _)| SEQUENCES.contains(&key.0) && key.0 * key.1 <= 300_000);
-        small
-            .filter(|(key, _)| ((key.1 + 1).trailing_zeros() % 2 == 1) == odd)
-            .map(|(&(sequences, cache), &seconds)| {
-                (sequences, cache, self.dense(sequences) + self.output(sequences) + LAYERS * seconds)
-            })
-            .collect()
-    }
-
-    fn tables(&self, overhead: f64) -> Tables {
-        let equations: Vec<(Vec<f64>, f64)> = self
-            .decode_rows(false)
-            .into_iter()
-            .map(|(sequences, cache, seconds)| {
-                let mut factors: Vec<f64> =
-                    SEQUENCES.iter().map(|&d| if d == sequences { 1.0 } else { 0.0 }).collect();
-                factors.push(f64::from(sequences) * f64::from(cache));
-                (factors, seconds)
-            })
-            .collect();
-        let mut solved = least_squares(&equations);
-        let context = solved.pop().unwrap_or_default();
-        let prompts: Vec<(Vec<f64>, f64)> = self
-            .prompt
-            .iter()
-            .filter(|(tokens, _)| **tokens >= 512)
-            .map(|(&tokens, &seconds)| {
-                let tokens = f64::from(tokens);
-                (vec![tokens, tokens * tokens / 2.0], LAYERS * seconds)
-            })
-            .collect();
-        let pair = least_squares(&prompts)[1];
-        let prefill = TOKENS.map(|tokens| {
-            let attention =
-                LAYERS * between(&self.prompt, tokens) - pair * f64::from(tokens) * f64::from(tokens) / 2.0;
-            (tokens, self.dense(tokens) + self.output(1) + f64::max(0.0, attention) + overhead)
-        });
-        Tables {
-            decode: SEQUENCES.into_iter().zip(solved).map(|(at, seconds)| (at, seconds + overhead)).collect(),
-            prefill: prefill.to_vec(),
-            context,
-            prefill_context: pair,
-            ..Tables::default()
-        }
-        .finish()
+    /// Seconds of a step of so many tokens without its attention, with an output layer for so many sequences.
+    fn rest(&self, tokens: u32, sequences: u32) -> f64 {
+        self.dense(tokens) + self.output(sequences)
     }
 }
 
