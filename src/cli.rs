@@ -1,11 +1,12 @@
 //! The command line: one file a subcommand. Here are the list of them, the exit codes, and how errors are shown.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 
 use clap::{Parser, Subcommand};
+use reports::frames;
 
 use crate::scenario::{Overrides, TraceOverride};
 
@@ -190,6 +191,12 @@ fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
+}
+
+/// Says where results are, and how there would be Parquet among them.
+fn print_results(folder: &Path) -> io::Result<()> {
+    print(&format!("results in {}\n", folder.display()))?;
+    if frames::AVAILABLE { Ok(()) } else { writeln!(io::stderr(), "{}", frames::HINT) }
 }
 
 /// So many threads, or one for each core.

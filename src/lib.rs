@@ -11,4 +11,5 @@ pub mod plan;
 pub mod run;
 pub mod scenario;
 pub mod sweep;
+pub mod tables;
 pub mod tune;

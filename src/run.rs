@@ -11,13 +11,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use control::units::Nanos;
+use reports::frames;
 use reports::html::{self, RunPage};
 use reports::machine::{Execution, Machine, Stopwatch, pretty_json};
 use reports::metrics::MetricsSpec;
 use reports::plots::{self, Drawn, PlotTitle};
 use reports::stages::{StageMeter, StageRow};
 use reports::summary::Summary;
-use reports::{files, machine};
+use reports::{files, machine, tables};
 use sim::check::Checks;
 use sim::simulation::{Progress, RunEnd, Setup, Simulation};
 use sim_host::api::Engine;
@@ -158,6 +159,7 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Done
             files::write_whole(&folder.join("summary.json"), pretty_json(&summary).as_bytes())?;
             files::write_whole(&folder.join("scenario.resolved.toml"), scenario.resolved()?.as_bytes())?;
             html::write(&folder.join("report.html"), &html::run_page(&page))?;
+            frames::write_tables(folder, &tables::RUN)?;
             Ok(())
         };
         if plan.threads > 1 {

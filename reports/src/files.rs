@@ -2,13 +2,16 @@
 //! when whole. Names with commas, quotes or line breaks are quoted as in RFC 4180; a missing value is an empty
 //! field; times are seconds with nine decimals, printed from integers.
 //!
-//! Left out: what is in the summary, and figures that a reader computes from rows (but for the three latencies).
+//! Left out: what is in the summary, and figures that a reader computes from rows (but for the three latencies). What the columns mean stands in
+//! [`tables`](crate::tables); [`frames`](crate::frames) makes Parquet of the files.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use control::units::{Instant, Nanos};
+
+use crate::tables::Table;
 
 pub use events::EventsCsv;
 pub use hosts::write_hosts;
@@ -70,11 +73,21 @@ struct RowFile {
 const BUFFER_BYTES: usize = 1 << 16;
 
 impl RowFile {
-    fn create(path: PathBuf, header: &str) -> Result<Self, WriteError> {
+    /// Begins the file of a table in the folder `dir`, which must exist.
+    fn create(dir: &Path, table: &Table) -> Result<Self, WriteError> {
+        Self::create_with(dir, table, |_| true)
+    }
+
+    /// The same with those columns only that `with` wants.
+    fn create_with(dir: &Path, table: &Table, with: impl Fn(&str) -> bool) -> Result<Self, WriteError> {
+        Self::begin(dir.join(table.file), &table.header(with))
+    }
+
+    fn begin(path: PathBuf, first_line: &str) -> Result<Self, WriteError> {
         let temporary = temporary_name(&path);
         let file = File::create(&temporary).map_err(failed(&path, "cannot create"))?;
         let mut rows = String::with_capacity(BUFFER_BYTES + 1_024);
-        rows.push_str(header);
+        rows.push_str(first_line);
         rows.push('\n');
         Ok(Self { path, temporary, file, rows, whole_bytes: 0, open: true })
     }

@@ -5,6 +5,7 @@
 
 pub mod events;
 pub mod files;
+pub mod frames;
 pub mod histogram;
 pub mod html;
 pub mod machine;
@@ -14,6 +15,7 @@ pub mod plots;
 pub mod stages;
 pub mod statistics;
 pub mod summary;
+pub mod tables;
 pub mod text;
 pub mod timeline;
 

@@ -9,7 +9,7 @@ use reports::statistics::estimate::{Terms, differences};
 use reports::statistics::precision::{PILOT, replicates_needed};
 
 use super::progress::Counted;
-use super::{Ending, Over, interrupt, print, trace};
+use super::{Ending, Over, interrupt, print, print_results, trace};
 use crate::compare::arms::{self, Vary};
 use crate::compare::cells::{Grid, Replicates, Values};
 use crate::compare::files::{Asked, Study};
@@ -163,7 +163,7 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
     print(&format!("{name}: {} arms, {conditional}\n\n{}", grid.arms.len(), text::render(&comparison)))?;
     print(&format!("\nTo repeat the first run of the baseline: {}\n", grid.command(baseline, 0)))?;
     if let Some(folder) = &args.out {
-        print(&format!("results in {}\n", folder.display()))?;
+        print_results(folder)?;
     }
     Ok(Ending::Done)
 }

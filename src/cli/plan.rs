@@ -8,7 +8,7 @@ use reports::files::write_whole;
 use reports::machine::{Stopwatch, pretty_json};
 
 use super::progress::{Counted, span};
-use super::{Ending, Over, interrupt, print, trace};
+use super::{Ending, Over, interrupt, print, print_results, trace};
 use crate::compare::arms::Vary;
 use crate::compare::cells::Replicates;
 use crate::plan::candidates::{Choices, Kind};
@@ -203,7 +203,7 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
     print(&told.join("\n"))?;
     print(&format!("\n{} runs in {}\n", plan.runs, span(stopwatch.wall().as_secs())))?;
     if let Some(folder) = &args.out {
-        print(&format!("results in {}\n", folder.display()))?;
+        print_results(folder)?;
     }
     let unmet = plan.fleets.iter().any(|answer| answer.fleets.is_empty())
         || plan.capacities.iter().any(|found| found.load.is_none());

@@ -14,6 +14,7 @@ use crate::run::{Plan, run};
 use crate::scenario::{Overrides, load};
 use crate::sweep::manifest::{self, MANIFEST};
 use crate::sweep::{merge, page};
+use crate::tables;
 
 /// Make the report of a folder again from its data: of a run, a comparison, a sweep or a plan
 #[derive(clap::Args, Debug)]
@@ -26,7 +27,12 @@ A comparison, a sweep and a plan are told anew from their rows, without a run. A
 which gives the same bytes; where its digest is not that of summary.json, another version wrote it, and nothing is changed.")]
 pub(super) struct Args {
     /// The folder that --out named
-    folder: PathBuf,
+    #[arg(required_unless_present = "columns")]
+    folder: Option<PathBuf>,
+
+    /// Describe the columns of all files of rows instead (Markdown)
+    #[arg(long, conflicts_with_all = ["folder", "by"])]
+    columns: bool,
 
     /// For a sweep: the measure by which points are ranked
     #[arg(long, value_name = "NAME", default_value = "goodput_percent")]
@@ -34,7 +40,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(args: &Args) -> Result<Ending> {
-    let folder = args.folder.as_path();
+    let Some(folder) = args.folder.as_deref() else {
+        print(&tables::describe())?;
+        return Ok(Ending::Done);
+    };
     let has = |name: &str| folder.join(name).is_file();
     let what = if has(COMPARISON) {
         let study = Study::read(folder)?;

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use reports::text;
 
 use super::progress::Progress;
-use super::{Ending, interrupt, print};
+use super::{Ending, interrupt, print, print_results};
 use crate::run::{Plan, run};
 use crate::scenario::{Overrides, load};
 
@@ -125,7 +125,8 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
     } else {
         print(&text::render(&done.summary, Some(&done.machine), colour()))?;
         if let Some(folder) = &args.out {
-            print(&format!("\nresults in {}\n", folder.display()))?;
+            print("\n")?;
+            print_results(folder)?;
         }
     }
     if done.stopped {

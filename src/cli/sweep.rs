@@ -10,7 +10,7 @@ use reports::machine::pretty_json;
 use reports::statistics::estimate::Terms;
 
 use super::progress::Counted;
-use super::{Ending, Over, interrupt, print, trace};
+use super::{Ending, Over, interrupt, print, print_results, trace};
 use crate::compare::arms::Vary;
 use crate::compare::cells::Replicates;
 use crate::compare::measures;
@@ -263,7 +263,7 @@ fn merge_all(args: &MergeArgs) -> Result<Ending> {
         print(&pretty_json(&found))?;
     } else {
         print(&text::render(&found))?;
-        print(&format!("sweep.csv, points.csv and report.html are in {}\n", args.folder.display()))?;
+        print_results(&args.folder)?;
     }
     Ok(Ending::Done)
 }

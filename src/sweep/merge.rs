@@ -16,6 +16,7 @@ use super::shard::{FOLDER, Shard, check_head, head};
 use super::space::{Axis, Span};
 use crate::compare::cells::Values;
 use crate::compare::measures::{self, Measure, number, number_text};
+use crate::tables::write_parquet;
 
 /// Points that are told as the best.
 const BEST: usize = 10;
@@ -108,7 +109,10 @@ pub fn merge(folder: &Path, sweep: &Sweep, by: usize, terms: Terms) -> Result<Fo
         }
     }
     rows.commit().with_context(told)?;
-    told_points.finish()
+    let found = told_points.finish()?;
+    write_parquet(&path)?;
+    write_parquet(&folder.join("points.csv"))?;
+    Ok(found)
 }
 
 struct Open {

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{RowFile, WriteError};
 use crate::events::Event;
-
-const HEADER: &str = "at_s,kind,what";
+use crate::tables::EVENTS;
 
 /// Writes `events.csv`.
 #[derive(Debug)]
@@ -19,7 +18,7 @@ impl EventsCsv {
     /// # Errors
     /// Where no file can be created there.
     pub fn create(dir: &Path) -> Result<Self, WriteError> {
-        Ok(Self { file: RowFile::create(dir.join("events.csv"), HEADER)? })
+        Ok(Self { file: RowFile::create(dir, &EVENTS)? })
     }
 
     /// Appends an event.

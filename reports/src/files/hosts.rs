@@ -4,10 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{RowFile, WriteError};
 use crate::summary::HostRow;
-
-const HEADER: &str = "host,requests,finished,failed,ttft_ms_mean,ttft_ms_max,busy_s,gpu_busy_share,\
-output_tokens,prompt_tokens,cached_tokens,model_loads,evictions,hits_vram,hits_page_cache,hits_local_disk,\
-hits_registry,energy_kwh";
+use crate::tables::HOSTS;
 
 /// Writes `hosts.csv` in the folder `dir`, which must exist; the rows are those of
 /// [`Metrics::host_rows`](crate::metrics::Metrics::host_rows).
@@ -15,7 +12,7 @@ hits_registry,energy_kwh";
 /// # Errors
 /// Where the file cannot be created or the disk takes no more.
 pub fn write_hosts(dir: &Path, hosts: &[HostRow]) -> Result<PathBuf, WriteError> {
-    let mut file = RowFile::create(dir.join("hosts.csv"), HEADER)?;
+    let mut file = RowFile::create(dir, &HOSTS)?;
     let decimals = |value: Option<f64>| value.map(|value| format!("{value:.6}")).unwrap_or_default();
     for host in hosts {
         file.row(|row| {

@@ -64,7 +64,7 @@ impl PerfettoJson {
     /// Where no file can be created there.
     pub fn create(path: &Path, spec: &MetricsSpec) -> Result<Self, WriteError> {
         let head = "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[";
-        let mut file = RowFile::create(path.to_owned(), head)?;
+        let mut file = RowFile::begin(path.to_owned(), head)?;
         // The first event; every later one begins with a comma.
         file.row(|row| {
             row.word(&format!(

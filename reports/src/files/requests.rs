@@ -8,10 +8,7 @@ use traces::record::Record;
 
 use super::{RowFile, WriteError};
 use crate::metrics::{MetricsSpec, failure_name, reject_name, tpot};
-
-const HEADER: &str = "request,model,tenant,session,priority,arrival_s,dispatched_s,first_token_s,ended_s,host,\
-attempts,prompt_tokens,cached_tokens,truncated,usage_prompt_tokens,output_tokens,load_s,prompt_eval_s,eval_s,done,\
-outcome,reason,ttft_s,tpot_s,e2e_s";
+use crate::tables::REQUESTS;
 
 /// Writes `requests.csv`. The last three columns are defined for finished requests only; `done` and the columns that
 /// hosts report are as in the record. Where arms are told apart, `arm` is the one that decided the last attempt.
@@ -31,8 +28,7 @@ impl RequestsCsv {
     /// # Errors
     /// Where no file can be created there.
     pub fn create(dir: &Path, spec: &MetricsSpec) -> Result<Self, WriteError> {
-        let header = if spec.by_arm { &format!("{HEADER},arm") } else { HEADER };
-        let file = RowFile::create(dir.join("requests.csv"), header)?;
+        let file = RowFile::create_with(dir, &REQUESTS, |column| spec.by_arm || column != "arm")?;
         Ok(Self {
             file,
             models: spec.models.clone(),

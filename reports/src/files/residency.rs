@@ -9,8 +9,7 @@ use traces::record::Sample;
 
 use super::{RowFile, WriteError};
 use crate::metrics::MetricsSpec;
-
-const HEADER: &str = "at_s,host,model,memory_bytes,replicas";
+use crate::tables::RESIDENCY;
 
 /// Writes `residency.csv`: a row for each model on each host whose memory is another than at the sample before, in order of time and
 /// host. `memory_bytes` is 0 where the model has gone; `replicas` are the hosts that have it after this row.
@@ -30,7 +29,7 @@ impl ResidencyCsv {
     /// Where no file can be created there.
     pub fn create(dir: &Path, spec: &MetricsSpec) -> Result<Self, WriteError> {
         Ok(Self {
-            file: RowFile::create(dir.join("residency.csv"), HEADER)?,
+            file: RowFile::create(dir, &RESIDENCY)?,
             names: spec.clone(),
             loaded: vec![Vec::new(); spec.hosts.len()],
             replicas: BTreeMap::new(),

@@ -5,10 +5,7 @@ use std::path::{Path, PathBuf};
 use traces::record::{HostSample, Sample};
 
 use super::{RowFile, WriteError};
-
-const HEADER: &str = "at_s,queued,in_flight,arrived,finished,host_requests,host_running,busy_s,replicas,\
-memory_bytes,output_tokens,prompt_tokens,cached_tokens,model_loads,evictions,hits_vram,hits_page_cache,\
-hits_local_disk,hits_registry,hosts_on";
+use crate::tables::TIMELINE;
 
 /// Writes `timeline.csv`: sums over the hosts; `busy_s` adds up host-seconds, `replicas` are models loaded or loading.
 #[derive(Debug)]
@@ -22,7 +19,7 @@ impl TimelineCsv {
     /// # Errors
     /// Where no file can be created there.
     pub fn create(dir: &Path) -> Result<Self, WriteError> {
-        Ok(Self { file: RowFile::create(dir.join("timeline.csv"), HEADER)? })
+        Ok(Self { file: RowFile::create(dir, &TIMELINE)? })
     }
 
     /// Appends a sample.

@@ -7,10 +7,7 @@ use traces::traffic::Traffic;
 use super::{RowFile, WriteError};
 use crate::metrics::MetricsSpec;
 use crate::summary::{layer_rows, link_rows};
-
-const LINKS: &str = "class,name,mbit_per_second,bytes,used_share";
-const LAYERS: &str = "model,transfers,weights_bytes,small_bytes";
-const TRANSFERS: &str = "from_s,to_s,registry_bytes,peer_bytes,pushed_bytes,under_way_mean,under_way_max";
+use crate::tables::{LAYERS, LINKS, TRANSFERS};
 
 /// Writes the three files in the folder `dir`, which must exist: a row for each link that carried something, for each model of which
 /// something was moved, and for each stretch of time, whatever became of the transfers.
@@ -22,7 +19,7 @@ pub fn write_traffic(dir: &Path, traffic: &Traffic, spec: &MetricsSpec) -> Resul
 }
 
 fn links(dir: &Path, traffic: &Traffic, spec: &MetricsSpec) -> Result<PathBuf, WriteError> {
-    let mut file = RowFile::create(dir.join("links.csv"), LINKS)?;
+    let mut file = RowFile::create(dir, &LINKS)?;
     for link in link_rows(traffic, spec) {
         let used = link.used_share.map(|used| format!("{used:.6}")).unwrap_or_default();
         file.row(|row| {
@@ -34,7 +31,7 @@ fn links(dir: &Path, traffic: &Traffic, spec: &MetricsSpec) -> Result<PathBuf, W
 }
 
 fn layers(dir: &Path, traffic: &Traffic, spec: &MetricsSpec) -> Result<PathBuf, WriteError> {
-    let mut file = RowFile::create(dir.join("layers.csv"), LAYERS)?;
+    let mut file = RowFile::create(dir, &LAYERS)?;
     for layer in layer_rows(traffic, spec) {
         file.row(|row| {
             row.text(&layer.model).integer(layer.transfers);
@@ -45,7 +42,7 @@ fn layers(dir: &Path, traffic: &Traffic, spec: &MetricsSpec) -> Result<PathBuf, 
 }
 
 fn transfers(dir: &Path, traffic: &Traffic) -> Result<PathBuf, WriteError> {
-    let mut file = RowFile::create(dir.join("transfers.csv"), TRANSFERS)?;
+    let mut file = RowFile::create(dir, &TRANSFERS)?;
     for (index, bin) in traffic.bins.iter().enumerate() {
         let mean = crate::number::ratio(bin.under_way_nanos, traffic.span(index).0.into(), 3);
         file.row(|row| {
