@@ -222,6 +222,6 @@ pub(super) fn pareto_figure(chart: &ParetoChart) -> Figure {
     figure
 }
 
-fn overlaps(a: &Area, b: &Area) -> bool {
+pub(super) fn overlaps(a: &Area, b: &Area) -> bool {
     a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
 }
