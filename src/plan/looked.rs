@@ -1,0 +1,91 @@
+//! What was looked at: a row for each fleet that was run, in `plan.json` and, for tables and plots of others, in `plan.csv`.
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use super::judge::Judged;
+use super::load::Load;
+use super::slo::{Slo, Standing};
+use crate::compare::measures::number_text;
+
+/// A fleet that was run for a load.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Looked {
+    /// The load.
+    pub load: Load,
+    /// What it is made of.
+    pub candidate: String,
+    /// How many hosts it has.
+    pub hosts: u32,
+    /// Whether it ran on replicates on which no choice rests.
+    pub fresh: bool,
+    /// Replicates that were run: fewer where the first were far off.
+    pub replicates: usize,
+    /// How it stands to each objective.
+    pub standings: Vec<Standing>,
+    /// Whether it meets all.
+    pub meets: bool,
+    /// What an hour of it costs, hosts and electricity, in hundredths of a currency; nothing where no price is known.
+    pub cents_per_hour: Option<f64>,
+    /// What all of it draws, mean over the time of a run, in watts; nothing where that is not known of a GPU.
+    pub watts: Option<f64>,
+}
+
+impl Looked {
+    /// A fleet by its candidate, hosts and cost, with what came of it.
+    pub(super) fn at(
+        load: Load,
+        (candidate, hosts, cents_per_hour): (&str, u32, Option<f64>),
+        judged: &Judged,
+        fresh: bool,
+    ) -> Self {
+        Self {
+            load,
+            candidate: candidate.to_owned(),
+            hosts,
+            fresh,
+            replicates: judged.replicates,
+            standings: judged.standings.clone(),
+            meets: judged.meets,
+            cents_per_hour,
+            watts: judged.watts(),
+        }
+    }
+}
+
+/// The rows as comma-separated values, with a header.
+///
+/// # Errors
+/// Where a name cannot be written.
+pub fn rows<'a>(slos: &[Slo], looked: impl Iterator<Item = &'a Looked>) -> Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let of_slo = slos.iter().flat_map(|slo| {
+        let key = slo.measure().key;
+        [format!("{key}_mean"), format!("{key}_at_worst"), format!("{key}_limit")]
+    });
+    let leading = ["load", "load_unit", "candidate", "hosts", "seeds", "replicates"].map(str::to_owned);
+    let last = ["met", "cents_per_hour", "watts_mean"].map(str::to_owned);
+    writer.write_record(leading.into_iter().chain(of_slo).chain(last))?;
+    for looked in looked {
+        let (load, unit) = match looked.load {
+            Load::PerSecond(rate) => (format!("{rate:?}"), "per_second"),
+            Load::Users(users) => (users.to_string(), "users"),
+        };
+        let seeds = if looked.fresh { "fresh" } else { "searched" };
+        let leading = [
+            load,
+            unit.to_owned(),
+            looked.candidate.clone(),
+            looked.hosts.to_string(),
+            seeds.to_owned(),
+            looked.replicates.to_string(),
+        ];
+        let of_slo = looked
+            .standings
+            .iter()
+            .flat_map(|standing| [standing.mean, standing.worst, Some(standing.limit)].map(number_text));
+        let last = [looked.meets.to_string(), number_text(looked.cents_per_hour), number_text(looked.watts)];
+        writer.write_record(leading.into_iter().chain(of_slo).chain(last))?;
+    }
+    Ok(writer.into_inner().map_err(|error| error.into_error())?)
+}
