@@ -139,6 +139,13 @@ pub fn number_text(value: Option<f64>) -> String {
     }
 }
 
+/// To a millionth: so few digits come back from JSON as they went, so that what is made of a file is the same as what was made before it was written.
+#[must_use]
+pub fn rounded(value: f64) -> f64 {
+    const MILLION: f64 = 1e6;
+    libm::round(value * MILLION) / MILLION
+}
+
 /// The number that stands in a file; nothing where none does.
 ///
 /// # Errors

@@ -99,6 +99,9 @@ pub struct Choices {
     pub vary: Vec<Vary>,
 }
 
+/// A part of a candidate: its name, and what it lays over the scenario.
+type Part = (String, Vec<String>);
+
 impl Choices {
     /// All combinations, for a scenario with these groups of hosts.
     ///
@@ -112,7 +115,7 @@ impl Choices {
         };
         let mut all = Vec::new();
         for (kind, groups) in &kinds {
-            let slots: Vec<(String, Vec<String>)> = match self.num_parallel.is_empty() {
+            let slots: Vec<Part> = match self.num_parallel.is_empty() {
                 true => vec![(String::new(), Vec::new())],
                 false => self.num_parallel.iter().map(|slots| of_slots(*slots, *groups)).collect(),
             };
@@ -134,7 +137,7 @@ impl Choices {
     }
 
     /// Names of kinds and mixes, with what they lay over the scenario, and how many groups the fleet then has.
-    fn kinds(&self, groups: &[GroupFile]) -> Result<Vec<((String, Vec<String>), usize)>> {
+    fn kinds(&self, groups: &[GroupFile]) -> Result<Vec<(Part, usize)>> {
         let len = groups.len();
         if self.kinds.is_empty() && self.mixes.is_empty() {
             return Ok(vec![((String::new(), Vec::new()), len)]);
@@ -180,7 +183,7 @@ fn of_kind(kind: &Kind, groups: usize) -> Vec<String> {
     sets
 }
 
-fn of_slots(slots: u32, groups: usize) -> (String, Vec<String>) {
+fn of_slots(slots: u32, groups: usize) -> Part {
     let sets = (0..groups).map(|group| format!("fleet.group[{group}].num_parallel={slots}"));
     (format!("{slots} slots"), sets.collect())
 }

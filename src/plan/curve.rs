@@ -2,6 +2,7 @@
 
 use reports::plots::palette::{Look, looks};
 
+use super::folder::Plan;
 use super::looked::Looked;
 use super::search::Answer;
 use super::slo::Slo;
@@ -30,22 +31,29 @@ pub(super) struct Point {
     pub(super) known: (f64, f64),
 }
 
-/// Curves of the fleets that are told, the best first: a candidate each.
-pub(super) fn curves(answer: &Answer, slo: &Slo) -> Vec<Curve> {
+/// Curves of the fleets that are told of a load of a plan, the best first: a candidate each, which looks the same for every load.
+pub(super) fn curves(plan: &Plan, answer: &Answer, slo: &Slo) -> Vec<Curve> {
+    let all = names(&plan.fleets);
+    let looks = looks(&all);
+    let curve = |name: &str| {
+        let of = answer.looked.iter().filter(|looked| looked.candidate == name && !looked.fresh);
+        let mut points: Vec<Point> = of.filter_map(|looked| point(looked, slo)).collect();
+        points.sort_by_key(|point| point.hosts);
+        let place = all.iter().position(|known| *known == name);
+        Curve { name: name.to_owned(), look: place.map_or(Look::REST, |place| looks[place]), points }
+    };
+    names(std::slice::from_ref(answer)).into_iter().map(curve).collect()
+}
+
+/// Candidates of the fleets that are told, each once.
+fn names(answers: &[Answer]) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
-    for fleet in &answer.fleets {
+    for fleet in answers.iter().flat_map(|answer| &answer.fleets) {
         if !names.contains(&fleet.candidate.as_str()) {
             names.push(&fleet.candidate);
         }
     }
-    let curve = |(name, look): (&str, Look)| {
-        let of = answer.looked.iter().filter(|looked| looked.candidate == name && !looked.fresh);
-        let mut points: Vec<Point> = of.filter_map(|looked| point(looked, slo)).collect();
-        points.sort_by_key(|point| point.hosts);
-        Curve { name: name.to_owned(), look, points }
-    };
-    let looks = looks(&names);
-    names.into_iter().zip(looks).map(curve).collect()
+    names
 }
 
 fn point(looked: &Looked, slo: &Slo) -> Option<Point> {

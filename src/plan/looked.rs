@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::judge::Judged;
 use super::load::Load;
 use super::slo::{Slo, Standing};
-use crate::compare::measures::number_text;
+use crate::compare::measures::{number_text, rounded};
 
-/// A fleet that was run for a load.
+/// A fleet that was run for a load; measured numbers to a millionth.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Looked {
     /// The load.
@@ -45,12 +45,16 @@ impl Looked {
             hosts,
             fresh,
             replicates: judged.replicates,
-            standings: judged.standings.clone(),
+            standings: judged.standings.iter().map(standing).collect(),
             meets: judged.meets,
-            cents_per_hour,
-            watts: judged.watts(),
+            cents_per_hour: cents_per_hour.map(rounded),
+            watts: judged.watts().map(rounded),
         }
     }
+}
+
+fn standing(of: &Standing) -> Standing {
+    Standing { mean: of.mean.map(rounded), worst: of.worst.map(rounded), ..of.clone() }
 }
 
 /// The rows as comma-separated values, with a header.

@@ -138,7 +138,7 @@ fn fleets(plan: &Plan, slos: &[Slo], answer: &Answer) -> Section {
 /// An objective's measure by hosts: the fleets of the best candidate that were run, with what is known of them, and of those that come next.
 fn curve(plan: &Plan, slo: &Slo, answer: &Answer) -> Chart {
     let measure = slo.measure();
-    let series: Vec<Series> = curves(answer, slo)
+    let series: Vec<Series> = curves(plan, answer, slo)
         .into_iter()
         .enumerate()
         .map(|(at, curve)| {

@@ -9,7 +9,7 @@ use reports::plots::{CurvePoint, CurvesChart, curves};
 use super::curve::{self, Point};
 use super::folder::Plan;
 use super::price::cost;
-use super::search::Answer;
+use super::search::{Answer, Fleet};
 use super::slo::Slo;
 use super::text::watts;
 
@@ -44,41 +44,41 @@ pub(super) fn write(folder: &Path, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
+/// Its hosts, cost and power, as far as they are known.
+fn told(fleet: &Fleet) -> String {
+    let price =
+        fleet.cents_per_hour.map_or(String::new(), |_| format!(", {} an hour", cost(fleet.cents_per_hour)));
+    let power = fleet.watts.map_or(String::new(), |_| format!(", {} W", watts(fleet.watts)));
+    format!(": {} hosts{price}{power}", fleet.hosts)
+}
+
 fn chart(plan: &Plan, answer: &Answer, slo: &Slo, by_cost: bool) -> CurvesChart {
     let measure = slo.measure();
     let across = |point: &Point| match point.cents_per_hour.filter(|_| by_cost) {
         Some(cents) => cents / 100.0,
         None => f64::from(point.hosts),
     };
-    let label = |candidate: &str, point: &Point| {
-        let chosen =
-            |fleet: &&super::search::Fleet| fleet.candidate == candidate && fleet.hosts == point.hosts;
-        let Some(fleet) = answer.fleets.iter().find(chosen) else { return String::new() };
-        let price = fleet
-            .cents_per_hour
-            .map_or(String::new(), |_| format!(", {} an hour", cost(fleet.cents_per_hour)));
-        let power = fleet.watts.map_or(String::new(), |_| format!(", {} W", watts(fleet.watts)));
-        format!("{} hosts{price}{power}", fleet.hosts)
-    };
-    let drawn = |curve: curve::Curve| reports::plots::Curve {
-        points: curve
-            .points
-            .iter()
-            .map(|point| CurvePoint {
-                at: (across(point), point.mean),
-                known: Some(point.known),
-                label: label(&curve.name, point),
-            })
-            .collect(),
-        name: curve.name,
-        look: curve.look,
+    let chosen = |candidate: &str| answer.fleets.iter().find(|fleet| fleet.candidate == candidate);
+    let drawn = |curve: curve::Curve| {
+        let fleet = chosen(&curve.name);
+        let framed = |point: &Point| fleet.is_some_and(|fleet| fleet.hosts == point.hosts);
+        let point = |point: &Point| CurvePoint {
+            at: (across(point), point.mean),
+            known: Some(point.known),
+            framed: framed(point),
+        };
+        reports::plots::Curve {
+            points: curve.points.iter().map(point).collect(),
+            name: format!("{}{}", curve.name, fleet.map_or(String::new(), told)),
+            look: curve.look,
+        }
     };
     let (word, x) = if by_cost { ("cost", "cost of an hour [currency]") } else { ("hosts", "hosts") };
     CurvesChart {
         name: format!("{}-{}-by-{word}", answer.load, measure.key).replace(' ', "-"),
         title: format!("{} by {word} for {}", measure.name, answer.load),
         under: format!(
-            "{} · {} · {} % confidence to either side · framed: {} and what comes next",
+            "{} · {} · {} % confidence to either side · framed: {}, and what comes next",
             plan.scenario,
             plan.replicates,
             plan.confidence,
@@ -86,7 +86,7 @@ fn chart(plan: &Plan, answer: &Answer, slo: &Slo, by_cost: bool) -> CurvesChart 
         ),
         x: x.to_owned(),
         y: format!("{}, {}", measure.label(), measure.direction()),
-        curves: curve::curves(answer, slo).into_iter().map(drawn).collect(),
+        curves: curve::curves(plan, answer, slo).into_iter().map(drawn).collect(),
         bounds: vec![(format!("objective: {slo}"), slo.limit)],
     }
 }

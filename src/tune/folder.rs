@@ -124,7 +124,8 @@ impl Study {
         RowsChart {
             name: "gain".to_owned(),
             title: match difference(&self.tuned) {
-                Some(said) => format!("What the best gains: {said}"),
+                Some(said) if measure.unit.is_empty() => format!("What the best gains: {said}"),
+                Some(said) => format!("What the best gains [{}]: {said}", measure.unit),
                 None => "Nothing that was tried is better than the scenario as it is".to_owned(),
             },
             under: format!(

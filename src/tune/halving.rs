@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::candidates::AS_IT_IS;
 use crate::compare::arms::Arm;
 use crate::compare::cells::{Grid, Replicates, Values};
-use crate::compare::measures::{self, Measure};
+use crate::compare::measures::{self, Measure, rounded};
 use crate::scenario::Overrides;
 
 /// One of so many stays.
@@ -126,7 +126,7 @@ impl Tuning<'_> {
             arms.sort_by(|one, other| rank(&one.1, measure).total_cmp(&rank(&other.1, measure)));
             let tried = |(arm, values): &(Arm, Vec<f64>)| Tried {
                 candidate: arm.name.clone(),
-                mean: Some(mean(values)),
+                mean: Some(rounded(mean(values))),
             };
             told.push(Round { replicates, candidates: arms.iter().map(tried).collect() });
             arms.truncate(arms.len().div_ceil(KEPT));
@@ -152,11 +152,11 @@ impl Tuning<'_> {
         Ok(Some(Tuned {
             objective: measure.key.to_owned(),
             rounds: told,
-            before: estimate(&column(0), terms),
-            after: is_new.then(|| estimate(&column(1), terms)).flatten(),
+            before: estimate(&column(0), terms).map(in_files),
+            after: is_new.then(|| estimate(&column(1), terms)).flatten().map(in_files),
             winner: winner.name,
             values: winner.values,
-            gain,
+            gain: gain.map(in_files),
             is_better,
             runs,
         }))
@@ -187,6 +187,11 @@ fn rounds(candidates: usize) -> Vec<usize> {
 /// The objective of a run; where it has none, as bad as can be.
 fn value(run: &Values, at: usize, measure: Measure) -> f64 {
     run[at].unwrap_or(if measure.more_is_better { f64::NEG_INFINITY } else { f64::INFINITY })
+}
+
+/// As it goes into files.
+fn in_files(of: Estimate) -> Estimate {
+    Estimate { mean: rounded(of.mean), low: rounded(of.low), high: rounded(of.high), ..of }
 }
 
 fn mean(values: &[f64]) -> f64 {

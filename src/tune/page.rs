@@ -30,7 +30,7 @@ pub fn page(study: &Study) -> Page {
         cards.push(Card::new("The best", mean(tuned.after), tuned.winner.clone()));
     }
     cards.push(Card::new(
-        "Said",
+        "Verdict",
         if tuned.is_better { "better" } else { "no evidence" },
         difference(tuned).unwrap_or_else(|| "nothing that was tried is better".to_owned()),
     ));

@@ -1,9 +1,9 @@
 //! Curves of a measure over another: a line for each thing with its points, whiskers of what is known of them, and bounds that are marked across.
 
-use super::axis::{Axis, Panel};
-use super::figure::{Anchor, Area, Figure, Key, Pen, SMALL, Style};
-use super::palette::{Colour, INK, Look, PAPER, REST, SERIES, SOFT_INK};
-use super::{Plot, font};
+use super::Plot;
+use super::axis::{Axis, Panel, plain};
+use super::figure::{Area, Figure, Key, Pen};
+use super::palette::{Colour, INK, Look, PAPER, REST, SERIES};
 
 /// What is drawn.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -42,8 +42,8 @@ pub struct CurvePoint {
     pub at: (f64, f64),
     /// Lower and upper bound of its height, where they are known.
     pub known: Option<(f64, f64)>,
-    /// What is said of it beside it; a point that has this is framed. Empty for nothing.
-    pub label: String,
+    /// Whether it is framed: one that was chosen, say.
+    pub framed: bool,
 }
 
 /// From here on the axis upwards is logarithmic: the greatest height by the least.
@@ -91,26 +91,38 @@ pub(super) fn curves_figure(chart: &CurvesChart) -> Figure {
         let line = curve.points.iter().map(|point| (panel.x(point.at.0), panel.y(point.at.1)));
         figure.line(line.collect(), pen(curve.look, 2.5));
     }
-    let mut taken: Vec<Area> = Vec::new();
     for curve in &chart.curves {
-        let ink = colour(curve.look);
         for point in &curve.points {
             let (x, y) = (panel.x(point.at.0), panel.y(point.at.1));
             if let Some((low, high)) = point.known {
-                whisker(&mut figure, x, (panel.y(low), panel.y(high)), ink);
+                whisker(&mut figure, x, (panel.y(low), panel.y(high)), colour(curve.look));
             }
-            if !point.label.is_empty() {
-                figure.rect((x - 9.0, y - 9.0), (x + 9.0, y + 9.0), INK);
-                figure.rect((x - 7.5, y - 7.5), (x + 7.5, y + 7.5), PAPER);
+            if point.framed {
+                figure.rect((x - 10.0, y - 10.0), (x + 10.0, y + 10.0), INK);
+                figure.rect((x - 8.5, y - 8.5), (x + 8.5, y + 8.5), PAPER);
             }
-            figure.rect((x - 4.5, y - 4.5), (x + 4.5, y + 4.5), ink);
+            mark(&mut figure, (x, y), 4.5, curve.look);
         }
     }
-    for point in points().filter(|point| !point.label.is_empty()) {
-        let at = (panel.x(point.at.0), panel.y(point.at.1));
-        label(&mut figure, at, &point.label, area, &mut taken);
-    }
     figure
+}
+
+/// A square; by its dash a filled one, a hollow one, one with a hole, a cross.
+pub(super) fn mark(figure: &mut Figure, (x, y): (f64, f64), half: f64, look: Look) {
+    let square = |figure: &mut Figure, half: f64, ink| {
+        figure.rect((x - half, y - half), (x + half, y + half), ink);
+    };
+    let ink = colour(look);
+    if look.dash == 3 {
+        let pen = Pen::new(ink, half * 0.7);
+        figure.line(vec![(x - half, y - half), (x + half, y + half)], pen);
+        figure.line(vec![(x - half, y + half), (x + half, y - half)], pen);
+        return;
+    }
+    square(figure, half, ink);
+    if look.dash > 0 {
+        square(figure, half * if look.dash == 1 { 0.6 } else { 0.25 }, PAPER);
+    }
 }
 
 fn whisker(figure: &mut Figure, x: f64, (low, high): (f64, f64), ink: Colour) {
@@ -119,24 +131,6 @@ fn whisker(figure: &mut Figure, x: f64, (low, high): (f64, f64), ink: Colour) {
     for end in [low, high] {
         figure.line(vec![(x - 5.0, end), (x + 5.0, end)], bar);
     }
-}
-
-/// A sentence beside a point, above those that are there already.
-fn label(figure: &mut Figure, (x, y): (f64, f64), text: &str, area: Area, taken: &mut Vec<Area>) {
-    let text = font::fit(text, SMALL, false, 360.0);
-    let width = font::width(&text, SMALL, false);
-    let left = if x + width + 20.0 < area.right { x + 14.0 } else { x - width - 14.0 };
-    let mut place = Area { left, top: y - 26.0, right: left + width, bottom: y - 8.0 };
-    if place.top < area.top {
-        (place.top, place.bottom) = (y + 8.0, y + 26.0);
-    }
-    while taken.iter().any(|other| super::compared::overlaps(other, &place)) && place.top - 18.0 > area.top {
-        (place.top, place.bottom) = (place.top - 18.0, place.bottom - 18.0);
-    }
-    figure.rect((place.left - 3.0, place.top), (place.right + 3.0, place.bottom), PAPER);
-    let middle = f64::midpoint(place.top, place.bottom);
-    figure.text((place.left, middle), &text, Style::new(SMALL, Anchor::Start).colour(SOFT_INK));
-    taken.push(place);
 }
 
 fn across(chart: &CurvesChart) -> Axis {
@@ -148,6 +142,7 @@ fn across(chart: &CurvesChart) -> Axis {
     let mut axis = Axis::around(least, most + room, 8, &chart.x);
     if all().all(|x| x.fract() == 0.0) {
         axis.ticks.retain(|tick| tick.value.fract() == 0.0);
+        axis.ticks.iter_mut().for_each(|tick| tick.label = plain(tick.value, 1.0));
     }
     axis
 }

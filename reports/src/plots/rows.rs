@@ -1,7 +1,7 @@
 //! A row for each thing with a measure of it: its mean, what is known of that, and the number beside it.
 
 use super::axis::{Axis, Panel};
-use super::curves::colour;
+use super::curves::{colour, mark};
 use super::figure::{Anchor, Area, Figure, Pen, SMALL, Style};
 use super::palette::{FRAME, GRID, Look, SOFT_INK};
 use super::{Plot, font};
@@ -38,6 +38,8 @@ pub struct RowMark {
 
 /// Rows that are told apart.
 const ROWS_MAX: usize = 24;
+/// Height of a row at most.
+const ROW_MAX: f64 = 120.0;
 
 /// Draws it. The axis begins at 0 where values differ by more than half of the greatest.
 #[must_use]
@@ -60,7 +62,7 @@ pub(super) fn rows_figure(chart: &RowsChart) -> Figure {
         figure.empty(Area { left: 30.0, right: 1250.0, ..whole }, "nothing to show");
         return figure;
     }
-    let height = (whole.height() / shown.len() as f64).min(64.0);
+    let height = (whole.height() / shown.len() as f64).min(ROW_MAX);
     let area = Area { bottom: whole.top + height * shown.len() as f64, ..whole };
     let panel = Panel { area, x: axis(shown, &chart.x), y: Axis::counts(1.0, 1, "") };
     for tick in &panel.x.ticks {
@@ -84,8 +86,7 @@ pub(super) fn rows_figure(chart: &RowsChart) -> Figure {
                 figure.line(vec![(end, y - 6.0), (end, y + 6.0)], bar);
             }
         }
-        let x = panel.x(value);
-        figure.rect((x - 6.0, y - 6.0), (x + 6.0, y + 6.0), ink);
+        mark(&mut figure, (panel.x(value), y), 6.5, row.look);
     }
     if chart.rows.len() > shown.len() {
         let text = format!("{} more", chart.rows.len() - shown.len());

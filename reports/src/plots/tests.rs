@@ -266,11 +266,7 @@ fn comparisons_stay_inside_whatever_is_compared() {
 
 #[test]
 fn curves_and_rows_stay_inside_whatever_they_show() {
-    let point = |x: f64, y: f64, label: &str| CurvePoint {
-        at: (x, y),
-        known: Some((y * 0.9, y * 1.1)),
-        label: label.into(),
-    };
+    let point = |x: f64, y: f64, framed| CurvePoint { at: (x, y), known: Some((y * 0.9, y * 1.1)), framed };
     let curve =
         |name: &str, index, points| Curve { name: name.into(), look: palette::Look::at(index), points };
     let with = |scale: f64| CurvesChart {
@@ -281,15 +277,11 @@ fn curves_and_rows_stay_inside_whatever_they_show() {
         y: "TTFT p95 of all arrivals [ms]".into(),
         curves: vec![
             curve(
-                "rtx-4090, 2 slots",
+                "rtx-4090, 2 slots: 4 hosts",
                 0,
-                vec![point(1.0, 9.0 * scale, ""), point(4.0, 8.0, "4 hosts, 1.60 an hour")],
+                vec![point(1.0, 9.0 * scale, false), point(4.0, 8.0, true)],
             ),
-            curve(
-                &"a name that is long ".repeat(9),
-                9,
-                vec![point(4.0, 8.0, "4 hosts, 4.40 an hour"), point(64.0, 1.0, "64 hosts")],
-            ),
+            curve(&"a name that is long ".repeat(9), 9, vec![point(4.0, 8.0, false), point(64.0, 1.0, true)]),
         ],
         bounds: vec![("objective 1000 ms".into(), 1_000.0)],
     };
@@ -326,6 +318,6 @@ fn curves_and_rows_stay_inside_whatever_they_show() {
         }
     }
     assert!(boxes(&drawn[4]).iter().any(|(.., text)| text == "16 more"));
-    assert!(super::curves(&with(1.0)).svg.contains("4 hosts, 1.60 an hour"));
+    assert!(super::curves(&with(1.0)).svg.contains("rtx-4090, 2 slots: 4 hosts"));
     assert_eq!(super::rows(&rows).png[..4], *b"\x89PNG");
 }
