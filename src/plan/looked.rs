@@ -93,3 +93,32 @@ pub fn rows<'a>(slos: &[Slo], looked: impl Iterator<Item = &'a Looked>) -> Resul
     }
     Ok(writer.into_inner().map_err(|error| error.into_error())?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::measures;
+
+    #[test]
+    fn a_row_has_the_load_the_fleet_and_how_it_stands_to_each_objective() {
+        let slos: Vec<Slo> = vec!["ttft_p95_all_ms<=1000".parse().unwrap()];
+        let values = [Some(800.0), Some(f64::INFINITY)];
+        let mut judged = Judged {
+            standings: vec![slos[0].stand(&values[..1], 0.95, 1)],
+            meets: false,
+            replicates: 2,
+            means: vec![None; measures::ALL.len()],
+        };
+        judged.means[measures::find("watts_mean").unwrap()] = Some(1_234.567_890_12);
+        let one = Looked::at(Load::Users(60), ("rtx-4090, 4 slots", 7, Some(280.123_456_78)), &judged, false);
+        judged.standings = vec![slos[0].stand(&values, 0.95, 1)];
+        let two = Looked::at(Load::PerSecond(2.5), ("as it is", 1, None), &judged, true);
+        let rows = String::from_utf8(rows(&slos, [&one, &two].into_iter()).unwrap()).unwrap();
+        assert_eq!(
+            rows,
+            "load,load_unit,candidate,hosts,seeds,replicates,ttft_p95_all_ms_mean,ttft_p95_all_ms_at_worst,ttft_p95_all_ms_limit,met,cents_per_hour,watts_mean\n\
+             60,users,\"rtx-4090, 4 slots\",7,searched,2,800.0,,1000.0,false,280.123457,1234.56789\n\
+             2.5,per_second,as it is,1,fresh,2,inf,,1000.0,false,,1234.56789\n"
+        );
+    }
+}

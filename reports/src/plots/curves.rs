@@ -98,8 +98,10 @@ pub(super) fn curves_figure(chart: &CurvesChart) -> Figure {
                 whisker(&mut figure, x, (panel.y(low), panel.y(high)), colour(curve.look));
             }
             if point.framed {
-                figure.rect((x - 10.0, y - 10.0), (x + 10.0, y + 10.0), INK);
-                figure.rect((x - 8.5, y - 8.5), (x + 8.5, y + 8.5), PAPER);
+                // Not filled: one beside it stays to be seen.
+                let (left, top, right, bottom) = (x - 9.0, y - 9.0, x + 9.0, y + 9.0);
+                let corners = vec![(left, top), (right, top), (right, bottom), (left, bottom), (left, top)];
+                figure.line(corners, Pen::new(INK, 1.5));
             }
             mark(&mut figure, (x, y), 4.5, curve.look);
         }
