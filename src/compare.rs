@@ -5,6 +5,7 @@
 
 pub mod analysis;
 pub mod arms;
+pub(crate) mod bounded;
 pub mod cells;
 pub mod files;
 pub mod measures;

@@ -4,12 +4,16 @@
 //! by chance, so the fewest that meet the objective are found by bisection, and a candidate that is not cheaper with what it would have to get by
 //! with is left without looking further. That more hosts serve better is checked where it matters: the winner is run again on fresh replicates.
 
-mod bounded;
 pub mod candidates;
+pub mod capacity;
+mod curve;
 pub mod folder;
 pub mod judge;
 pub mod load;
+pub mod looked;
 pub mod page;
+mod plots;
+pub mod price;
 pub mod search;
 pub mod slo;
 pub mod text;

@@ -8,6 +8,7 @@
 pub mod manifest;
 pub mod merge;
 pub mod page;
+pub mod plots;
 pub mod row;
 pub mod run;
 pub mod shard;

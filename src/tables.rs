@@ -20,7 +20,7 @@ const REPLICATE: Column = column("replicate", Holds::Setting, "The seed, or the 
 const POINT: Column = column("point", Holds::Count, "The number of the combination of values, from 0.");
 
 /// Files of several runs.
-const OF_RUNS: [Table; 3] = [
+const OF_RUNS: [Table; 5] = [
     Table {
         file: "compare.csv",
         about: "A run: an arm on a replicate.",
@@ -43,23 +43,58 @@ const OF_RUNS: [Table; 3] = [
         about: "A point: the means over its replicates. Each measure has `_low` and `_high` beside it, the ends of its interval.",
         columns: &[POINT, column("replicates", Holds::Count, "Replicates that ran."), KEYS, MEASURES],
     },
+    Table {
+        file: "plan.csv",
+        about: "A fleet that was run for a load. Each measure with an objective has `_mean`, `_at_worst` (the end of its one-sided interval) and `_limit`.",
+        columns: &[
+            column("load", Holds::Number, "The load."),
+            column("load_unit", Holds::Text, "users, or per_second."),
+            column("candidate", Holds::Text, "What the fleet is made of, in words."),
+            column("hosts", Holds::Count, "How many hosts it has."),
+            column("seeds", Holds::Text, "searched, or fresh for replicates on which no choice rests."),
+            column("replicates", Holds::Count, "Replicates that ran."),
+            MEASURES,
+            column("met", Holds::Truth, "Whether all objectives are met."),
+            column(
+                "cents_per_hour",
+                Holds::Number,
+                "What an hour costs, hosts and electricity, in hundredths of a currency.",
+            ),
+            column("watts_mean", Holds::Number, "What it draws, in watts, mean over the time of a run."),
+        ],
+    },
+    Table {
+        file: "tune.csv",
+        about: "A candidate in a round of tuning; the last round is that of the fresh seeds.",
+        columns: &[
+            column("round", Holds::Count, "The round, from 1."),
+            column("seeds", Holds::Text, "searched, or fresh."),
+            column("replicates", Holds::Count, "Replicates that ran."),
+            column("place", Holds::Count, "Its place in the round, from 1."),
+            column("candidate", Holds::Text, "What was tried, in words."),
+            column("mean", Holds::Number, "The mean of the objective, in its unit."),
+            column("low", Holds::Number, "The lower end of its interval, on fresh seeds."),
+            column("high", Holds::Number, "The upper end."),
+            column("kept", Holds::Truth, "Whether it went on to the next round."),
+        ],
+    },
 ];
 
 /// Makes Parquet of a file of several runs; see [`frames::write`].
 ///
 /// # Errors
-/// As there.
+/// As there, and where a column has no place in such a file.
 pub fn write_parquet(csv: &Path) -> Result<(), FrameError> {
-    frames::write(csv, |name| Some(holds(name)))
+    let table = OF_RUNS.iter().find(|table| csv.file_name().is_some_and(|name| name == table.file));
+    frames::write(csv, |name| holds(table?, name))
 }
 
-/// What a column of such a file holds: what is no measure and has no meaning of its own is a key that varies.
-fn holds(name: &str) -> Holds {
-    let measure = name.strip_suffix("_low").or_else(|| name.strip_suffix("_high")).unwrap_or(name);
-    if measures::find(measure).is_some() {
-        return Holds::Number;
-    }
-    OF_RUNS.iter().find_map(|table| table.holds(name)).unwrap_or(Holds::Setting)
+/// What a column of such a file holds. What has no meaning of its own is a measure, or an end of its interval; else a key that varies.
+fn holds(table: &Table, name: &str) -> Option<Holds> {
+    let ends = ["_low", "_high", "_mean", "_at_worst", "_limit"];
+    let of_measure = ends.iter().filter_map(|end| name.strip_suffix(end)).chain([name]);
+    let measure = of_measure.filter_map(measures::find).next().map(|_| Holds::Number);
+    table.holds(name).or(measure).or_else(|| table.holds(KEYS.name))
 }
 
 /// A description of the columns of all files, as Markdown.
@@ -100,9 +135,12 @@ mod tests {
 
     #[test]
     fn what_is_no_measure_is_a_key() {
-        assert_eq!(holds("ttft_p99_ms_high"), Holds::Number);
-        assert_eq!(holds("cell"), Holds::Count);
-        assert_eq!(holds("error"), Holds::Text);
-        assert_eq!(holds("fleet.hosts"), Holds::Setting);
+        let [compare, sweep, points, plan, _] = OF_RUNS;
+        assert_eq!(holds(&points, "ttft_p99_ms_high"), Some(Holds::Number));
+        assert_eq!(holds(&sweep, "cell"), Some(Holds::Count));
+        assert_eq!(holds(&sweep, "error"), Some(Holds::Text));
+        assert_eq!(holds(&compare, "fleet.hosts"), Some(Holds::Setting));
+        assert_eq!(holds(&plan, "watts_mean_at_worst"), Some(Holds::Number));
+        assert_eq!(holds(&plan, "fleet.hosts"), None);
     }
 }

@@ -5,5 +5,7 @@
 //! scenario as it was.
 
 pub mod candidates;
+pub mod folder;
 pub mod halving;
+pub mod page;
 pub mod text;

@@ -33,7 +33,8 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 #[test]
 fn report_of_each_kind_of_folder_is_made_again_from_its_data() {
     let place = tempfile::tempdir().unwrap();
-    let [run, compare, sweep, plan] = ["run", "compare", "sweep", "plan"].map(|name| place.path().join(name));
+    let [run, compare, sweep, plan, tune] =
+        ["run", "compare", "sweep", "plan", "tune"].map(|name| place.path().join(name));
     let path = |folder: &Path| folder.to_str().unwrap().to_owned();
     let small = ["--set", "workload.requests=150"];
     done(&[&["run", "chat", "--log", "--out", &path(&run)], &small[..]].concat());
@@ -42,10 +43,32 @@ fn report_of_each_kind_of_folder_is_made_again_from_its_data() {
     done(&[&["sweep", "plan", "chat"], &vary[..], &[&path(&sweep)], &small[..]].concat());
     done(&["sweep", "run", &path(&sweep)]);
     done(&["sweep", "merge", &path(&sweep)]);
-    let slo = ["--slo", "ttft_p95_all_ms<=5000", "--seeds", "2", "--hosts", "1..8", "--out"];
+    let slo =
+        ["--slo", "ttft_p95_all_ms<=5000", "--seeds", "2", "--hosts", "1..8", "--electricity", "30", "--out"];
     done(&[&["plan", "chat"], &slo[..], &[&path(&plan)], &small[..]].concat());
-    for (folder, kind) in [(&run, "run"), (&compare, "comparison"), (&sweep, "sweep"), (&plan, "plan")] {
+    let few = ["--candidates", "4", "--fresh", "3", "--only", "balancers", "--report"];
+    done(&[&["tune", "chat"], &few[..], &[&path(&tune)], &small[..]].concat());
+    let kinds = [
+        (&run, "run", &["latency.png"][..]),
+        (&compare, "comparison", &["differences.svg", "differences.png"]),
+        (&sweep, "sweep", &["points.csv", "plots/1-control.balancer.svg", "plots/1-control.balancer.png"]),
+        (
+            &plan,
+            "plan",
+            &[
+                "plan.csv",
+                "plots/60-users-ttft_p95_all_ms-by-hosts.svg",
+                "plots/60-users-ttft_p95_all_ms-by-cost.png",
+            ],
+        ),
+        (&tune, "tuning", &["tune.csv", "plots/gain.svg", "plots/gain.png"]),
+    ];
+    for (folder, kind, made) in kinds {
         let before = files(folder);
+        for name in made {
+            assert!(before.contains_key(*name), "{kind}: {name} is not among {:?}", before.keys());
+            fs::remove_file(folder.join(name)).unwrap();
+        }
         let page = String::from_utf8(before["report.html"].clone()).unwrap();
         assert!(page.len() < 1_000_000 && page.contains("herder ") && page.contains("</html>"), "{kind}");
         // The name of SVG's vocabulary, which nobody fetches.

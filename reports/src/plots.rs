@@ -1,5 +1,6 @@
 //! The plots of a run, as SVG and PNG: latency distributions, throughput and queue over time, utilisation of the hosts,
-//! models in memory, replicas and transfers; and, apart from runs, how the time of an operation grows with scale. The same data give the same bytes.
+//! models in memory, replicas and transfers; and, apart from runs, comparisons, curves and rows of measures, and how the time of an operation grows
+//! with scale. The same data give the same bytes.
 //!
 //! A plot is laid out once as a list of shapes and drawn by both of plotters' backends; the layout is ours, since
 //! nothing may overlap whatever a run holds. Text is set in DejaVu Sans (in `fonts/`, with its licence), whose widths are
@@ -17,6 +18,7 @@ use figure::Figure;
 mod axis;
 mod busy;
 mod compared;
+mod curves;
 mod figure;
 mod font;
 mod latency;
@@ -24,6 +26,7 @@ pub mod palette;
 mod render;
 mod replicas;
 pub(crate) mod residency;
+mod rows;
 mod scale;
 mod scaling;
 pub(crate) mod throughput;
@@ -32,6 +35,8 @@ mod transfers;
 pub use compared::{
     DifferencesChart, Mark, MeasureColumn, ParetoChart, ParetoPoint, Said, differences, pareto,
 };
+pub use curves::{Curve, CurvePoint, CurvesChart, curves};
+pub use rows::{RowMark, RowsChart, rows};
 pub use scaling::{ScalingChart, ScalingCurve, ScalingPoint, scaling};
 
 /// Under what a run was made, for the second line of each title.

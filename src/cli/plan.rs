@@ -11,11 +11,13 @@ use super::progress::{Counted, span};
 use super::{Ending, Over, interrupt, print, print_results, trace};
 use crate::compare::arms::Vary;
 use crate::compare::cells::Replicates;
-use crate::plan::candidates::{Choices, Kind};
+use crate::plan::candidates::{Choices, Kind, Mix};
+use crate::plan::capacity::capacity;
 use crate::plan::folder::{self, Plan};
 use crate::plan::judge::Judge;
 use crate::plan::load::{Load, Scale};
-use crate::plan::search::{capacity, cheapest};
+use crate::plan::price::{Asked, Rank};
+use crate::plan::search::cheapest;
 use crate::plan::slo::Slo;
 use crate::plan::text::{self, Basis};
 use crate::scenario::load;
@@ -28,11 +30,14 @@ Examples:
   herder plan chat --slo 'ttft_p95_all_ms<=500' --slo 'goodput_percent>=99' --gpu rtx-4090=40 --gpu a100-80gb=150
   herder plan --trace azure.csv --rate 10 --gpu rtx-4090=40 --num-parallel 2,4,8
   herder plan chat --vary control.balancer=least-tokens,prefix-affinity --out capacity
+  herder plan chat --gpu rtx-4090=40 --gpu a100-80gb=110 --mix rtx-4090:3+a100-80gb:1 --electricity 30
+  herder plan chat --users 60 --gpu rtx-4090 --gpu l4 --rank watts
   herder plan chat --max-load                  what these four hosts can take
 
 A fleet meets an objective where the mean over replicates is within it with the stated confidence (one-sided). Measures that end in _all count
 requests that were not answered as infinitely late. The fewest hosts are found by bisection, kind by kind; what was chosen is run
-again on fresh seeds, so that it is not the luckiest. Without prices the fewest hosts win.")]
+again on fresh seeds, so that it is not the luckiest. An hour costs the prices of the hosts and, where a price of electricity is known, what the
+fleet draws on average. Without any price the fewest hosts win.")]
 pub(super) struct Args {
     /// A scenario file, or the name of a built-in (see `herder scenario list`)
     #[arg(default_value = "default")]
@@ -68,6 +73,18 @@ pub(super) struct Args {
     #[arg(long, value_name = "GPU[=CENTS]", value_parser = Kind::parse)]
     gpu: Vec<Kind>,
 
+    /// A fleet of several of the GPUs, by hosts of each in a round, such as rtx-4090:3+a100-80gb:1; several times
+    #[arg(long, value_name = "GPU:HOSTS+...", value_parser = Mix::parse)]
+    mix: Vec<Mix>,
+
+    /// What a kilowatt-hour costs, in hundredths of a currency; 0: nothing; as in the scenario where absent
+    #[arg(long, value_name = "CENTS_PER_KWH", value_parser = clap::value_parser!(u32).range(..=100_000))]
+    electricity: Option<u32>,
+
+    /// What the best fleet has least of; cost where a price is known, else hosts
+    #[arg(long, value_name = "WHAT", value_enum, conflicts_with = "max_load")]
+    rank: Option<Rank>,
+
     /// Slots of each host (OLLAMA_NUM_PARALLEL) to choose from
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1024))]
     num_parallel: Vec<u32>,
@@ -87,7 +104,7 @@ pub(super) struct Args {
     #[command(flatten)]
     over: Over,
 
-    /// Write plan.json, report.html and, for each load, the scenario with the cheapest fleet here
+    /// Write plan.json, plan.csv, plots, report.html and, for each load, the scenario with the best fleet here
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
@@ -120,7 +137,14 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
     if let Some(rate) = args.rates.iter().find(|rate| !(rate.is_finite() && **rate > 0.0)) {
         bail!("--rate: found {rate}, expected a number above 0");
     }
-    let overrides = args.over.overrides(args.trace.overrides());
+    let twice = |(at, slo): (usize, &Slo)| args.slo[..at].iter().any(|other| other.measure == slo.measure);
+    if let Some((_, slo)) = args.slo.iter().enumerate().find(|(at, slo)| twice((*at, slo))) {
+        bail!("--slo: found {} twice, expected one bound of each measure", slo.measure().key);
+    }
+    let mut overrides = args.over.overrides(args.trace.overrides());
+    // In every run, so that what they say of costs is the same.
+    let priced = args.electricity.filter(|cents| *cents > 0);
+    overrides.sets.extend(priced.map(|cents| format!("report.electricity_cents_per_kwh={cents}")));
     let scenario = load(&args.scenario, &overrides)?;
     let scale = Scale::of(&scenario)?;
     let loads: Vec<Load> = match (args.rates.is_empty(), args.users.is_empty()) {
@@ -129,9 +153,16 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
         _ => vec![scale.own],
     };
     loads.iter().try_for_each(|load| scale.sets(*load).map(drop))?;
-    let choices =
-        Choices { kinds: args.gpu.clone(), num_parallel: args.num_parallel.clone(), vary: args.vary.clone() };
-    let candidates = choices.candidates(scenario.file.fleet.group.len());
+    let choices = Choices {
+        kinds: args.gpu.clone(),
+        mixes: args.mix.clone(),
+        num_parallel: args.num_parallel.clone(),
+        vary: args.vary.clone(),
+    };
+    let candidates = choices.candidates(&scenario.file.fleet.group)?;
+    let cents_per_kwh =
+        scenario.file.report.electricity_cents_per_kwh.filter(|_| args.electricity != Some(0));
+    let asked = Asked { hosts: args.hosts, rank: args.rank, cents_per_kwh };
     let replicates = Replicates::of(&scenario, args.seeds as usize)?;
     let stop = interrupt::flag()?;
     let (progress, stopwatch) = (Counted::new("runs"), Stopwatch::start());
@@ -159,6 +190,7 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
         slos: basis.slos.iter().map(ToString::to_string).collect(),
         confidence: basis.confidence,
         replicates: basis.replicates.clone(),
+        electricity_cents_per_kwh: cents_per_kwh,
         command: super::command(),
         runs: 0,
         fleets: Vec::new(),
@@ -167,7 +199,7 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
     let mut told = Vec::new();
     let finished = if args.max_load {
         candidates.iter().try_fold(true, |go_on, candidate| -> Result<bool> {
-            let Some(found) = capacity(&judge, &scale, candidate)?.filter(|_| go_on) else {
+            let Some(found) = capacity(&judge, &scale, candidate, cents_per_kwh)?.filter(|_| go_on) else {
                 return Ok(false);
             };
             told.push(text::capacity(&basis, &found));
@@ -179,7 +211,7 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
             if !go_on {
                 return Ok(false);
             }
-            let Some(answer) = cheapest(&judge, (&scale, *load), &candidates, args.hosts)? else {
+            let Some(answer) = cheapest(&judge, (&scale, *load), &candidates, &asked)? else {
                 return Ok(false);
             };
             told.push(text::answer(&basis, &answer));

@@ -13,17 +13,18 @@ use crate::plan::folder::{self as plan, PLAN};
 use crate::run::{Plan, run};
 use crate::scenario::{Overrides, load};
 use crate::sweep::manifest::{self, MANIFEST};
-use crate::sweep::{merge, page};
+use crate::sweep::{merge, page, plots};
 use crate::tables;
+use crate::tune::folder::{self as tune, TUNED};
 
-/// Make the report of a folder again from its data: of a run, a comparison, a sweep or a plan
+/// Make the report of a folder again from its data: of a run, a comparison, a sweep, a plan or tuning
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
   herder report results                        report.html and the plots beside it
   herder report study --by ttft_p99_ms         a sweep, ranked by another measure
 
-A comparison, a sweep and a plan are told anew from their rows, without a run. A run is simulated again from its scenario.resolved.toml,
+A comparison, a sweep, a plan and tuning are told anew from their data, without a run. A run is simulated again from its scenario.resolved.toml,
 which gives the same bytes; where its digest is not that of summary.json, another version wrote it, and nothing is changed.")]
 pub(super) struct Args {
     /// The folder that --out named
@@ -50,21 +51,25 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
         study.write(folder, &study.compare())?;
         "comparison"
     } else if has(PLAN) {
-        plan::write_page(folder, &plan::read(folder)?)?;
+        plan::write_report(folder, &plan::read(folder)?)?;
         "plan"
+    } else if has(TUNED) {
+        tune::Study::read(folder)?.write_report(folder)?;
+        "tuning"
     } else if has(MANIFEST) {
         let by = measures::named(&args.by).map_err(|error| anyhow::anyhow!("--by: {error}"))?;
         let sweep = manifest::open(folder)?;
         let terms = Terms { confidence: 0.95, seed: sweep.manifest.space.seed };
         let found = merge::merge(folder, &sweep, by, terms)?;
         html::write(&folder.join("report.html"), &page::page(&found))?;
+        plots::write(folder, &found)?;
         "sweep"
     } else if has("summary.json") {
         run_again(folder)?;
         "run"
     } else {
         bail!(
-            "{}: found none of {COMPARISON}, {PLAN}, {MANIFEST} and summary.json, expected a folder that --out named",
+            "{}: found none of {COMPARISON}, {PLAN}, {TUNED}, {MANIFEST} and summary.json, expected a folder that --out named",
             folder.display()
         );
     };

@@ -18,7 +18,7 @@ use crate::scenario::load;
 use crate::sweep::run::{Far, run};
 use crate::sweep::shard::{Journal, Shard};
 use crate::sweep::space::{Axis, Design, Space};
-use crate::sweep::{manifest, merge, page, text};
+use crate::sweep::{manifest, merge, page, plots, text};
 
 /// Run many settings: plan them once, run them in shares on one machine or a cluster, merge what came of it
 #[derive(clap::Args, Debug)]
@@ -259,6 +259,7 @@ fn merge_all(args: &MergeArgs) -> Result<Ending> {
     let terms = Terms { confidence: args.confidence / 100.0, seed: sweep.manifest.space.seed };
     let found = merge::merge(&args.folder, &sweep, by, terms)?;
     html::write(&args.folder.join("report.html"), &page::page(&found))?;
+    plots::write(&args.folder, &found)?;
     if args.json {
         print(&pretty_json(&found))?;
     } else {

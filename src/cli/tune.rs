@@ -10,12 +10,13 @@ use reports::machine::pretty_json;
 use serde::Serialize;
 
 use super::progress::Counted;
-use super::{Ending, Over, interrupt, print};
+use super::{Ending, Over, interrupt, print, print_results};
 use crate::compare::arms::Vary;
 use crate::compare::measures;
 use crate::scenario::{Overrides, load};
 use crate::sweep::space::Axis;
 use crate::tune::candidates::{Keys, candidates};
+use crate::tune::folder::Study;
 use crate::tune::halving::Tuning;
 use crate::tune::text;
 
@@ -24,7 +25,7 @@ use crate::tune::text;
 #[command(after_help = "\
 Examples:
   herder tune chat
-  herder tune chat --objective ttft_p99_all_ms --candidates 100 --out control.toml
+  herder tune chat --objective ttft_p99_all_ms --candidates 100 --out control.toml --report tuned
   herder tune mine.toml --only balancers --range control.balancer.prequal.probes=2..16
   herder tune autoscaling --only keys --range control.scale.target_percent=40..95 --range 'control.scale.window_seconds=60..1200:log'
 
@@ -70,6 +71,10 @@ pub(super) struct Args {
     /// Write the winning [control] section to this file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+
+    /// Write tune.json, tune.csv, a plot, report.html and control.toml, the winning section, into this folder
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
 
     /// Runs at the same time; all cores where absent
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
@@ -156,15 +161,29 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
     if let Some(file) = &args.out {
         write_whole(file, section.as_bytes()).with_context(|| format!("cannot write {}", file.display()))?;
     }
+    let study = Study {
+        scenario: scenario.file.name.clone(),
+        confidence: tuning.confidence,
+        command: super::command(),
+        tuned,
+    };
+    if let Some(folder) = &args.report {
+        study.write(folder)?;
+        write_whole(&folder.join("control.toml"), section.as_bytes())?;
+    }
+    let tuned = &study.tuned;
     if args.json {
-        print(&pretty_json(&tuned))?;
+        print(&pretty_json(tuned))?;
         return Ok(Ending::Done);
     }
-    print(&text::render(&tuned, &scenario.file.name, tuning.confidence))?;
+    print(&text::render(tuned, &study.scenario, tuning.confidence))?;
     print(&format!("{} runs\n", tuned.runs))?;
     match &args.out {
         Some(file) => print(&format!("[control] is in {}\n", file.display()))?,
         None => print("--out FILE writes its [control] section.\n")?,
+    }
+    if let Some(folder) = &args.report {
+        print_results(folder)?;
     }
     Ok(Ending::Done)
 }

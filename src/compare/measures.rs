@@ -43,6 +43,8 @@ pub fn named(key: &str) -> Result<usize, String> {
     })
 }
 
+const JOULES_PER_KWH: f64 = 3_600_000.0;
+
 /// All of them, in the order in which they are told.
 pub const ALL: &[Measure] = &[
     less("ttft_mean_ms", "TTFT mean", "ms", |summary| summary.ttft_ms.mean),
@@ -73,6 +75,10 @@ pub const ALL: &[Measure] = &[
     less("host_hours", "hosts on", "h", |summary| summary.host_hours.as_ref().map(|hours| hours.hours)),
     less("cost", "cost", "", |summary| summary.host_hours.as_ref()?.cost),
     less("energy_kwh", "energy", "kWh", |summary| Some(summary.energy.as_ref()?.kwh)),
+    less("watts_mean", "power", "W", |summary| {
+        let (kwh, seconds) = (summary.energy.as_ref()?.kwh, summary.simulated_seconds);
+        (seconds > 0.0).then(|| kwh * JOULES_PER_KWH / seconds)
+    }),
     less("joules_per_token", "energy a token", "J", |summary| summary.energy.as_ref()?.joules_per_token),
     more("goodput_per_kwh", "goodput a kWh", "/kWh", |summary| summary.energy.as_ref()?.goodput_per_kwh),
     less("energy_cost", "cost of energy", "", |summary| summary.energy.as_ref()?.cost),
@@ -123,14 +129,21 @@ pub fn find(key: &str) -> Option<usize> {
     ALL.iter().position(|measure| measure.key == key)
 }
 
-/// A number as it stands in a file: nothing where there is none, `inf` where it has no bound, else as many digits as tell it from all others.
+/// A number as it stands in a file: nothing where there is none, `inf` or `-inf` where it has no bound, else as many digits as tell it from all others.
 #[must_use]
 pub fn number_text(value: Option<f64>) -> String {
     match value {
         None => String::new(),
-        Some(value) if value.is_infinite() => "inf".to_owned(),
+        Some(value) if value.is_infinite() => if value > 0.0 { "inf" } else { "-inf" }.to_owned(),
         Some(value) => format!("{value:?}"),
     }
+}
+
+/// To a millionth: so few digits come back from JSON as they went, so that what is made of a file is the same as what was made before it was written.
+#[must_use]
+pub fn rounded(value: f64) -> f64 {
+    const MILLION: f64 = 1e6;
+    libm::round(value * MILLION) / MILLION
 }
 
 /// The number that stands in a file; nothing where none does.
@@ -141,6 +154,7 @@ pub fn number(text: &str) -> Result<Option<f64>, String> {
     match text {
         "" => Ok(None),
         "inf" => Ok(Some(f64::INFINITY)),
+        "-inf" => Ok(Some(f64::NEG_INFINITY)),
         text => text.parse().map(Some).map_err(|_| format!("found {text:?}, expected a number")),
     }
 }

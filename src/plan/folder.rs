@@ -1,4 +1,4 @@
-//! What a plan leaves: `plan.json`, the page, and a scenario for each load with the cheapest fleet in it.
+//! What a plan leaves: `plan.json`, `plan.csv`, plots, the page, and a scenario for each load with the best fleet in it.
 
 use std::fs;
 use std::path::Path;
@@ -9,11 +9,17 @@ use reports::html;
 use reports::machine::pretty_json;
 use serde::{Deserialize, Serialize};
 
+use super::capacity::Capacity;
+use super::looked;
 use super::page::page;
-use super::search::{Answer, Capacity};
+use super::plots;
+use super::search::Answer;
+use super::slo::Slo;
+use crate::tables::write_parquet;
 
 /// The name of the file.
 pub const PLAN: &str = "plan.json";
+const ROWS: &str = "plan.csv";
 
 /// Everything that was found.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -27,6 +33,8 @@ pub struct Plan {
     pub confidence: f64,
     /// What the replicates are, in words.
     pub replicates: String,
+    /// Price of a kilowatt-hour in hundredths of a currency; energy costs nothing where absent.
+    pub electricity_cents_per_kwh: Option<u32>,
     /// The command that gives the same again.
     pub command: String,
     /// How many runs it took.
@@ -37,21 +45,37 @@ pub struct Plan {
     pub capacities: Vec<Capacity>,
 }
 
-/// Writes `plan.json` and the page into a folder, which is made where it is not there.
+impl Plan {
+    /// What was to be met.
+    ///
+    /// # Errors
+    /// Where an objective cannot be read.
+    pub fn objectives(&self) -> Result<Vec<Slo>> {
+        let read = |slo: &String| slo.parse().map_err(|error| anyhow!("slos: {error}"));
+        self.slos.iter().map(read).collect()
+    }
+}
+
+/// Writes `plan.json` and what is made of it into a folder, which is made where it is not there.
 ///
 /// # Errors
 /// Where a file cannot be written.
 pub fn write(folder: &Path, plan: &Plan) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     write_whole(&folder.join(PLAN), pretty_json(plan).as_bytes())?;
-    write_page(folder, plan)
+    write_report(folder, plan)
 }
 
-/// Writes the page.
+/// Writes what is made of a plan: `plan.csv`, plots, the page.
 ///
 /// # Errors
-/// Where it cannot be written.
-pub fn write_page(folder: &Path, plan: &Plan) -> Result<()> {
+/// Where a file cannot be written.
+pub fn write_report(folder: &Path, plan: &Plan) -> Result<()> {
+    let looked = plan.fleets.iter().flat_map(|answer| &answer.looked);
+    let looked = looked.chain(plan.capacities.iter().flat_map(|found| &found.looked));
+    write_whole(&folder.join(ROWS), &looked::rows(&plan.objectives()?, looked)?)?;
+    write_parquet(&folder.join(ROWS))?;
+    plots::write(folder, plan)?;
     Ok(html::write(&folder.join("report.html"), &page(plan)?)?)
 }
 

@@ -54,11 +54,17 @@ pub struct Judged {
     /// Replicates that were run: fewer where the first were far off.
     pub replicates: usize,
     /// The means of all measures, in their order; infinite where a replicate is without bound, nothing where one has none.
-    #[serde(with = "super::bounded::all")]
+    #[serde(with = "crate::compare::bounded::all")]
     pub means: Values,
 }
 
 impl Judged {
+    /// What the whole fleet draws, mean over the time of a run and over replicates, in watts; nothing where that is not known of a GPU.
+    #[must_use]
+    pub fn watts(&self) -> Option<f64> {
+        measures::find("watts_mean").and_then(|at| self.means[at])
+    }
+
     /// The mean of a measure in words.
     #[must_use]
     pub fn told(&self, at: usize) -> String {

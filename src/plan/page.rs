@@ -1,16 +1,19 @@
 //! A plan as a page.
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use reports::html::{
     Axis, Band, Card, Cell, Chart, Column, Kind, Mark, Page, Section, Series, Table, Tone, Unit,
 };
 use reports::plots::palette::Look;
 
+use super::capacity::Capacity;
+use super::curve::curves;
 use super::folder::Plan;
 use super::judge::Judged;
-use super::search::{Answer, Capacity, Fleet};
+use super::price::{cost, mixture};
+use super::search::{Answer, Fleet};
 use super::slo::{Slo, shown};
-use super::text::cost;
+use super::text::watts;
 use crate::compare::measures;
 use crate::compare::page::unit;
 
@@ -19,11 +22,7 @@ use crate::compare::page::unit;
 /// # Errors
 /// Where an objective cannot be read.
 pub fn page(plan: &Plan) -> Result<Page> {
-    let slos: Vec<Slo> = plan
-        .slos
-        .iter()
-        .map(|slo| slo.parse().map_err(|error| anyhow!("slos: {error}")))
-        .collect::<Result<_>>()?;
+    let slos = plan.objectives()?;
     let mut sections: Vec<Section> = Vec::new();
     if plan.fleets.len() > 1 {
         sections.push(over_loads(plan));
@@ -60,7 +59,8 @@ fn card(answer: &Answer) -> Card {
             let price = fleet
                 .cents_per_hour
                 .map_or(String::new(), |cents| format!(", {} an hour", cost(Some(cents))));
-            Card::new(&load, format!("{} hosts", fleet.hosts), format!("{}{price}", fleet.candidate))
+            let power = fleet.watts.map_or(String::new(), |_| format!(", {} W", watts(fleet.watts)));
+            Card::new(&load, format!("{} hosts", fleet.hosts), format!("{}{price}{power}", fleet.candidate))
         }
     }
 }
@@ -79,16 +79,18 @@ fn over_loads(plan: &Plan) -> Section {
             fleet.map_or(Cell::from("none"), |fleet| Cell::toned(fleet.candidate.clone(), Tone::Strong)),
             fleet.map_or("–".to_owned(), |fleet| fleet.hosts.to_string()).into(),
             cost(fleet.and_then(|fleet| fleet.cents_per_hour)).into(),
+            watts(fleet.and_then(|fleet| fleet.watts)).into(),
             if answer.fresh.is_some() { "on fresh seeds" } else { "no" }.into(),
         ]
     };
     let table = Table {
-        caption: "The cheapest fleet for each load".into(),
+        caption: "The best fleet for each load".into(),
         columns: vec![
             Column::words("load"),
             Column::words("hosts like"),
             Column::figures("hosts", ""),
             Column::figures("cost", "per hour"),
+            Column::figures("power", "W"),
             Column::words("confirmed"),
         ],
         rows: plan.fleets.iter().map(row).collect(),
@@ -101,12 +103,16 @@ fn fleets(plan: &Plan, slos: &[Slo], answer: &Answer) -> Section {
     let mut section = Section::new(&answer.load.to_string());
     let mut rows: Vec<(String, &Fleet, &Judged)> = Vec::new();
     for (at, fleet) in answer.fleets.iter().enumerate() {
-        rows.push((if at == 0 { "cheapest" } else { "then" }.to_owned(), fleet, &fleet.judged));
+        rows.push((if at == 0 { answer.rank.best() } else { "then" }.to_owned(), fleet, &fleet.judged));
         if let (0, Some(fresh)) = (at, &answer.fresh) {
             rows.push(("the same on fresh seeds".to_owned(), fleet, fresh));
         }
     }
-    section.tables.push(table("The cheapest fleets", slos, &rows));
+    section.tables.push(table("The best fleets", slos, &rows));
+    let made_of = answer.fleets.iter().filter_map(|fleet| {
+        Some(format!("- {}, {} hosts: {}", fleet.candidate, fleet.hosts, mixture(&fleet.made_of)?))
+    });
+    section.text.extend(made_of);
     section.charts = slos.iter().map(|slo| curve(plan, slo, answer)).collect();
     let rows: Vec<(String, &Fleet, &Judged)> = answer
         .curve
@@ -129,28 +135,35 @@ fn fleets(plan: &Plan, slos: &[Slo], answer: &Answer) -> Section {
     section
 }
 
+/// An objective's measure by hosts: the fleets of the best candidate that were run, with what is known of them, and of those that come next.
 fn curve(plan: &Plan, slo: &Slo, answer: &Answer) -> Chart {
     let measure = slo.measure();
-    let point = |fleet: &Fleet| {
-        let mean = fleet.judged.means[slo.measure].filter(|mean| mean.is_finite())?;
-        let standing = fleet.judged.standings.iter().find(|standing| standing.measure == measure.key);
-        // The interval is symmetric around the mean.
-        let off = standing.and_then(|standing| standing.worst).map_or(0.0, |worst| (worst - mean).abs());
-        Some(((f64::from(fleet.hosts), mean), Band { low: mean - off, high: mean + off }))
-    };
-    let (points, band): (Vec<_>, Vec<_>) = answer.curve.iter().filter_map(point).unzip();
-    let candidate = answer.fleets.first().map_or(String::new(), |fleet| fleet.candidate.clone());
-    let mut marks = vec![Mark { name: "objective".into(), at: slo.limit, on_x: false, look: Look::at(1) }];
+    let series: Vec<Series> = curves(plan, answer, slo)
+        .into_iter()
+        .enumerate()
+        .map(|(at, curve)| {
+            let band = curve.points.iter().map(|point| Band { low: point.known.0, high: point.known.1 });
+            Series {
+                // Areas of several would hide each other.
+                band: if at == 0 { band.collect() } else { Vec::new() },
+                points: curve.points.iter().map(|point| (f64::from(point.hosts), point.mean)).collect(),
+                name: curve.name,
+                look: curve.look,
+                steps: false,
+            }
+        })
+        .collect();
+    let grey = |dash| Look { dash, ..Look::REST };
+    let mut marks = vec![Mark { name: "objective".into(), at: slo.limit, on_x: false, look: grey(1) }];
     marks.extend(answer.fleets.first().map(|fleet| Mark {
-        name: "cheapest".into(),
+        name: answer.rank.best().into(),
         at: f64::from(fleet.hosts),
         on_x: true,
-        look: Look::at(2),
+        look: grey(2),
     }));
-    let log = points.iter().all(|(_, value)| *value > 0.0)
-        && points.iter().map(|point| point.1).fold(0.0, f64::max)
-            > 20.0 * points.iter().map(|point| point.1).fold(f64::INFINITY, f64::min);
-    let y = if log {
+    let heights = || series.iter().flat_map(|series| &series.points).map(|point| point.1);
+    let (least, most) = (heights().fold(f64::INFINITY, f64::min), heights().fold(0.0, f64::max));
+    let y = if least > 0.0 && most > 20.0 * least {
         Axis::log(measure.name, unit(measure.unit))
     } else {
         Axis::counts(measure.name, unit(measure.unit))
@@ -165,10 +178,7 @@ fn curve(plan: &Plan, slo: &Slo, answer: &Answer) -> Chart {
         ),
         x: Axis::values("hosts", Unit::Number(String::new())),
         y,
-        kind: Kind::Lines(
-            vec![Series { name: candidate, look: Look::at(0), points, band, steps: false }],
-            marks,
-        ),
+        kind: Kind::Lines(series, marks),
     }
 }
 
@@ -179,6 +189,7 @@ fn table(caption: &str, slos: &[Slo], rows: &[(String, &Fleet, &Judged)]) -> Tab
         Column::words("hosts like"),
         Column::figures("hosts", ""),
         Column::figures("cost", "per hour"),
+        Column::figures("power", "W"),
     ];
     columns.extend(shown.iter().map(|at| Column::figures(measures::ALL[*at].name, measures::ALL[*at].unit)));
     columns.push(Column::words("objectives"));
@@ -188,6 +199,7 @@ fn table(caption: &str, slos: &[Slo], rows: &[(String, &Fleet, &Judged)]) -> Tab
             fleet.candidate.clone().into(),
             fleet.hosts.to_string().into(),
             cost(fleet.cents_per_hour).into(),
+            watts(judged.watts()).into(),
         ];
         cells.extend(shown.iter().map(|at| judged.told(*at).into()));
         cells.push(if judged.meets {
@@ -216,13 +228,15 @@ fn capacity(slos: &[Slo], found: &Capacity) -> Section {
     for (name, judged) in [("searched", &found.judged), ("on fresh seeds", &found.fresh)] {
         if let Some(judged) = judged {
             rows.push(
-                std::iter::once(Cell::from(name))
+                [Cell::from(name), watts(judged.watts()).into()]
+                    .into_iter()
                     .chain(shown.iter().map(|at| judged.told(*at).into()))
                     .collect(),
             );
         }
     }
-    let columns = std::iter::once(Column::words(""))
+    let columns = [Column::words(""), Column::figures("power", "W")]
+        .into_iter()
         .chain(shown.iter().map(|at| Column::figures(measures::ALL[*at].name, measures::ALL[*at].unit)));
     section.tables.push(Table {
         caption: "At that load".into(),
@@ -237,7 +251,11 @@ fn reading(plan: &Plan) -> Section {
     let text = vec![
         format!("A fleet meets an objective where the mean over {} is within it with {} % confidence, one-sided (Student’s t).", plan.replicates, plan.confidence),
         "Measures “of all arrivals” count requests that were not answered as infinitely late; “no bound” is where too many were not.".to_owned(),
-        "The fewest hosts were found by doubling and halving; the cheapest fleet was run again on fresh seeds, on which no choice rested.".to_owned(),
+        "The fewest hosts were found by doubling and halving; the best fleet was run again on fresh seeds, on which no choice rested.".to_owned(),
+        match plan.electricity_cents_per_kwh {
+            Some(cents) => format!("Power is what the GPUs of the whole fleet draw, mean over a run. An hour costs the prices of the hosts and that power at {cents} hundredths a kWh."),
+            None => "Power is what the GPUs of the whole fleet draw, mean over a run; what it costs is not in the cost.".to_owned(),
+        },
         "The knee is the point of the curve that lies farthest below the line between its ends (Satopää et al. 2011).".to_owned(),
         format!("{} runs.", plan.runs),
     ];

@@ -1,25 +1,25 @@
-//! Finds the cheapest fleet, and the greatest load of one.
+//! Finds the best fleet for a load.
 
-use anyhow::{Result, anyhow, bail};
+use std::collections::BTreeMap;
+
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use sim_host::api::Engine;
 
 use super::candidates::Candidate;
 use super::judge::{Judge, Judged, Which};
 use super::load::{Load, Scale};
+use super::looked::Looked;
+use super::price::{Asked, Priced, Rank, Ranking};
 
 /// Fleets that are told: the cheapest, and those that come next.
 const TOLD: usize = 3;
 /// Points of the curve around the cheapest.
 const CURVE: u32 = 9;
-/// How closely a greatest rate is found, as a share of it.
-const RATE_STEP: f64 = 0.02;
-/// Doublings or halvings of a load before its bound is given up.
-const DOUBLINGS: usize = 20;
 /// What rounding may put a point below a line.
 const ROUNDING: f64 = 1e-9;
 /// Steps by which a result is corrected when fresh replicates do not confirm it.
-const CORRECTIONS: usize = 20;
+pub(super) const CORRECTIONS: usize = 20;
 
 /// A fleet and how it does.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -28,8 +28,12 @@ pub struct Fleet {
     pub candidate: String,
     /// How many hosts it has.
     pub hosts: u32,
-    /// What an hour of it costs, in hundredths of a currency; nothing where not known.
-    pub cents_per_hour: Option<u64>,
+    /// How many hosts of each GPU.
+    pub made_of: Vec<(String, u32)>,
+    /// What an hour of it costs, hosts and electricity, in hundredths of a currency; nothing where no price is known.
+    pub cents_per_hour: Option<f64>,
+    /// What all of it draws, mean over the time of a run, in watts; nothing where that is not known of a GPU.
+    pub watts: Option<f64>,
     /// How it does.
     pub judged: Judged,
     /// What it lays over the scenario, but for the load.
@@ -50,6 +54,8 @@ pub struct Left {
 pub struct Answer {
     /// The load.
     pub load: Load,
+    /// What the best fleet has least of.
+    pub rank: Rank,
     /// The cheapest fleet of each of the best candidates, the cheapest first; none where none meets the objectives.
     pub fleets: Vec<Fleet>,
     /// How the cheapest does on replicates on which no choice rests; nothing where there are none.
@@ -62,93 +68,78 @@ pub struct Answer {
     pub knee: Option<u32>,
     /// Candidates that are not among the fleets.
     pub left: Vec<Left>,
-}
-
-/// The greatest load that a fleet takes.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Capacity {
-    /// What it is made of.
-    pub candidate: String,
-    /// How many hosts it has.
-    pub hosts: u32,
-    /// The greatest load that was found to be within the objectives.
-    pub load: Option<Load>,
-    /// How the fleet does at it.
-    pub judged: Option<Judged>,
-    /// How it does on fresh replicates; nothing where there are none.
-    pub fresh: Option<Judged>,
-    /// The least load that was found to be too much.
-    pub too_much: Option<Load>,
-}
-
-/// A candidate with its prices.
-struct Priced<'a> {
-    candidate: &'a Candidate,
-    /// What so many hosts cost, from none on; nothing where a price is not known.
-    cents: Option<Vec<u64>>,
-}
-
-impl Priced<'_> {
-    /// What orders fleets: their cost, else how many hosts they have.
-    fn rank(&self, hosts: u32) -> u64 {
-        self.cents.as_ref().map_or(u64::from(hosts), |cents| cents[hosts as usize])
-    }
+    /// Every fleet that was run.
+    pub looked: Vec<Looked>,
 }
 
 /// Stopped by Ctrl-C: nothing is told.
-type Stopped<T> = Result<Option<T>>;
+pub(super) type Stopped<T> = Result<Option<T>>;
 
 /// What is found of a candidate.
 enum Fewest {
-    Hosts(u32, Judged),
+    Fleet(Found),
     No(String),
 }
 
-/// Finds the cheapest fleet for a load.
+/// A fleet that meets the objectives.
+struct Found {
+    /// What orders fleets: less is better.
+    rank: f64,
+    /// Its place among the candidates.
+    at: usize,
+    hosts: u32,
+    judged: Judged,
+}
+
+/// Finds the best fleet for a load: the cheapest, or what else was asked for.
 ///
 /// # Errors
-/// Where a run fails, or only some candidates have prices.
+/// Where a run fails, or fleets cannot be ranked: only some candidates have prices, or watts are not known.
 pub fn cheapest(
     judge: &Judge<'_>,
     (scale, load): (&Scale, Load),
     candidates: &[Candidate],
-    hosts: (u32, u32),
+    asked: &Asked,
 ) -> Stopped<Answer> {
-    let load_sets = scale.sets(load)?;
-    let search = Search { judge, load: &load_sets };
-    let mut priced = candidates.iter().map(|of| search.priced(of, hosts.1)).collect::<Result<Vec<_>>>()?;
-    if priced.iter().any(|of| of.cents.is_some()) && priced.iter().any(|of| of.cents.is_none()) {
-        bail!(
-            "only some candidates have a price, expected all or none: give each --gpu its =CENTS, or each group its cost_cents_per_hour"
-        );
-    }
-    priced.sort_by_key(|of| of.rank(hosts.0));
-    // Rank and place of what was found, the cheapest first.
-    let mut found: Vec<(u64, usize, u32, Judged)> = Vec::new();
+    let hosts = asked.hosts;
+    let price = |of| priced(judge, of, hosts.1);
+    let mut all = candidates.iter().map(price).collect::<Result<Vec<_>>>()?;
+    let ranking = Ranking::new(&all, asked)?;
+    // Stable: of equal ones the one that was named first stays ahead.
+    all.sort_by(|one, other| ranking.at_least(one, hosts.0).total_cmp(&ranking.at_least(other, hosts.0)));
+    let sets = scale.sets(load)?;
+    let mut search = Search { judge, load, sets: &sets, priced: &all, ranking, looked: BTreeMap::new() };
+    // The best first.
+    let mut found: Vec<Found> = Vec::new();
     let mut left = Vec::new();
-    for (at, of) in priced.iter().enumerate() {
-        let bound = found.get(TOLD - 1).map(|(rank, ..)| *rank);
-        let Some(fewest) = search.fewest(of, hosts, bound)? else { return Ok(None) };
+    for (at, of) in all.iter().enumerate() {
+        let bound = found.get(TOLD - 1).map(|known| known.rank);
+        let Some(fewest) = search.fewest(at, hosts, bound)? else { return Ok(None) };
         match fewest {
-            Fewest::Hosts(hosts, judged) => {
-                let rank = of.rank(hosts);
-                let place = found.partition_point(|(known, ..)| *known <= rank);
-                found.insert(place, (rank, at, hosts, judged));
-            }
+            Fewest::Fleet(fleet) => insert(&mut found, fleet),
             Fewest::No(why) => left.push(Left { candidate: of.candidate.name.clone(), why }),
         }
     }
-    for (_, at, hosts, _) in found.split_off(TOLD.min(found.len())) {
-        let why = format!("needs {hosts} hosts, which cost more");
-        left.push(Left { candidate: priced[at].candidate.name.clone(), why });
+    for Found { at, hosts, .. } in found.split_off(TOLD.min(found.len())) {
+        let why = format!("needs {hosts} hosts, which {}", ranking.rank.more());
+        left.push(Left { candidate: all[at].candidate.name.clone(), why });
     }
-    let mut answer =
-        Answer { load, fleets: Vec::new(), fresh: None, corrected: 0, curve: Vec::new(), knee: None, left };
-    // What was chosen as the cheapest may be so by chance: it must hold on replicates on which the choice does not rest.
+    let mut answer = Answer {
+        load,
+        rank: ranking.rank,
+        fleets: Vec::new(),
+        fresh: None,
+        corrected: 0,
+        curve: Vec::new(),
+        knee: None,
+        left,
+        looked: Vec::new(),
+    };
+    // What was chosen may be the best by chance: it must hold on replicates on which the choice does not rest.
     let mut corrections = 0;
     while judge.has_fresh() && !found.is_empty() {
-        let (_, at, count, _) = found[0];
-        let Some(fresh) = search.judge(&priced[at], count, Which::Fresh)? else { return Ok(None) };
+        let (at, count) = (found[0].at, found[0].hosts);
+        let Some(fresh) = search.judge(at, count, Which::Fresh)? else { return Ok(None) };
         if fresh.meets {
             answer.fresh = Some(fresh);
             break;
@@ -156,85 +147,111 @@ pub fn cheapest(
         found.remove(0);
         if count >= hosts.1 || corrections >= CORRECTIONS {
             let why = format!("fresh replicates do not confirm {count} hosts");
-            answer.left.push(Left { candidate: priced[at].candidate.name.clone(), why });
+            answer.left.push(Left { candidate: all[at].candidate.name.clone(), why });
             continue;
         }
         corrections += 1;
-        let Some(judged) = search.judge(&priced[at], count + 1, Which::Searched)? else { return Ok(None) };
-        let rank = priced[at].rank(count + 1);
-        found.insert(found.partition_point(|(known, ..)| *known <= rank), (rank, at, count + 1, judged));
+        let Some(judged) = search.judge(at, count + 1, Which::Searched)? else { return Ok(None) };
+        insert(&mut found, search.found(at, count + 1, judged));
     }
     answer.corrected = corrections as u32;
-    if let Some((_, at, count, _)) = found.first() {
-        let Some(curve) = search.curve(&priced[*at], *count, hosts)? else { return Ok(None) };
+    if let Some(best) = found.first() {
+        let Some(curve) = search.curve(best.at, best.hosts, hosts)? else { return Ok(None) };
         answer.knee = knee(&curve, judge);
         answer.curve = curve;
     }
     answer.fleets =
-        found.into_iter().map(|(_, at, count, judged)| search.fleet(&priced[at], count, judged)).collect();
+        found.into_iter().map(|found| search.fleet(found.at, found.hosts, found.judged)).collect();
+    answer.looked = search.looked.into_values().collect();
     Ok(Some(answer))
+}
+
+/// Behind those that are as good.
+fn insert(found: &mut Vec<Found>, new: Found) {
+    found.insert(found.partition_point(|known| known.rank <= new.rank), new);
+}
+
+fn priced<'a>(judge: &Judge<'_>, candidate: &'a Candidate, hosts_max: u32) -> Result<Priced<'a>> {
+    let mut sets = candidate.sets.clone();
+    sets.push(format!("fleet.hosts={hosts_max}"));
+    let told = |error: anyhow::Error| error.context(format!("candidate {}", candidate.name));
+    let scenario = judge.scenario_of(&sets, 0).map_err(told)?;
+    let source = scenario.workload.source(scenario.file.seed)?;
+    let fleet = scenario.fleet(source.models(), Engine::Coalesced)?;
+    if fleet.hosts.iter().any(|host| host.declaration.standby) {
+        bail!(
+            "found hosts that stand by, expected a fleet that is on: how many of them are needed is what is asked"
+        );
+    }
+    Ok(Priced::of(candidate, &fleet))
 }
 
 struct Search<'a> {
     judge: &'a Judge<'a>,
-    load: &'a [String],
+    load: Load,
+    sets: &'a [String],
+    priced: &'a [Priced<'a>],
+    ranking: Ranking,
+    /// Fleets that were run, by candidate, hosts, and whether on fresh replicates.
+    looked: BTreeMap<(usize, u32, bool), Looked>,
 }
 
 impl Search<'_> {
-    fn priced<'b>(&self, candidate: &'b Candidate, hosts_max: u32) -> Result<Priced<'b>> {
-        let mut sets = candidate.sets.clone();
-        sets.push(format!("fleet.hosts={hosts_max}"));
-        let told = |error: anyhow::Error| error.context(format!("candidate {}", candidate.name));
-        let scenario = self.judge.scenario_of(&sets, 0).map_err(told)?;
-        let source = scenario.workload.source(scenario.file.seed)?;
-        let fleet = scenario.fleet(source.models(), Engine::Coalesced)?;
-        let mut cents = vec![0_u64];
-        let mut known = true;
-        for host in &fleet.hosts {
-            if host.declaration.standby {
-                bail!(
-                    "found hosts that stand by, expected a fleet that is on: how many of them are needed is what is asked"
-                );
-            }
-            known &= host.declaration.cost_cents_per_hour > 0;
-            cents.push(cents.last().unwrap_or(&0) + u64::from(host.declaration.cost_cents_per_hour));
+    fn judge(&mut self, at: usize, hosts: u32, which: Which) -> Stopped<Judged> {
+        let of = &self.priced[at];
+        let own = of.candidate.sets.iter().cloned();
+        let sets: Vec<String> =
+            own.chain([format!("fleet.hosts={hosts}")]).chain(self.sets.iter().cloned()).collect();
+        let judged = self.judge.judge(&sets, which)?;
+        if let Some(judged) = &judged {
+            let cents = self.ranking.cents(of, hosts, judged.watts());
+            let fleet = (of.candidate.name.as_str(), hosts, cents);
+            let fresh = which == Which::Fresh;
+            self.looked.insert((at, hosts, fresh), Looked::at(self.load, fleet, judged, fresh));
         }
-        Ok(Priced { candidate, cents: known.then_some(cents) })
+        Ok(judged)
     }
 
-    fn sets(&self, candidate: &Candidate, hosts: u32) -> Vec<String> {
-        let own = candidate.sets.iter().cloned();
-        own.chain([format!("fleet.hosts={hosts}")]).chain(self.load.iter().cloned()).collect()
+    fn found(&self, at: usize, hosts: u32, judged: Judged) -> Found {
+        Found { rank: self.ranking.of(&self.priced[at], hosts, judged.watts()), at, hosts, judged }
     }
 
-    fn judge(&self, of: &Priced<'_>, hosts: u32, which: Which) -> Stopped<Judged> {
-        self.judge.judge(&self.sets(of.candidate, hosts), which)
-    }
-
-    fn fleet(&self, of: &Priced<'_>, hosts: u32, judged: Judged) -> Fleet {
+    fn fleet(&self, at: usize, hosts: u32, judged: Judged) -> Fleet {
+        let of = &self.priced[at];
         let mut sets = of.candidate.sets.clone();
         sets.push(format!("fleet.hosts={hosts}"));
-        let cents_per_hour = of.cents.as_ref().map(|cents| cents[hosts as usize]);
-        Fleet { candidate: of.candidate.name.clone(), hosts, cents_per_hour, judged, sets }
+        let watts = judged.watts();
+        Fleet {
+            candidate: of.candidate.name.clone(),
+            hosts,
+            made_of: of.made_of(hosts),
+            cents_per_hour: self.ranking.cents(of, hosts, watts),
+            watts,
+            judged,
+            sets,
+        }
     }
 
-    /// The fewest hosts of a candidate that meet the objectives and cost less than a bound.
-    fn fewest(&self, of: &Priced<'_>, (least, most): (u32, u32), bound: Option<u64>) -> Stopped<Fewest> {
+    /// The best fleet of a candidate that meets the objectives, where that is better than a bound. It is the one with the fewest hosts, but where what
+    /// they draw counts: there more hosts may draw less (they find more in their caches), so all are looked at that could be better even so.
+    fn fewest(&mut self, at: usize, (least, most): (u32, u32), bound: Option<f64>) -> Stopped<Fewest> {
         let no = |why: String| Ok(Some(Fewest::No(why)));
-        let affordable = |hosts: &u32| bound.is_none_or(|bound| of.rank(*hosts) < bound);
+        let at_least = |hosts: u32| self.ranking.at_least(&self.priced[at], hosts);
+        let more = self.ranking.rank.more();
+        let affordable = |hosts: &u32| bound.is_none_or(|bound| at_least(*hosts) < bound);
         let Some(top) = (least..=most).rev().find(affordable) else {
-            return no(format!("costs more even with {least} hosts"));
+            return no(format!("is no better even with {least} hosts"));
         };
         if bound.is_some() {
-            let Some(judged) = self.judge(of, top, Which::Searched)? else { return Ok(None) };
+            let Some(judged) = self.judge(at, top, Which::Searched)? else { return Ok(None) };
             if !judged.meets {
-                return no(format!("needs more than {top} hosts, which cost more"));
+                return no(format!("needs more than {top} hosts, which {more}"));
             }
         }
         // Doubling until it is enough, then halving what is in between.
         let (mut too_few, mut hosts) = (least - 1, least);
         let mut enough = loop {
-            let Some(judged) = self.judge(of, hosts, Which::Searched)? else { return Ok(None) };
+            let Some(judged) = self.judge(at, hosts, Which::Searched)? else { return Ok(None) };
             if judged.meets {
                 break (hosts, judged);
             }
@@ -246,22 +263,35 @@ impl Search<'_> {
         };
         while enough.0 - too_few > 1 {
             let middle = too_few + (enough.0 - too_few) / 2;
-            let Some(judged) = self.judge(of, middle, Which::Searched)? else { return Ok(None) };
+            let Some(judged) = self.judge(at, middle, Which::Searched)? else { return Ok(None) };
             if judged.meets { enough = (middle, judged) } else { too_few = middle }
         }
-        Ok(Some(Fewest::Hosts(enough.0, enough.1)))
+        let mut best = self.found(at, enough.0, enough.1);
+        for hosts in best.hosts + 1..=top {
+            if self.ranking.at_least(&self.priced[at], hosts) >= best.rank {
+                break;
+            }
+            let Some(judged) = self.judge(at, hosts, Which::Searched)? else { return Ok(None) };
+            if judged.meets {
+                let other = self.found(at, hosts, judged);
+                if other.rank < best.rank {
+                    best = other;
+                }
+            }
+        }
+        Ok(Some(Fewest::Fleet(best)))
     }
 
-    fn curve(&self, of: &Priced<'_>, hosts: u32, (least, most): (u32, u32)) -> Stopped<Vec<Fleet>> {
+    fn curve(&mut self, at: usize, hosts: u32, (least, most): (u32, u32)) -> Stopped<Vec<Fleet>> {
         let (from, to) = ((hosts - hosts / 2).max(least), hosts.saturating_mul(2).max(hosts + 2).min(most));
         let mut counts: Vec<u32> =
-            (0..CURVE).map(|at| from + (to - from) * at / (CURVE - 1)).chain([hosts]).collect();
+            (0..CURVE).map(|step| from + (to - from) * step / (CURVE - 1)).chain([hosts]).collect();
         counts.sort_unstable();
         counts.dedup();
         let mut curve = Vec::new();
         for count in counts {
-            let Some(judged) = self.judge(of, count, Which::Searched)? else { return Ok(None) };
-            curve.push(self.fleet(of, count, judged));
+            let Some(judged) = self.judge(at, count, Which::Searched)? else { return Ok(None) };
+            curve.push(self.fleet(at, count, judged));
         }
         Ok(Some(curve))
     }
@@ -293,84 +323,6 @@ fn farthest_below(points: &[(u32, f64)]) -> Option<u32> {
     best.filter(|(below, _)| *below > ROUNDING)
         .max_by(|one, other| one.0.total_cmp(&other.0).then(other.1.cmp(&one.1)))
         .map(|(_, hosts)| hosts)
-}
-
-/// Finds the greatest load that a fleet takes: to whole users, or to two percent of a rate.
-///
-/// # Errors
-/// Where a run fails.
-pub fn capacity(judge: &Judge<'_>, scale: &Scale, candidate: &Candidate) -> Stopped<Capacity> {
-    let hosts = {
-        let scenario = judge.scenario_of(&candidate.sets, 0)?;
-        let source = scenario.workload.source(scenario.file.seed)?;
-        scenario.fleet(source.models(), Engine::Coalesced)?.hosts.len() as u32
-    };
-    let at = |load: Load, which: Which| -> Stopped<Judged> {
-        let sets: Vec<String> = candidate.sets.iter().cloned().chain(scale.sets(load)?).collect();
-        judge.judge(&sets, which)
-    };
-    let mut found = Capacity {
-        candidate: candidate.name.clone(),
-        hosts,
-        load: None,
-        judged: None,
-        fresh: None,
-        too_much: None,
-    };
-    let (mut low, mut high): (Option<f64>, Option<f64>) = (None, None);
-    let mut factor = 1.0;
-    for _ in 0..DOUBLINGS {
-        let load = scale.times(factor);
-        let Some(judged) = at(load, Which::Searched)? else { return Ok(None) };
-        let least = matches!(load, Load::Users(1));
-        if judged.meets {
-            (low, found.load, found.judged) = (Some(factor), Some(load), Some(judged));
-            factor *= 2.0;
-        } else {
-            (high, found.too_much) = (Some(factor), Some(load));
-            if least {
-                return Ok(Some(found));
-            }
-            factor /= 2.0;
-        }
-        if low.is_some() && high.is_some() {
-            break;
-        }
-    }
-    let (Some(mut low), Some(mut high)) = (low, high) else { return Ok(Some(found)) };
-    let apart = |low: f64, high: f64| match (scale.times(low), scale.times(high)) {
-        (Load::Users(low), Load::Users(high)) => high > low + 1,
-        _ => high > low * (1.0 + RATE_STEP),
-    };
-    while apart(low, high) {
-        let middle = (low + high) / 2.0;
-        let load = scale.times(middle);
-        let Some(judged) = at(load, Which::Searched)? else { return Ok(None) };
-        if judged.meets {
-            (low, found.load, found.judged) = (middle, Some(load), Some(judged));
-        } else {
-            (high, found.too_much) = (middle, Some(load));
-        }
-    }
-    // Lower until fresh replicates confirm it.
-    for _ in 0..CORRECTIONS {
-        let Some(load) = found.load.filter(|_| judge.has_fresh()) else { break };
-        let Some(fresh) = at(load, Which::Fresh)? else { return Ok(None) };
-        let met = fresh.meets;
-        found.fresh = Some(fresh);
-        if met {
-            return Ok(Some(found));
-        }
-        found.too_much = Some(load);
-        let next = match load {
-            Load::Users(users) if users > 1 => Load::Users(users - 1),
-            Load::Users(_) => return Err(anyhow!("fresh replicates do not confirm even one user")),
-            Load::PerSecond(rate) => Load::PerSecond(rate / (1.0 + RATE_STEP)),
-        };
-        found.load = Some(next);
-        found.judged = at(next, Which::Searched)?;
-    }
-    Ok(Some(found))
 }
 
 #[cfg(test)]

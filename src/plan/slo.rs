@@ -25,7 +25,7 @@ pub struct Standing {
     /// Its bound.
     pub limit: f64,
     /// Its mean over replicates; infinite where one is without bound, nothing where one has none.
-    #[serde(with = "super::bounded::one")]
+    #[serde(with = "crate::compare::bounded::one")]
     pub mean: Option<f64>,
     /// What it is at worst with the stated confidence; nothing where there is a replicate without bound.
     pub worst: Option<f64>,

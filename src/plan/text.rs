@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
+use super::capacity::Capacity;
 use super::judge::Judged;
-use super::search::{Answer, Capacity, Fleet};
+use super::price::{cost, mixture};
+use super::search::{Answer, Fleet};
 use super::slo::{Slo, shown};
 use crate::compare::measures;
 use crate::compare::text::number;
@@ -36,13 +38,13 @@ impl Basis {
     }
 
     fn table(&self, rows: &[(String, String, String, &Judged)], text: &mut String) {
-        let mut head = vec![String::new(), "hosts".to_owned(), "cost/h".to_owned()];
+        let mut head = ["", "hosts", "cost/h", "power [W]"].map(str::to_owned).to_vec();
         let shown = shown(&self.slos);
         head.extend(shown.iter().map(|at| measures::ALL[*at].label()));
         head.push("at worst".to_owned());
         let mut lines = vec![head];
         for (name, hosts, cost, judged) in rows {
-            let mut line = vec![name.clone(), hosts.clone(), cost.clone()];
+            let mut line = vec![name.clone(), hosts.clone(), cost.clone(), watts(judged.watts())];
             line.extend(shown.iter().map(|at| judged.told(*at)));
             let worst = judged.standings.iter().zip(&self.slos).map(|(standing, slo)| {
                 standing.worst.map_or("no bound".to_owned(), |worst| number(worst, slo.measure().unit))
@@ -63,7 +65,7 @@ impl Basis {
     }
 }
 
-/// A fleet for a load.
+/// What is told of a load: its fleets, and more or fewer hosts.
 #[must_use]
 pub fn answer(basis: &Basis, answer: &Answer) -> String {
     let mut text = format!("{}\n{}\n\n", basis.asked(), answer.load);
@@ -75,7 +77,7 @@ pub fn answer(basis: &Basis, answer: &Answer) -> String {
     let row = |name: String, fleet: &'_ Fleet| (name, fleet.hosts.to_string(), cost(fleet.cents_per_hour));
     let mut rows = Vec::new();
     for (at, fleet) in answer.fleets.iter().enumerate() {
-        let place = ["cheapest", "then", "then"].get(at).unwrap_or(&"then");
+        let place = if at == 0 { answer.rank.best() } else { "then" };
         let (name, hosts, cost) = row(format!("{place}: {}", fleet.candidate), fleet);
         rows.push((name, hosts, cost, &fleet.judged));
     }
@@ -83,6 +85,11 @@ pub fn answer(basis: &Basis, answer: &Answer) -> String {
         rows.insert(1, ("  on fresh seeds".to_owned(), String::new(), String::new(), fresh));
     }
     basis.table(&rows, &mut text);
+    for fleet in &answer.fleets {
+        if let Some(mixture) = mixture(&fleet.made_of) {
+            let _ = writeln!(text, "  {}, {} hosts: {mixture}", fleet.candidate, fleet.hosts);
+        }
+    }
     match (&answer.fresh, answer.corrected) {
         (None, _) => {
             let _ = writeln!(
@@ -157,8 +164,8 @@ pub fn capacity(basis: &Basis, found: &Capacity) -> String {
     text
 }
 
-/// A price in whole units of the currency.
+/// What a fleet draws, in whole watts.
 #[must_use]
-pub fn cost(cents: Option<u64>) -> String {
-    cents.map_or("–".to_owned(), |cents| format!("{}.{:02}", cents / 100, cents % 100))
+pub fn watts(watts: Option<f64>) -> String {
+    watts.map_or("–".to_owned(), |watts| format!("{watts:.0}"))
 }

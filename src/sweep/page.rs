@@ -6,6 +6,7 @@ use reports::html::{
 use reports::plots::palette::Look;
 
 use super::merge::{Effect, Found};
+use super::plots::numbers;
 use crate::compare::measures;
 use crate::compare::page::unit;
 use crate::compare::text::bounded;
@@ -67,9 +68,8 @@ pub fn page(found: &Found) -> Page {
 }
 
 fn chart(effect: &Effect, measure: &str, unit: Unit) -> Chart {
-    let numbers: Option<Vec<f64>> = effect.levels.iter().map(|level| level.value.parse().ok()).collect();
     let about = format!("means of {} points", effect.levels.iter().map(|level| level.points).sum::<u64>());
-    match numbers.filter(|numbers| numbers.len() > 2 && numbers.is_sorted()) {
+    match numbers(effect) {
         // Numbers stand where they are.
         Some(numbers) => {
             let points = numbers
@@ -101,7 +101,8 @@ fn chart(effect: &Effect, measure: &str, unit: Unit) -> Chart {
                 effect.levels.iter().map(|level| level.value.clone()).collect(),
                 vec![Bars {
                     name: measure.to_owned(),
-                    look: Look::at(0),
+                    // Not that of any strategy: all of them are here.
+                    look: Look::REST,
                     values: effect.levels.iter().map(|level| level.mean).collect(),
                     bands: vec![None::<Band>; effect.levels.len()],
                 }],

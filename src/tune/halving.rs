@@ -4,12 +4,12 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use reports::statistics::estimate::{Estimate, Terms, differences, estimate};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::candidates::AS_IT_IS;
 use crate::compare::arms::Arm;
 use crate::compare::cells::{Grid, Replicates, Values};
-use crate::compare::measures::{self, Measure};
+use crate::compare::measures::{self, Measure, rounded};
 use crate::scenario::Overrides;
 
 /// One of so many stays.
@@ -39,20 +39,30 @@ pub struct Tuning<'a> {
     pub stop: &'a AtomicBool,
 }
 
+/// A candidate in a round.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Tried {
+    /// Its name.
+    pub candidate: String,
+    /// Its mean over replicates; infinite, for the worse, where one has none or is without bound.
+    #[serde(with = "crate::compare::bounded::one")]
+    pub mean: Option<f64>,
+}
+
 /// A round.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Round {
     /// Replicates that each candidate has by its end.
     pub replicates: usize,
-    /// Candidates with their means, the best first; infinite where a replicate is without bound.
-    pub candidates: Vec<(String, f64)>,
+    /// Candidates, the best first.
+    pub candidates: Vec<Tried>,
 }
 
 /// What came of it.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Tuned {
     /// The objective's name in files.
-    pub objective: &'static str,
+    pub objective: String,
     /// The rounds.
     pub rounds: Vec<Round>,
     /// What won.
@@ -75,7 +85,7 @@ impl Tuned {
     /// Its measure.
     #[must_use]
     pub fn measure(&self) -> Measure {
-        measures::find(self.objective).map(|at| measures::ALL[at]).expect("it was found by its key")
+        measures::find(&self.objective).map(|at| measures::ALL[at]).expect("it was found by its key")
     }
 }
 
@@ -114,8 +124,11 @@ impl Tuning<'_> {
             }
             // Stable: of equal ones the one that was named first stays ahead, and the scenario as it is before all.
             arms.sort_by(|one, other| rank(&one.1, measure).total_cmp(&rank(&other.1, measure)));
-            let means = arms.iter().map(|(arm, values)| (arm.name.clone(), mean(values))).collect();
-            told.push(Round { replicates, candidates: means });
+            let tried = |(arm, values): &(Arm, Vec<f64>)| Tried {
+                candidate: arm.name.clone(),
+                mean: Some(rounded(mean(values))),
+            };
+            told.push(Round { replicates, candidates: arms.iter().map(tried).collect() });
             arms.truncate(arms.len().div_ceil(KEPT));
         }
         let winner = arms.swap_remove(0).0;
@@ -137,13 +150,13 @@ impl Tuning<'_> {
                 && gain.mean != 0.0
         });
         Ok(Some(Tuned {
-            objective: measure.key,
+            objective: measure.key.to_owned(),
             rounds: told,
-            before: estimate(&column(0), terms),
-            after: is_new.then(|| estimate(&column(1), terms)).flatten(),
+            before: estimate(&column(0), terms).map(in_files),
+            after: is_new.then(|| estimate(&column(1), terms)).flatten().map(in_files),
             winner: winner.name,
             values: winner.values,
-            gain,
+            gain: gain.map(in_files),
             is_better,
             runs,
         }))
@@ -174,6 +187,11 @@ fn rounds(candidates: usize) -> Vec<usize> {
 /// The objective of a run; where it has none, as bad as can be.
 fn value(run: &Values, at: usize, measure: Measure) -> f64 {
     run[at].unwrap_or(if measure.more_is_better { f64::NEG_INFINITY } else { f64::INFINITY })
+}
+
+/// As it goes into files.
+fn in_files(of: Estimate) -> Estimate {
+    Estimate { mean: rounded(of.mean), low: rounded(of.low), high: rounded(of.high), ..of }
 }
 
 fn mean(values: &[f64]) -> f64 {

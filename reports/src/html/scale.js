@@ -30,7 +30,8 @@ const millis = (value) => {
 };
 const told = (axis, value) => {
   if (value === null || value === undefined) return "–";
-  if (axis.number) return short(value) + (axis.unit ? " " + axis.unit : "");
+  // What is whole is a count: 6 hosts, not 6.00.
+  if (axis.number) return (Number.isInteger(value) ? plain(value, 0) : short(value)) + (axis.unit ? " " + axis.unit : "");
   return axis.unit === "s" ? duration(value) : axis.unit === "ms" ? millis(value) : short(value) + " %";
 };
 

@@ -92,6 +92,24 @@ impl Axis {
         }
     }
 
+    /// Values above 0 by their logarithm, from and to 1, 2 or 5 times a power of ten, with a tick at each of these (at powers alone over many of them).
+    pub(super) fn powers(least: f64, most: f64, label: &str) -> Self {
+        const POWERS_WITH_STEPS: i32 = 3;
+        let (from, to) = (round_out(least, false), round_out(most, true));
+        let to = to.max(from * 2.0);
+        let first = libm::floor(libm::log10(from) + 1e-9) as i32;
+        let last = libm::floor(libm::log10(to) + 1e-9) as i32;
+        let factors: &[f64] = if last - first <= POWERS_WITH_STEPS { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let all = (first..=last).flat_map(|exponent| {
+            let power = libm::pow(10.0, f64::from(exponent));
+            factors.iter().map(move |factor| (factor * power, power))
+        });
+        let ticks = all
+            .filter(|(value, _)| *value >= from * 0.999_999 && *value <= to * 1.000_001)
+            .map(|(value, power)| Tick { value, label: plain(value, power.min(1.0)) });
+        Self { scale: Scale::Log { from, to }, ticks: ticks.collect(), label: label.to_owned() }
+    }
+
     /// Latencies in seconds with a tick at each power of ten, from and to 1, 2 or 5 times one.
     pub(super) fn latencies(from: f64, to: f64) -> Self {
         let from = round_out(from, false);
@@ -220,6 +238,8 @@ mod tests {
         assert_eq!(labels(&Axis::counts(0.0, 4, "")).len(), 2);
         assert_eq!(labels(&Axis::time(0.0, 3_600.0)), ["0", "10", "20", "30", "40", "50", "60"]);
         assert_eq!(labels(&Axis::latencies(0.000_2, 3.0)), ["1 ms", "10 ms", "100 ms", "1 s"]);
+        assert_eq!(labels(&Axis::powers(0.3, 9.0, "")), ["0.2", "0.5", "1", "2", "5", "10"]);
+        assert_eq!(labels(&Axis::powers(30.0, 2e6, ""))[..3], ["100", "1,000", "10,000"]);
     }
 
     #[test]

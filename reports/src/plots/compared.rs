@@ -1,6 +1,7 @@
 //! Comparisons: how arms differ from a baseline in several measures, with intervals; and which arms no other beats in two of them.
 
 use super::axis::{Axis, Panel};
+use super::curves::mark;
 use super::figure::{Anchor, Area, Figure, Key, Pen, SMALL, Style};
 use super::palette::{Colour, FRAME, GRID, INK, PAPER, REST, SERIES, SOFT_INK, looks};
 use super::{Plot, font};
@@ -207,7 +208,7 @@ pub(super) fn pareto_figure(chart: &ParetoChart) -> Figure {
             figure.rect((x - 8.0, y - 8.0), (x + 8.0, y + 8.0), INK);
             figure.rect((x - 6.5, y - 6.5), (x + 6.5, y + 6.5), PAPER);
         }
-        figure.rect((x - 5.0, y - 5.0), (x + 5.0, y + 5.0), SERIES[look.colour]);
+        mark(&mut figure, (x, y), 5.0, look);
         let name = font::fit(&point.name, SMALL, false, 320.0);
         let width = font::width(&name, SMALL, false);
         let left = if x + width + 18.0 < area.right { x + 12.0 } else { x - width - 12.0 };

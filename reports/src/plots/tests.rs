@@ -263,3 +263,61 @@ fn comparisons_stay_inside_whatever_is_compared() {
     assert_eq!(differences(&chart).png[..4], *b"\x89PNG");
     assert!(pareto(&front).svg.contains("the same"));
 }
+
+#[test]
+fn curves_and_rows_stay_inside_whatever_they_show() {
+    let point = |x: f64, y: f64, framed| CurvePoint { at: (x, y), known: Some((y * 0.9, y * 1.1)), framed };
+    let curve =
+        |name: &str, index, points| Curve { name: name.into(), look: palette::Look::at(index), points };
+    let with = |scale: f64| CurvesChart {
+        name: "curve".into(),
+        title: "TTFT p95 by hosts".into(),
+        under: "chat · 60 users · 5 seeds".into(),
+        x: "hosts".into(),
+        y: "TTFT p95 of all arrivals [ms]".into(),
+        curves: vec![
+            curve(
+                "rtx-4090, 2 slots: 4 hosts",
+                0,
+                vec![point(1.0, 9.0 * scale, false), point(4.0, 8.0, true)],
+            ),
+            curve(&"a name that is long ".repeat(9), 9, vec![point(4.0, 8.0, false), point(64.0, 1.0, true)]),
+        ],
+        bounds: vec![("objective 1000 ms".into(), 1_000.0)],
+    };
+    let row = |name: &str, value: Option<f64>| RowMark {
+        name: name.into(),
+        look: palette::Look::at(2),
+        value,
+        known: value.map(|value| (value - 3.0, value + 3.0)),
+        told: value.map_or("no bound".into(), |value| format!("{value} ms")),
+    };
+    let rows = RowsChart {
+        name: "rows".into(),
+        title: "What balancer does".into(),
+        under: "chat".into(),
+        x: "TTFT p99 [ms], less is better".into(),
+        rows: vec![row(&"long ".repeat(60), Some(812.0)), row("b", None), row("c", Some(-4.0))],
+    };
+    let many = RowsChart {
+        rows: (0..40).map(|index| row("many", Some(f64::from(index)))).collect(),
+        ..rows.clone()
+    };
+    let drawn = [
+        curves::curves_figure(&with(1.0)),
+        curves::curves_figure(&with(1e6)),
+        curves::curves_figure(&CurvesChart::default()),
+        rows::rows_figure(&rows),
+        rows::rows_figure(&many),
+        rows::rows_figure(&RowsChart::default()),
+    ];
+    for figure in &drawn {
+        for (left, top, right, bottom, text) in boxes(figure) {
+            let inside = left >= 0.0 && top >= 0.0 && right <= WIDTH && bottom <= HEIGHT;
+            assert!(inside, "{text:?} of {} leaves the page: {left} to {right}", figure.title);
+        }
+    }
+    assert!(boxes(&drawn[4]).iter().any(|(.., text)| text == "16 more"));
+    assert!(super::curves(&with(1.0)).svg.contains("rtx-4090, 2 slots: 4 hosts"));
+    assert_eq!(super::rows(&rows).png[..4], *b"\x89PNG");
+}

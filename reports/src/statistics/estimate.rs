@@ -3,7 +3,7 @@
 //! values are skewed).
 
 use control::draw::{Component, Draw};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// Replicates from which on intervals are bootstrapped.
@@ -21,7 +21,7 @@ pub struct Terms {
 }
 
 /// How an interval was found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// Student's t.
@@ -33,7 +33,7 @@ pub enum Method {
 }
 
 /// A mean, and how sure it is.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Estimate {
     /// Replicates that it rests on.
     pub replicates: usize,

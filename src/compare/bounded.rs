@@ -1,4 +1,4 @@
-//! Numbers that may have no bound, in JSON: `null` where there is none, `"inf"` where it has no bound.
+//! Numbers that may have no bound, in JSON: `null` where there is none, `"inf"` or `"-inf"` where it has no bound.
 
 use std::fmt;
 
@@ -12,7 +12,8 @@ impl Serialize for Bounded {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             None => serializer.serialize_none(),
-            Some(value) if value.is_infinite() => serializer.serialize_str("inf"),
+            Some(f64::INFINITY) => serializer.serialize_str("inf"),
+            Some(f64::NEG_INFINITY) => serializer.serialize_str("-inf"),
             Some(value) => serializer.serialize_f64(value),
         }
     }
@@ -25,7 +26,7 @@ impl<'de> Deserialize<'de> for Bounded {
             type Value = Bounded;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number, null or \"inf\"")
+                f.write_str("a number, null, \"inf\" or \"-inf\"")
             }
 
             fn visit_unit<E: de::Error>(self) -> Result<Bounded, E> {
@@ -47,6 +48,7 @@ impl<'de> Deserialize<'de> for Bounded {
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Bounded, E> {
                 match text {
                     "inf" => Ok(Bounded(Some(f64::INFINITY))),
+                    "-inf" => Ok(Bounded(Some(f64::NEG_INFINITY))),
                     _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
                 }
             }
@@ -56,42 +58,32 @@ impl<'de> Deserialize<'de> for Bounded {
 }
 
 /// One of them.
-pub(super) mod one {
+pub(crate) mod one {
     use super::{Bounded, Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(in crate::plan) fn serialize<S: Serializer>(
-        value: &Option<f64>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
         Bounded(*value).serialize(serializer)
     }
 
-    pub(in crate::plan) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<f64>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
         Bounded::deserialize(deserializer).map(|bounded| bounded.0)
     }
 }
 
 /// The measures of a run, by their keys.
-pub(super) mod all {
+pub(crate) mod all {
     use std::collections::BTreeMap;
 
     use super::{Bounded, Deserialize, Deserializer, Serializer};
     use crate::compare::cells::Values;
     use crate::compare::measures;
 
-    pub(in crate::plan) fn serialize<S: Serializer>(
-        values: &Values,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(values: &Values, serializer: S) -> Result<S::Ok, S::Error> {
         let keys = measures::ALL.iter().map(|measure| measure.key);
         serializer.collect_map(keys.zip(values.iter().map(|value| Bounded(*value))))
     }
 
-    pub(in crate::plan) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Values, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Values, D::Error> {
         let found: BTreeMap<String, Bounded> = BTreeMap::deserialize(deserializer)?;
         Ok(measures::ALL.iter().map(|measure| found.get(measure.key).and_then(|value| value.0)).collect())
     }
