@@ -184,7 +184,8 @@ class Chart {
     this.y = new Scale(y, up[0], up[1], bottom, top, 5, !y.log && this.view?.length !== 4);
     const widest = Math.max(...this.y.ticks.map((tick) => tick.text.length), 1);
     this.area = { left: Math.round(widest * 7 + 10), top, right: this.width - 10, bottom };
-    this.x = new Scale(x, across[0], across[1], this.area.left, this.area.right, Math.max(2, Math.floor((this.area.right - this.area.left) / 75)), false);
+    const whole = x.number && points.every((point) => Number.isInteger(point[0]));
+    this.x = new Scale({ ...x, whole }, across[0], across[1], this.area.left, this.area.right, Math.max(2, Math.floor((this.area.right - this.area.left) / 75)), false);
   }
   points() {
     if (this.kind === "scatter") return this.data.dots.map((dot) => [dot.x, dot.y]);

@@ -68,7 +68,10 @@ class Scale {
     this.word = unit.word;
     const least = (this.to - this.from) / unit.size / Math.max(1, wanted);
     const power = 10 ** Math.floor(Math.log10(least));
-    const step = (unit.steps.find((factor) => factor * power >= least * 0.999999) ?? 10) * power;
+    // Between 3 and 4 hosts there is nothing to tell.
+    const steps = this.axis.whole ? unit.steps.filter(Number.isInteger) : unit.steps;
+    const fitting = (steps.find((factor) => factor * power >= least * 0.999999) ?? 10) * power;
+    const step = this.axis.whole ? Math.max(1, fitting) : fitting;
     const first = outwards ? Math.floor(this.from / unit.size / step + 1e-9) : Math.ceil(this.from / unit.size / step - 1e-9);
     const last = outwards ? Math.ceil(this.to / unit.size / step - 1e-9) : Math.floor(this.to / unit.size / step + 1e-9);
     const ticks = [];
