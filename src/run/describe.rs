@@ -104,11 +104,12 @@ fn models(names: &[String]) -> String {
 fn groups(fleet: &Fleet) -> String {
     let mut kinds: Vec<(&str, String, u32)> = Vec::new();
     for host in &fleet.hosts {
-        let name = host.spec.name.as_str();
+        let name = host.spec.name();
         match kinds.iter_mut().find(|(kind, ..)| *kind == name) {
             Some((.., count)) => *count += 1,
             None => {
-                let gpu = match host.spec.gpus.len() {
+                let gpu = match host.spec.gpus_len() {
+                    0 if host.spec.is_task() => "no GPU".to_owned(),
                     0 | 1 => host.declaration.gpu.clone(),
                     gpus => format!("{gpus} × {}", host.declaration.gpu),
                 };
@@ -135,7 +136,7 @@ fn assumptions(fleet: &Fleet) -> Vec<String> {
     let mut guessed: BTreeMap<&str, Guess<'_>> = BTreeMap::new();
     let mut pairs = BTreeSet::new();
     for host in &fleet.hosts {
-        for model in &host.spec.models {
+        for model in host.spec.models() {
             let profile = &model.profile;
             let pair = (profile.gpu.name.as_str(), profile.model.name.as_str());
             if pairs.insert(pair) {
@@ -211,6 +212,7 @@ pub(super) fn rows(jobs: &Jobs) -> String {
     let mut parts = vec![format!("{} read", counts.read)];
     let dropped = [
         (counts.without_tokens, "without tokens left out"),
+        (counts.never_run, "tasks that never ran left out"),
         (counts.before_window, "before the window left out"),
         (counts.thinned, "thinned out"),
         (counts.cut, "cut to the context"),
