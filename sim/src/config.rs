@@ -144,7 +144,7 @@ pub struct TaskFile {
     pub cpu_milli: u64,
     /// Memory in MiB.
     pub memory_mib: u64,
-    /// Tasks that control believes it takes at once; two for each GPU where absent, and one for each four cores where it has no GPU.
+    /// Tasks that control believes it takes at once; one for each GPU where absent, and one for each four cores where it has no GPU.
     pub slots: Option<u32>,
 }
 

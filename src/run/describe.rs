@@ -39,6 +39,19 @@ pub(super) fn info(scenario: &Scenario, fleet: &Fleet, trace: Option<&TraceFacts
             format!("{standby} hosts stand by, {} % of slots at work{shadow}", scale.target_percent),
         ));
     }
+    let tasks = fleet.hosts.iter().filter(|host| host.spec.is_task()).count();
+    if tasks > 0 {
+        details.push((
+            "tasks".to_owned(),
+            format!(
+                "{tasks} hosts run tasks: a first token is the start of a task, the end of its answer its end"
+            ),
+        ));
+        details.push((
+            "energy".to_owned(),
+            "not estimated: of hosts that run tasks no power is known".to_owned(),
+        ));
+    }
     if let Some(trace) = trace {
         details.push(("trace rows".to_owned(), trace.rows.clone()));
     }

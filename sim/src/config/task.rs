@@ -12,18 +12,16 @@ use traces::task::{AMOUNT_MAX, TaskClass, is_kind};
 
 use super::{FleetError, FleetHost, FleetSource, GroupFile, TaskFile, error, keep_alive, ram, within};
 
-/// Tasks for each GPU that control believes a node takes at once, where nobody says.
-const SLOTS_PER_GPU: u32 = 2;
-/// Thousandths of a core for each such task on a node without GPUs.
+/// Thousandths of a core for each task that control believes a node without GPUs takes at once, where nobody says.
 const CPU_MILLI_PER_SLOT: u64 = 4_000;
 /// Most of them.
 const SLOTS_MAX: u32 = 4_096;
 
-/// What an operator would declare. Memory of GPUs is left out, since tasks take shares of GPUs and no bytes there.
+/// What an operator would declare: one task for each GPU, where nobody says more. Memory of GPUs is left out, since tasks take shares of GPUs and no bytes there.
 pub(super) fn declaration(group: &GroupFile, spec: &TaskSpec, number: u32) -> Declaration {
     let slots = group.task.and_then(|task| task.slots).unwrap_or_else(|| match spec.gpus {
         0 => (spec.cpu_milli / CPU_MILLI_PER_SLOT).clamp(1, SLOTS_MAX.into()) as u32,
-        gpus => gpus * SLOTS_PER_GPU,
+        gpus => gpus,
     });
     Declaration {
         name: format!("{}-{number}", group.name),
