@@ -13,7 +13,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use control::request::{Failure, Outcome};
+use control::door::Input;
+use control::log::Record as LogRecord;
+use control::request::{Arrive, Failure, Outcome};
 use control::{balance, schedule};
 use data::data;
 use run::{Case, Run};
@@ -107,6 +109,17 @@ fn a_task_runs_for_as_long_as_its_row_says_and_nobody_else_is_told() {
         assert_eq!((ran.0, record.usage.eval.0), (seconds * 1_000_000_000, seconds * 1_000_000_000));
         assert_eq!((record.prompt_tokens, record.usage.output_tokens), (0, 0));
     }
+    // All that control is told of a task is its class, whose it is and when it comes.
+    let mut told = 0;
+    for record in run.decisions() {
+        let LogRecord::Step { input, .. } = record else { continue };
+        let Input::Arrive(arrive) = input.into_owned() else { continue };
+        let Arrive { request, model, tenant, kind, prompt_bytes, .. } = arrive.clone();
+        let nothing = Arrive { request, model, tenant, kind, prompt_bytes, ..Arrive::default() };
+        assert_eq!((&arrive, prompt_bytes.0), (&nothing, 1));
+        told += 1;
+    }
+    assert_eq!(told, TASKS);
 }
 
 #[test]

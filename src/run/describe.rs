@@ -44,7 +44,7 @@ pub(super) fn info(scenario: &Scenario, fleet: &Fleet, trace: Option<&TraceFacts
         details.push((
             "tasks".to_owned(),
             format!(
-                "{tasks} hosts run tasks: a first token is the start of a task, the end of its answer its end"
+                "{tasks} hosts run tasks: TTFT is how long a task waited for its start, busy a host with at least one"
             ),
         ));
         details.push((

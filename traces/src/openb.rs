@@ -162,7 +162,6 @@ mod tests {
 
     use control::units::Nanos;
 
-    use super::*;
     use crate::format::Format;
     use crate::input::Input;
     use crate::inspect::inspect;
