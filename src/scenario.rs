@@ -208,6 +208,7 @@ fn check(file: ScenarioFile, document: &Document) -> Result<Scenario, ScenarioEr
     check_metrics(&file, &control).map_err(|(key, found, expected)| wrong(key, found, expected))?;
     check_peers(&file, &control).map_err(|(key, found, expected)| wrong(key, found, expected))?;
     check_tenants(&file).map_err(|(key, found, expected)| wrong(key, found, expected))?;
+    check_tasks(&file).map_err(|(key, found, expected)| wrong(key, found, expected))?;
     let catalogue = catalogue(&file, document)?;
     let mut scenario = Scenario { file, control, workload, changes: Vec::new(), catalogue };
     let fleet = scenario
@@ -257,6 +258,23 @@ fn check_tenants(file: &ScenarioFile) -> Result<(), Wrong> {
     })
 }
 
+/// What moves models has nothing to do on hosts of tasks, and would take the names of their classes for models.
+fn check_tasks(file: &ScenarioFile) -> Result<(), Wrong> {
+    let Some(index) = file.fleet.group.iter().position(|group| group.task.is_some()) else { return Ok(()) };
+    let control = &file.control;
+    let sections = [
+        ("placement", control.placement.is_some()),
+        ("sync", control.sync.is_some()),
+        ("prefetch", control.prefetch.is_some()),
+    ];
+    let Some((section, _)) = sections.into_iter().find(|(_, written)| *written) else { return Ok(()) };
+    let group = &file.fleet.group[index].name;
+    let expected = format!(
+        "none where a group runs tasks, as `{group}` (fleet.group[{index}]) does: they have no models"
+    );
+    Err((format!("control.{section}"), "a table".to_owned(), expected))
+}
+
 impl Scenario {
     /// What the operator does, in words and in order of time: an event for each of `changes`.
     #[must_use]
@@ -267,7 +285,7 @@ impl Scenario {
     /// The fleet, with ids given out to `known_models` first.
     ///
     /// # Errors
-    /// Never for a scenario that was loaded: its fleet was checked.
+    /// Where tasks are among the models and no host runs tasks; for a scenario that was loaded nowhere else: its fleet was checked.
     pub fn fleet(&self, known_models: &[String], engine: Engine) -> Result<Fleet, FleetError> {
         let catalogue = &*self.catalogue;
         let (fleet, network) = (&self.file.fleet, &self.file.network);

@@ -110,6 +110,13 @@ fn fleets_that_cannot_be_say_which_group() {
     scenario("no_slots", &group("num_parallel = 0\n"));
     scenario("unknown_version", &group("ollama_version = \"0.23\"\n"));
     scenario("group_without_gpu", "[[fleet.group]]\nname = \"tower\"\nmodels = [\"llama3.1:8b\"]\n");
+    let task = "[[fleet.group]]\nname = \"node\"\ngpu = \"G2\"\ngpus = 8\ntask = { cpu_milli = 96_000, memory_mib = 393_216 }\n";
+    scenario("tasks_with_models", &format!("{task}models = [\"llama3.1:8b\"]\n"));
+    scenario("tasks_with_a_kind_of_no_gpu", &task.replace("gpus = 8", "gpus = 0"));
+    scenario("tasks_without_cores", &task.replace("96_000", "0"));
+    scenario("tasks_and_placement", &format!("[control.placement]\nstrategy = \"greedy\"\n{task}"));
+    let fault = "[[faults.at]]\nkind = \"corrupt-blob\"\nat_millis = 5\nhost = \"node-1\"\n";
+    scenario("tasks_with_damaged_weights", &format!("{task}{fault}"));
     scenario("hosts_out_of_range", &format!("[fleet]\nhosts = 0\n{FLEET}"));
 }
 

@@ -2,6 +2,7 @@
 
 mod host;
 mod network;
+mod task;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,10 +13,11 @@ use control::units::{Instant, Nanos};
 use serde::{Deserialize, Serialize};
 use sim_host::api::Engine;
 use sim_host::fit::KvCache;
-use sim_host::host::HostSpec;
+use sim_host::host::{HostModel, HostSpec};
 use sim_host::power::PowerDraw;
 use sim_host::profile::{Catalogue, ProfileError};
 use sim_host::spec::Version;
+use sim_host::task::TaskSpec;
 use traces::names;
 
 pub use self::network::{NetworkConfig, NetworkFile};
@@ -51,9 +53,9 @@ pub struct GroupFile {
     /// Hosts of this kind in each round over the groups.
     #[serde(default = "one")]
     pub share: u32,
-    /// A GPU's name from `herder profiles list`.
+    /// A GPU's name from `herder profiles list`; of a group of tasks, the kind that its tasks know it by, or nothing where it has none.
     pub gpu: String,
-    /// How many of them a host has.
+    /// How many of them a host has; a host of tasks may have none.
     #[serde(default = "one")]
     pub gpus: u32,
     /// Memory of the host itself.
@@ -62,7 +64,8 @@ pub struct GroupFile {
     /// Memory in which weights stay cached after an unload; half of `ram_gib` where absent.
     pub page_cache_gib: Option<u64>,
     /// Models on disk: names from `herder profiles list`. `NAME-v1`, `NAME-v2` and so on are fine-tunes: as fast and as large as
-    /// NAME, with weights of their own; `NAME-v{1..40}` stands for forty.
+    /// NAME, with weights of their own; `NAME-v{1..40}` stands for forty. None for a group of tasks.
+    #[serde(default)]
     pub models: Vec<String>,
     /// Room for models on disk; no limit where absent.
     pub disk_gib: Option<u64>,
@@ -95,6 +98,8 @@ pub struct GroupFile {
     pub ollama_version: Version,
     /// A paged batching server instead of Ollama, for comparison with other simulators.
     pub paged: Option<PagedFile>,
+    /// A node that runs tasks instead of models.
+    pub task: Option<TaskFile>,
     /// Relative share of load; 100 is normal.
     #[serde(default = "weight")]
     pub weight: u32,
@@ -129,6 +134,18 @@ pub struct PagedFile {
     pub slots: u32,
     /// Tokens in a step.
     pub batch_tokens: u32,
+}
+
+/// A node that runs tasks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskFile {
+    /// Thousandths of a core.
+    pub cpu_milli: u64,
+    /// Memory in MiB.
+    pub memory_mib: u64,
+    /// Tasks that control believes it takes at once; one for each GPU where absent, and one for each four cores where it has no GPU.
+    pub slots: Option<u32>,
 }
 
 fn one() -> u32 {
@@ -179,11 +196,55 @@ pub struct Fleet {
     pub faults: Vec<Fault>,
 }
 
+/// Which kind of host it is.
+#[derive(Clone, PartialEq, Debug)]
+pub enum HostKind {
+    /// Ollama, or what it is compared with.
+    Ollama(Arc<HostSpec>),
+    /// A node that runs tasks.
+    Task(Arc<TaskSpec>),
+}
+
+impl HostKind {
+    /// Its group's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Ollama(spec) => &spec.name,
+            Self::Task(spec) => &spec.name,
+        }
+    }
+
+    /// GPUs of a host.
+    #[must_use]
+    pub fn gpus_len(&self) -> usize {
+        match self {
+            Self::Ollama(spec) => spec.gpus.len(),
+            Self::Task(spec) => spec.gpus as usize,
+        }
+    }
+
+    /// Models that are, or may come, on its disk; none where it runs tasks.
+    #[must_use]
+    pub fn models(&self) -> &[HostModel] {
+        match self {
+            Self::Ollama(spec) => &spec.models,
+            Self::Task(_) => &[],
+        }
+    }
+
+    /// Whether it runs tasks.
+    #[must_use]
+    pub const fn is_task(&self) -> bool {
+        matches!(self, Self::Task(_))
+    }
+}
+
 /// One host: what it is, and what its operator declares.
 #[derive(Clone, Debug)]
 pub struct FleetHost {
     /// What it is. Hosts of a group share it; the name in it is the group's.
-    pub spec: Arc<HostSpec>,
+    pub spec: HostKind,
     /// What control is told.
     pub declaration: Declaration,
     /// How long it takes to provision, where it stands by.
@@ -233,9 +294,12 @@ impl Fleet {
             }
             within(&format!("{key}.provision_seconds"), group.provision_seconds, 0, 86_400)?;
             let share = within(&format!("{key}.share"), group.share.into(), 0, 1_000)?;
-            let spec = host::spec(&key, group, source, (&models, &mut contents))?;
+            let kind = match &group.task {
+                Some(file) => HostKind::Task(task::spec(&key, (group, file), source, &models)?),
+                None => HostKind::Ollama(host::spec(&key, group, source, (&models, &mut contents))?),
+            };
             round.extend(std::iter::repeat_n(kinds.len(), share as usize));
-            kinds.push((spec, host::draw(group, source.catalogue)));
+            kinds.push((kind, host::draw(group, source.catalogue)));
         }
         if round.is_empty() {
             return Err(error("fleet.group".into(), "none with a share above 0".into(), "at least one"));
@@ -249,13 +313,17 @@ impl Fleet {
             let (group, (spec, draw)) = (&file.group[kind], &kinds[kind]);
             numbers[kind] += 1;
             FleetHost {
-                spec: Arc::clone(spec),
-                declaration: host::declaration(group, spec, numbers[kind]),
+                spec: spec.clone(),
+                declaration: match spec {
+                    HostKind::Ollama(spec) => host::declaration(group, spec, numbers[kind]),
+                    HostKind::Task(spec) => task::declaration(group, spec, numbers[kind]),
+                },
                 provision: Nanos::from_secs(group.provision_seconds),
                 draw: *draw,
             }
         });
         let hosts: Vec<FleetHost> = hosts.collect();
+        task::check_any(source.known_models, &hosts)?;
         let registry = source.registry.map(|file| registry(file, contents, &models, &hosts));
         let faults = source.faults.map(|file| file.check(&hosts, source.seed));
         Ok(Self {

@@ -226,9 +226,16 @@ impl FaultFile {
             (Some(name), false) => {
                 let found = hosts.iter().position(|host| host.declaration.name == *name);
                 let expected = "the name of a host (group, dash, number)";
-                Some(HostId(found.ok_or_else(|| error(key, format!("{name:?}"), expected))? as u32))
+                Some(HostId(found.ok_or_else(|| error(key.clone(), format!("{name:?}"), expected))? as u32))
             }
         };
+        if let Some(host) = host.filter(|host| hosts[host.index()].spec.is_task())
+            && matches!(self.kind, FaultKind::NoMemoryAtLoad | FaultKind::DiskFull | FaultKind::CorruptBlob)
+        {
+            let name = &hosts[host.index()].declaration.name;
+            let found = format!("{} on {name}, which runs tasks", self.kind.name());
+            return Err(error(key, found, "a host with models: tasks load nothing, and need no disk"));
+        }
         Ok(Fault { at, until: at + Nanos::from_millis(lasts), kind: self.kind, host, way: self.way })
     }
 }

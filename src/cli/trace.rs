@@ -33,7 +33,8 @@ Examples:
   herder trace convert azure.csv --to vidur --window ..10m --out first.csv
   herder trace fetch --list
   herder trace fetch azure-2023-conv --out azure.csv
-  herder trace fleet nodes.csv --gpu G2=l40s --gpu T4=rtx-3090 --skip-unknown > fleet.toml")]
+  herder trace fleet nodes.csv --gpu G2=l40s --gpu T4=rtx-3090 --skip-unknown > fleet.toml
+  herder trace fleet nodes.csv --tasks > fleet.toml")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -219,6 +220,7 @@ fn generate(scenario: &crate::scenario::Scenario, format: Format, out: &std::pat
     let mut first = None;
     while source.next_arrival()?.is_some() {
         let Some(job) = source.take()? else { break };
+        convert::refuse_task(&job, format)?;
         let from = *first.get_or_insert(job.arrival);
         rows += 1;
         let (id, arrival) = (job.id, job.arrival);

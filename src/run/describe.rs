@@ -39,6 +39,19 @@ pub(super) fn info(scenario: &Scenario, fleet: &Fleet, trace: Option<&TraceFacts
             format!("{standby} hosts stand by, {} % of slots at work{shadow}", scale.target_percent),
         ));
     }
+    let tasks = fleet.hosts.iter().filter(|host| host.spec.is_task()).count();
+    if tasks > 0 {
+        details.push((
+            "tasks".to_owned(),
+            format!(
+                "{tasks} hosts run tasks: TTFT is how long a task waited for its start, busy a host with at least one"
+            ),
+        ));
+        details.push((
+            "energy".to_owned(),
+            "not estimated: of hosts that run tasks no power is known".to_owned(),
+        ));
+    }
     if let Some(trace) = trace {
         details.push(("trace rows".to_owned(), trace.rows.clone()));
     }
@@ -104,11 +117,12 @@ fn models(names: &[String]) -> String {
 fn groups(fleet: &Fleet) -> String {
     let mut kinds: Vec<(&str, String, u32)> = Vec::new();
     for host in &fleet.hosts {
-        let name = host.spec.name.as_str();
+        let name = host.spec.name();
         match kinds.iter_mut().find(|(kind, ..)| *kind == name) {
             Some((.., count)) => *count += 1,
             None => {
-                let gpu = match host.spec.gpus.len() {
+                let gpu = match host.spec.gpus_len() {
+                    0 if host.spec.is_task() => "no GPU".to_owned(),
                     0 | 1 => host.declaration.gpu.clone(),
                     gpus => format!("{gpus} × {}", host.declaration.gpu),
                 };
@@ -135,7 +149,7 @@ fn assumptions(fleet: &Fleet) -> Vec<String> {
     let mut guessed: BTreeMap<&str, Guess<'_>> = BTreeMap::new();
     let mut pairs = BTreeSet::new();
     for host in &fleet.hosts {
-        for model in &host.spec.models {
+        for model in host.spec.models() {
             let profile = &model.profile;
             let pair = (profile.gpu.name.as_str(), profile.model.name.as_str());
             if pairs.insert(pair) {
@@ -211,6 +225,7 @@ pub(super) fn rows(jobs: &Jobs) -> String {
     let mut parts = vec![format!("{} read", counts.read)];
     let dropped = [
         (counts.without_tokens, "without tokens left out"),
+        (counts.never_run, "tasks that never ran left out"),
         (counts.before_window, "before the window left out"),
         (counts.thinned, "thinned out"),
         (counts.cut, "cut to the context"),

@@ -41,6 +41,7 @@ impl Parser {
             prompt_tokens: prompt.tokens()?,
             output_tokens: output.tokens()?,
             blocks: None,
+            asked: None,
         })
     }
 

@@ -9,7 +9,8 @@
 //! Rows come in the order of arrival, so a row waits until those before it have ended: memory is bounded by the requests
 //! that overlap.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,7 +23,8 @@ use control::units::{Instant, Nanos};
 use crate::error::{BadRow, TraceError};
 use crate::keyed::{Purpose, bits2};
 use crate::log::{LogReader, LogRecord};
-use crate::row::{Asked, TraceRow};
+use crate::row::{Asked, Lasts, TraceRow};
+use crate::task::TaskClass;
 
 /// Tokens that a hashed block of a prompt counts as: the gateway hashes 1,024 bytes at a time, and four bytes a token is
 /// usual for English.
@@ -39,7 +41,7 @@ struct Held {
     arrived: Instant,
     /// Its number among the arrivals, from 1.
     line: u64,
-    first_byte: bool,
+    first_byte: Option<Instant>,
     /// Tokens that the client saw, as last told.
     seen_tokens: u32,
     ended: Option<Ended>,
@@ -49,7 +51,7 @@ struct Held {
 #[derive(Clone, Copy)]
 enum Ended {
     /// With what the host counted.
-    Whole { prompt_tokens: u32, output_tokens: u32 },
+    Whole { at: Instant, prompt_tokens: u32, output_tokens: u32 },
     /// Its client left at this time.
     Gone(Instant),
     /// Another way: how long the answer is, nobody knows.
@@ -69,6 +71,8 @@ pub(crate) struct DecisionRows {
     reader: LogReader,
     models: Vec<Arc<str>>,
     tenants: Vec<String>,
+    /// Names of models that are classes of tasks, all that the log knows.
+    classes: BTreeSet<Arc<str>>,
     /// By the ids of the program that is writing: places in `tenants`.
     tenant_places: Vec<TenantId>,
     answers: BTreeMap<ModelId, Answers>,
@@ -97,13 +101,14 @@ impl DecisionRows {
                 && &head == b"herdrlog"
     }
 
-    /// Opens a log. All of it is gone through once for the names of tenants.
+    /// Opens a log. All of it is gone through once for the names of tenants and of classes of tasks.
     pub(crate) fn open(path: &Path) -> Result<Self, TraceError> {
         let mut rows = Self {
             file: path.to_owned(),
             reader: LogReader::open(path)?,
             models: Vec::new(),
             tenants: Vec::new(),
+            classes: BTreeSet::new(),
             tenant_places: Vec::new(),
             answers: BTreeMap::new(),
             held: VecDeque::new(),
@@ -120,12 +125,13 @@ impl DecisionRows {
             match rows.decode(&record)? {
                 Record::Open { snapshot, .. } => {
                     snapshot.facts.tenants.into_iter().for_each(|name| rows.know(name));
+                    snapshot.facts.models.iter().for_each(|model| rows.know_class(&model.name));
                 }
-                Record::Step { input, .. } => {
-                    if let Input::TenantNamed { name, .. } = input.into_owned() {
-                        rows.know(name);
-                    }
-                }
+                Record::Step { input, .. } => match input.into_owned() {
+                    Input::TenantNamed { name, .. } => rows.know(name),
+                    Input::ModelNamed { name, .. } => rows.know_class(&name),
+                    _ => {}
+                },
                 Record::Gap { .. } => {}
             }
         }
@@ -142,9 +148,24 @@ impl DecisionRows {
         &self.tenants
     }
 
+    /// Names of the classes of tasks.
+    pub(crate) fn classes(&self) -> Vec<Arc<str>> {
+        self.classes.iter().cloned().collect()
+    }
+
     /// Rows told so far whose answer's length is estimated.
     pub(crate) fn estimated(&self) -> u64 {
         self.estimated
+    }
+
+    fn know_class(&mut self, model: &str) {
+        if model.parse::<TaskClass>().is_ok() {
+            self.classes.insert(model.into());
+        }
+    }
+
+    fn is_class(&self, model: &Arc<str>) -> bool {
+        self.classes.contains(model)
     }
 
     fn know(&mut self, tenant: String) {
@@ -221,14 +242,14 @@ impl DecisionRows {
                     arrive,
                     arrived: now,
                     line: self.lines,
-                    first_byte: false,
+                    first_byte: None,
                     seen_tokens: 0,
                     ended: None,
                 });
             }
             Input::FirstByte { request, .. } => {
                 if let Some(held) = self.find(request) {
-                    held.first_byte = true;
+                    held.first_byte = Some(now);
                 }
             }
             Input::Progress { request, tokens, .. } => {
@@ -240,14 +261,16 @@ impl DecisionRows {
                 let (prompt_tokens, output_tokens) = (usage.prompt_tokens, usage.output_tokens);
                 if let Some(held) = self.find(request) {
                     let model = held.arrive.model;
-                    held.end(Ended::Whole { prompt_tokens, output_tokens });
+                    held.end(Ended::Whole { at: now, prompt_tokens, output_tokens });
                     let answers = self.answers.entry(model).or_default();
                     answers.count += 1;
                     answers.tokens += u64::from(output_tokens);
                 }
             }
             // Before the first byte it may be tried again; where not, an output says so.
-            Input::Failed { request, .. } if self.find(request).is_some_and(|held| held.first_byte) => {
+            Input::Failed { request, .. }
+                if self.find(request).is_some_and(|held| held.first_byte.is_some()) =>
+            {
                 self.end(request, Ended::Unknown);
             }
             Input::Gone { request } => self.end(request, Ended::Gone(now)),
@@ -272,13 +295,15 @@ impl DecisionRows {
         let told = |tokens: u32| (tokens > 0).then_some(tokens);
         let (mut prompt, mut output, mut patience) = (None, told(seen_tokens), None);
         match ended {
-            Some(Ended::Whole { prompt_tokens, output_tokens }) => {
+            Some(Ended::Whole { prompt_tokens, output_tokens, .. }) => {
                 (prompt, output) = (told(prompt_tokens), told(output_tokens));
             }
-            Some(Ended::Gone(at)) if !first_byte => patience = Some(at.since(arrived)),
+            Some(Ended::Gone(at)) if first_byte.is_none() => patience = Some(at.since(arrived)),
             _ => {}
         }
-        self.estimated += u64::from(!matches!(ended, Some(Ended::Whole { .. })));
+        let model = self.models.get(arrive.model.index()).cloned();
+        let task = model.as_ref().filter(|name| self.is_class(name)).map(|_| lasts(first_byte, ended));
+        self.estimated += u64::from(task.is_none() && !matches!(ended, Some(Ended::Whole { .. })));
         let answers = self.answers.get(&arrive.model).copied().unwrap_or_default();
         let guess = || match answers.tokens.checked_div(answers.count) {
             Some(mean) => (mean as u32).max(1),
@@ -291,10 +316,10 @@ impl DecisionRows {
         TraceRow {
             line,
             at: Instant(arrived.since(base).0),
-            model: self.models.get(arrive.model.index()).cloned(),
+            model,
             session: arrive.session,
-            prompt_tokens,
-            output_tokens,
+            prompt_tokens: if task.is_some() { 0 } else { prompt_tokens },
+            output_tokens: if task.is_some() { 0 } else { output_tokens },
             blocks: blocks(&arrive, prompt_tokens),
             asked: Some(Box::new(Asked {
                 tenant: self.tenant_places.get(arrive.tenant.index()).copied().unwrap_or_default(),
@@ -304,6 +329,7 @@ impl DecisionRows {
                 patience,
                 num_predict: arrive.num_predict,
                 options: arrive.options(),
+                task,
             })),
         }
     }
@@ -337,6 +363,12 @@ impl Iterator for DecisionRows {
     fn next(&mut self) -> Option<Self::Item> {
         self.read().transpose()
     }
+}
+
+/// How long a task ran, from its start to its end as they were heard of; nobody knows where it did not end by itself.
+fn lasts(began: Option<Instant>, ended: Option<Ended>) -> Lasts {
+    let (Some(began), Some(Ended::Whole { at, .. })) = (began, ended) else { return Lasts::Unknown };
+    NonZeroU64::new(at.since(began).0).map_or(Lasts::Unknown, Lasts::Nanos)
 }
 
 impl Held {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Fault, TraceError, shown};
 use crate::row::RawRow;
-use crate::{azure, burstgpt, llmservingsim, mooncake, qwen_bailian, splitwise_sim, vidur};
+use crate::{azure, burstgpt, llmservingsim, mooncake, openb, qwen_bailian, splitwise_sim, vidur};
 
 /// A trace format.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -29,6 +29,8 @@ pub enum Format {
     SplitwiseSim,
     /// LLMServingSim's JSON lines.
     LlmServingSim,
+    /// Pods of Alibaba's GPU cluster traces: tasks.
+    Openb,
     /// ServeGen's clients: rows are drawn.
     ServeGen,
     /// herder's own decision logs.
@@ -37,7 +39,7 @@ pub enum Format {
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Azure,
         Self::BurstGpt,
         Self::Mooncake,
@@ -45,6 +47,7 @@ impl Format {
         Self::QwenBailian,
         Self::SplitwiseSim,
         Self::LlmServingSim,
+        Self::Openb,
         Self::ServeGen,
         Self::Decisions,
     ];
@@ -60,6 +63,7 @@ impl Format {
             Self::QwenBailian => "qwen-bailian",
             Self::SplitwiseSim => "splitwise-sim",
             Self::LlmServingSim => "llmservingsim",
+            Self::Openb => "openb",
             Self::ServeGen => "servegen",
             Self::Decisions => "decisions",
         }
@@ -76,7 +80,7 @@ impl Format {
     /// The format that a file's first line shows.
     pub(crate) fn detect(line: &[u8]) -> Result<Self, Fault> {
         // Qwen-Bailian's rows have Mooncake's fields as well, so they come first.
-        const MARKS: [(&str, Format); 7] = [
+        const MARKS: [(&str, Format); 8] = [
             ("contexttokens", Format::Azure),
             ("request tokens", Format::BurstGpt),
             ("parent_chat_id", Format::QwenBailian),
@@ -84,6 +88,7 @@ impl Format {
             ("input_toks", Format::LlmServingSim),
             ("arrival_timestamp", Format::SplitwiseSim),
             ("arrived_at", Format::Vidur),
+            ("creation_time", Format::Openb),
         ];
         let lower = line.to_ascii_lowercase();
         let has = |mark: &str| lower.windows(mark.len()).any(|window| window == mark.as_bytes());
@@ -95,7 +100,7 @@ impl Format {
             return Err(Fault::new(1, found, "a trace with a column arrived_at"));
         }
         let expected = "the first line of a trace: a header with ContextTokens (azure), Request tokens (burstgpt), \
-                        arrived_at (vidur) or arrival_timestamp (splitwise-sim), or a JSON object with input_length \
+                        arrived_at (vidur), arrival_timestamp (splitwise-sim) or creation_time (openb), or a JSON object with input_length \
                         (mooncake; with parent_chat_id, qwen-bailian) or input_toks (llmservingsim)";
         Err(Fault::new(1, shown(line), expected))
     }
@@ -110,6 +115,7 @@ impl Format {
             Self::QwenBailian => Parser::QwenBailian(qwen_bailian::Parser::new()),
             Self::SplitwiseSim => Parser::SplitwiseSim(splitwise_sim::Parser::new(first)?),
             Self::LlmServingSim => Parser::LlmServingSim(llmservingsim::Parser),
+            Self::Openb => Parser::Openb(openb::Parser::new(first)?),
             Self::ServeGen => return Err(Fault::new(1, "a file", "the folder of ServeGen's clients")),
             Self::Decisions => return Err(Fault::new(1, shown(first), "a decision log (\"herdrlog\")")),
         })
@@ -131,7 +137,7 @@ impl FromStr for Format {
                 option: "format",
                 found: shown(name.as_bytes()),
                 expected: "auto, azure, burstgpt, mooncake, vidur, qwen-bailian, splitwise-sim, llmservingsim, \
-                           servegen or decisions",
+                           openb, servegen or decisions",
             }
         })
     }
@@ -146,6 +152,7 @@ pub(crate) enum Parser {
     QwenBailian(qwen_bailian::Parser),
     SplitwiseSim(splitwise_sim::Parser),
     LlmServingSim(llmservingsim::Parser),
+    Openb(openb::Parser),
 }
 
 impl Parser {
@@ -163,6 +170,7 @@ impl Parser {
             Self::QwenBailian(parser) => parser.row(line),
             Self::SplitwiseSim(parser) => parser.row(line),
             Self::LlmServingSim(parser) => parser.row(line),
+            Self::Openb(parser) => parser.row(line),
         }
     }
 }

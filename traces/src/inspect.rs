@@ -12,6 +12,7 @@ use crate::format::Format;
 use crate::input::Input;
 use crate::lines::Endings;
 use crate::reader::{BadRows, Noticed, ReadOptions};
+use crate::row::Lasts;
 use crate::rows::Rows;
 
 use measure::{Arrivals, Blocks, Distinct, Tokens};
@@ -27,7 +28,7 @@ pub struct Inspection {
     pub compression: Option<&'static str>,
     /// Good rows.
     pub rows: u64,
-    /// Rows without a prompt or without an answer; dropped when replayed.
+    /// Rows without a prompt or without an answer, tasks left out; dropped when replayed.
     pub rows_without_tokens: u64,
     /// Bad rows that were left out.
     pub bad: BadRows,
@@ -37,6 +38,9 @@ pub struct Inspection {
     pub prompt_tokens: Option<TokenFigures>,
     /// Tokens of answers, over the rows with tokens; `None` where there are none.
     pub output_tokens: Option<TokenFigures>,
+    /// Tasks, where it has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<TaskFigures>,
     /// Names of models, most rows first (names with equally many in order of the alphabet); empty where the format
     /// has none.
     pub models: Vec<ModelRows>,
@@ -99,6 +103,17 @@ pub struct TokenFigures {
     pub sum: u64,
 }
 
+/// Figures on tasks.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+pub struct TaskFigures {
+    /// Tasks that ran.
+    pub ran: u64,
+    /// Tasks that never ran; dropped when replayed.
+    pub never_run: u64,
+    /// How long tasks ran, in whole seconds, rounded up; `None` where none did.
+    pub run_seconds: Option<TokenFigures>,
+}
+
 /// Rows of a model.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct ModelRows {
@@ -143,9 +158,19 @@ fn described(mut reader: Rows) -> Result<Inspection, TraceError> {
     let (mut rows, mut rows_without_tokens, mut rows_without_session) = (0, 0, 0);
     let mut models = std::collections::BTreeMap::<std::sync::Arc<str>, u64>::new();
     let mut blocks = Blocks::default();
+    let (mut tasks, mut seconds) = (TaskFigures::default(), Tokens::default());
     while let Some(row) = reader.next().transpose()? {
         rows += 1;
         arrivals.add(row.at.0);
+        match row.task() {
+            Some(Lasts::Nanos(nanos)) => {
+                tasks.ran += 1;
+                seconds.add(u32::try_from(nanos.get().div_ceil(1_000_000_000)).unwrap_or(u32::MAX));
+            }
+            Some(Lasts::Unknown) => tasks.never_run += 1,
+            None => {}
+        }
+        let is_task = row.task().is_some();
         if let Some(model) = row.model {
             *models.entry(model).or_default() += 1;
         }
@@ -161,7 +186,7 @@ fn described(mut reader: Rows) -> Result<Inspection, TraceError> {
         if row.prompt_tokens > 0 && row.output_tokens > 0 {
             prompt.add(row.prompt_tokens);
             output.add(row.output_tokens);
-        } else {
+        } else if !is_task {
             rows_without_tokens += 1;
         }
     }
@@ -179,6 +204,8 @@ fn described(mut reader: Rows) -> Result<Inspection, TraceError> {
         arrivals: arrivals.figures(),
         prompt_tokens: prompt.figures(),
         output_tokens: output.figures(),
+        tasks: (tasks != TaskFigures::default())
+            .then(|| TaskFigures { run_seconds: seconds.figures(), ..tasks }),
         models,
         sessions: sessions.len().filter(|_| has_sessions),
         rows_without_session: if has_sessions { rows_without_session } else { 0 },

@@ -1,5 +1,6 @@
 //! A job: a request together with what only the simulator may know of it.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use control::ids::{SessionId, TenantId};
@@ -27,16 +28,18 @@ pub struct Job {
     pub deadline: Option<Instant>,
     /// How long the client waits for its first token before it leaves; `None` = forever.
     pub patience: Option<Nanos>,
-    /// Tokens of the prompt; at least 1.
+    /// Tokens of the prompt; at least 1 (0 for a task).
     pub prompt_tokens: u32,
     /// What the prompt is made of, in order; token counts sum to `prompt_tokens`. `None`: shared with no other.
     pub blocks: Option<Arc<[Block]>>,
     /// Id of the block that the answer becomes, for later turns of the session to contain; 0 = none.
     pub answer_block: u64,
-    /// Tokens that the model would generate before it stops by itself; at least 1 (0 for embeddings).
+    /// Tokens that the model would generate before it stops by itself; at least 1 (0 for embeddings and tasks).
     pub output_tokens: u32,
     /// The user's cap on generated tokens.
     pub num_predict: Option<u32>,
     /// Options that a host must honour by loading.
     pub options: HostOptions,
+    /// How long it runs on a host of tasks, in nanoseconds; `None` where it is a request to a model.
+    pub run_nanos: Option<NonZeroU64>,
 }

@@ -20,7 +20,7 @@ use crate::keyed::{Purpose, bits};
 use crate::limits::LOOKAHEAD_ROWS;
 use crate::options::{CheckedRate, TraceOptions, Window};
 use crate::reader::{BadRows, ReadOptions};
-use crate::row::{Asked, TraceRow};
+use crate::row::{Asked, Lasts, TraceRow};
 use crate::rows::Rows;
 
 use chain::Chains;
@@ -37,6 +37,9 @@ pub struct RowCounts {
     pub read: u64,
     /// Dropped, as they have no prompt or no answer.
     pub without_tokens: u64,
+    /// Dropped, as they are tasks that never ran: nobody knows for how long they would have.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub never_run: u64,
     /// Dropped, as they lie before the window. Rows after it are not read.
     pub before_window: u64,
     /// Dropped to lower the rate.
@@ -45,6 +48,11 @@ pub struct RowCounts {
     pub cut: u64,
     /// Made into jobs.
     pub jobs: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The jobs of a trace in order of arrival, with ids from 0.
@@ -76,10 +84,10 @@ impl Jobs {
         Self::over(|| Rows::open(path, read), options)
     }
 
-    /// Reads an input.
+    /// Reads an input, which has no tasks.
     ///
     /// # Errors
-    /// As [`Jobs::open`].
+    /// As [`Jobs::open`]; and where it has tasks, whose names take a pass over a file.
     pub fn new(input: Input, options: &TraceOptions) -> Result<Self, TraceError> {
         Self::over(|| Rows::new(input, options.read), options)
     }
@@ -99,8 +107,8 @@ impl Jobs {
         }
         let rate = options.rate.checked()?;
         let spreader = options.spread.map(|spread| Spreader::new(spread, options.seed)).transpose()?;
-        let models = Models::new(&options.models, options.seed)?;
         let reader = open()?;
+        let models = Models::new(&options.models, reader.classes(), reader.format(), options.seed)?;
         let tenants = match reader.tenants() {
             [] => vec!["trace".to_owned()],
             known => known.to_owned(),
@@ -165,8 +173,11 @@ impl Jobs {
                 break;
             }
             self.counts.read += 1;
-            if !row.has_tokens() {
-                self.counts.without_tokens += 1;
+            if !row.has_work() {
+                match row.task() {
+                    Some(_) => self.counts.never_run += 1,
+                    None => self.counts.without_tokens += 1,
+                }
             } else if row.at.0 < self.window.start.0 {
                 self.counts.before_window += 1;
             } else {
@@ -256,7 +267,7 @@ impl Jobs {
             blocks = Some(turn.blocks);
             answer_block = turn.answer_block;
         }
-        let (prompt_tokens, output_tokens) = match self.context {
+        let (prompt_tokens, output_tokens) = match self.context.filter(|_| row.prompt_tokens > 0) {
             Some(context) => clamp::lengths(row.prompt_tokens, row.output_tokens, context),
             None => (row.prompt_tokens, row.output_tokens),
         };
@@ -287,6 +298,10 @@ impl Jobs {
             output_tokens,
             num_predict: asked.num_predict,
             options: asked.options,
+            run_nanos: match asked.task {
+                Some(Lasts::Nanos(nanos)) => Some(nanos),
+                Some(Lasts::Unknown) | None => None,
+            },
         }))
     }
 }
@@ -301,6 +316,7 @@ fn nothing_more() -> Asked {
         patience: None,
         num_predict: None,
         options: HostOptions::default(),
+        task: None,
     }
 }
 

@@ -13,6 +13,9 @@ pub const TOKENS_MAX: u32 = 1 << 24;
 /// Distinct model names in one trace; a row with one more is a bad row.
 pub const MODEL_NAMES_MAX: usize = 4096;
 
+/// Longest run of a task in seconds, three years; a longer one is a bad row.
+pub const RUN_SECONDS_MAX: u64 = 100_000_000;
+
 /// Longest model name or session id in bytes; a row with a longer one is a bad row.
 pub const NAME_BYTES_MAX: usize = 256;
 

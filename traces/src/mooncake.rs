@@ -47,6 +47,7 @@ impl Parser {
             prompt_tokens,
             output_tokens,
             blocks: ids.map(|ids| json::blocks(ids, prompt_tokens, BLOCK_TOKENS)).transpose()?,
+            asked: None,
         })
     }
 }

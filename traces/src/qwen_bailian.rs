@@ -66,6 +66,7 @@ impl Parser {
             prompt_tokens,
             output_tokens,
             blocks,
+            asked: None,
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::Arc;
 
 use control::units::Instant;
 use serde::Serialize;
@@ -129,6 +130,15 @@ impl Reader {
         self.format
     }
 
+    /// Reads all that is left; gives the names of the tasks' classes and tenants, where the format is one of tasks.
+    pub(crate) fn into_names(mut self) -> Result<(Vec<Arc<str>>, Vec<String>), TraceError> {
+        while self.next().transpose()?.is_some() {}
+        Ok(match self.parser {
+            Parser::Openb(parser) => parser.names(),
+            _ => Default::default(),
+        })
+    }
+
     /// What the trace is called in messages.
     #[must_use]
     pub fn file(&self) -> &Path {
@@ -233,7 +243,7 @@ impl Reader {
                 prompt_tokens: row.prompt_tokens,
                 output_tokens: row.output_tokens,
                 blocks: row.blocks,
-                asked: None,
+                asked: row.asked,
             }));
         }
     }

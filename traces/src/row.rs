@@ -1,5 +1,6 @@
 //! A row of a trace, whatever its format.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use control::ids::{SessionId, TenantId};
@@ -27,10 +28,19 @@ pub struct TraceRow {
     pub asked: Option<Box<Asked>>,
 }
 
-/// What only a decision log tells of a request.
+/// How long a task runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lasts {
+    /// So many nanoseconds.
+    Nanos(NonZeroU64),
+    /// Nobody knows: it never began.
+    Unknown,
+}
+
+/// What only some formats tell of a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Asked {
-    /// Who, as an index into the log's names of tenants.
+    /// Who, as an index into the trace's names of tenants.
     pub tenant: TenantId,
     /// What for.
     pub kind: Kind,
@@ -44,13 +54,24 @@ pub struct Asked {
     pub num_predict: Option<u32>,
     /// Options that a host must honour by loading.
     pub options: HostOptions,
+    /// How long it runs, where it is a task and no request to a model.
+    pub task: Option<Lasts>,
 }
 
 impl TraceRow {
-    /// Whether there is something to replay: a prompt and an answer of at least one token each.
+    /// Whether there is something to replay: a prompt and an answer of at least one token each, or a task that ran.
     #[must_use]
-    pub const fn has_tokens(&self) -> bool {
-        self.prompt_tokens > 0 && self.output_tokens > 0
+    pub fn has_work(&self) -> bool {
+        match self.task() {
+            Some(lasts) => lasts != Lasts::Unknown,
+            None => self.prompt_tokens > 0 && self.output_tokens > 0,
+        }
+    }
+
+    /// How long it runs, where it is a task.
+    #[must_use]
+    pub fn task(&self) -> Option<Lasts> {
+        self.asked.as_ref().and_then(|asked| asked.task)
     }
 }
 
@@ -68,4 +89,5 @@ pub(crate) struct RawRow {
     pub(crate) prompt_tokens: u32,
     pub(crate) output_tokens: u32,
     pub(crate) blocks: Option<Arc<[Block]>>,
+    pub(crate) asked: Option<Box<Asked>>,
 }

@@ -1,6 +1,7 @@
 //! The rows of a trace of any format: lines of text, a decision log, or drawn rows.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::decisions::DecisionRows;
 use crate::error::TraceError;
@@ -12,7 +13,13 @@ use crate::row::TraceRow;
 use crate::servegen::Drawn;
 
 /// Rows in order of time, one at a time.
-pub struct Rows(Kind);
+pub struct Rows {
+    kind: Kind,
+    /// Names of the classes of tasks.
+    classes: Vec<Arc<str>>,
+    /// Names of tenants, where they are not the kind's to tell.
+    tenants: Vec<String>,
+}
 
 enum Kind {
     Text(Box<Reader>),
@@ -31,29 +38,48 @@ impl Rows {
             () if DecisionRows::is_log(path) => Some(Format::Decisions),
             () => None,
         });
-        Ok(Self(match format {
+        let kind = match format {
             Some(Format::ServeGen) => {
                 Kind::Drawn(Box::new(Drawn::open(path, options.seed)?), BadRows::default())
             }
             Some(Format::Decisions) => {
-                Kind::Decisions(Box::new(DecisionRows::open(path)?), BadRows::default())
+                let rows = DecisionRows::open(path)?;
+                let classes = rows.classes();
+                let kind = Kind::Decisions(Box::new(rows), BadRows::default());
+                return Ok(Self { kind, classes, tenants: Vec::new() });
             }
-            _ => return Self::new(Input::open(path)?, options),
-        }))
+            _ => {
+                let rows = Self::new(Input::open(path)?, options)?;
+                if rows.format() != Format::Openb {
+                    return Ok(rows);
+                }
+                // What stands in for models must be known before the first row: the file is read once for its names.
+                let (classes, tenants) = Reader::open(path, options)?.into_names()?;
+                return Ok(Self { classes, tenants, ..rows });
+            }
+        };
+        Ok(Self { kind, classes: Vec::new(), tenants: Vec::new() })
     }
 
-    /// Reads lines of text.
+    /// Reads lines of text. The names of tasks' classes and tenants are not known then: they take a pass of their own.
     ///
     /// # Errors
     /// As [`Rows::open`].
     pub fn new(input: Input, options: ReadOptions) -> Result<Self, TraceError> {
-        Ok(Self(Kind::Text(Box::new(Reader::new(input, options)?))))
+        let kind = Kind::Text(Box::new(Reader::new(input, options)?));
+        Ok(Self { kind, classes: Vec::new(), tenants: Vec::new() })
+    }
+
+    /// Names of the classes of the trace's tasks ([`crate::task`]), which stand where requests name a model; empty where it has none.
+    #[must_use]
+    pub fn classes(&self) -> &[Arc<str>] {
+        &self.classes
     }
 
     /// The format, given or found.
     #[must_use]
     pub const fn format(&self) -> Format {
-        match &self.0 {
+        match &self.kind {
             Kind::Text(reader) => reader.format(),
             Kind::Decisions(..) => Format::Decisions,
             Kind::Drawn(..) => Format::ServeGen,
@@ -63,7 +89,7 @@ impl Rows {
     /// What the trace is called in messages.
     #[must_use]
     pub fn file(&self) -> &Path {
-        match &self.0 {
+        match &self.kind {
             Kind::Text(reader) => reader.file(),
             Kind::Decisions(rows, _) => rows.file(),
             Kind::Drawn(rows, _) => rows.file(),
@@ -73,8 +99,8 @@ impl Rows {
     /// Names of tenants; empty where the format knows none.
     #[must_use]
     pub fn tenants(&self) -> &[String] {
-        match &self.0 {
-            Kind::Text(_) | Kind::Drawn(..) => &[],
+        match &self.kind {
+            Kind::Text(_) | Kind::Drawn(..) => &self.tenants,
             Kind::Decisions(rows, _) => rows.tenants(),
         }
     }
@@ -82,7 +108,7 @@ impl Rows {
     /// `gzip` or `zstd`; `None` for plain text, decision logs and drawn rows.
     #[must_use]
     pub const fn compression(&self) -> Option<&'static str> {
-        match &self.0 {
+        match &self.kind {
             Kind::Text(reader) => reader.compression(),
             Kind::Decisions(..) | Kind::Drawn(..) => None,
         }
@@ -91,7 +117,7 @@ impl Rows {
     /// Bad rows left out so far.
     #[must_use]
     pub const fn bad(&self) -> &BadRows {
-        match &self.0 {
+        match &self.kind {
             Kind::Text(reader) => reader.bad(),
             Kind::Decisions(_, bad) | Kind::Drawn(_, bad) => bad,
         }
@@ -100,7 +126,7 @@ impl Rows {
     /// How lines ended so far.
     #[must_use]
     pub fn endings(&self) -> Endings {
-        match &self.0 {
+        match &self.kind {
             Kind::Text(reader) => reader.endings(),
             Kind::Decisions(..) | Kind::Drawn(..) => Endings::default(),
         }
@@ -109,7 +135,7 @@ impl Rows {
     /// What was noticed so far.
     #[must_use]
     pub fn noticed(&self) -> Noticed {
-        match &self.0 {
+        match &self.kind {
             Kind::Text(reader) => reader.noticed(),
             Kind::Decisions(rows, _) => Noticed { answers_estimated: rows.estimated(), ..Noticed::default() },
             Kind::Drawn(..) => Noticed::default(),
@@ -121,7 +147,7 @@ impl Iterator for Rows {
     type Item = Result<TraceRow, TraceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match &mut self.0 {
+        match &mut self.kind {
             Kind::Text(reader) => reader.next(),
             Kind::Decisions(rows, _) => rows.next(),
             Kind::Drawn(rows, _) => rows.next().map(Ok),

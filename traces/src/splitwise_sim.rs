@@ -39,6 +39,7 @@ impl Parser {
             prompt_tokens: prompt.tokens()?,
             output_tokens: output.tokens()?,
             blocks: None,
+            asked: None,
         })
     }
 }

@@ -32,6 +32,7 @@ impl Parser {
             prompt_tokens: prompt.tokens()?,
             output_tokens: output.tokens()?,
             blocks: None,
+            asked: None,
         })
     }
 }

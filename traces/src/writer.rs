@@ -68,7 +68,7 @@ impl TraceWriter {
             Format::QwenBailian => Writer::QwenBailian(qwen_bailian::Writer::default()),
             Format::SplitwiseSim => Writer::SplitwiseSim(splitwise_sim::Writer::default()),
             Format::LlmServingSim => Writer::LlmServingSim(llmservingsim::Writer),
-            Format::BurstGpt | Format::ServeGen | Format::Decisions => {
+            Format::BurstGpt | Format::Openb | Format::ServeGen | Format::Decisions => {
                 let expected = "azure, mooncake, vidur, qwen-bailian, splitwise-sim or llmservingsim, the formats \
                                 that are written";
                 return Err(TraceError::Option { option: "format", found: format.to_string(), expected });

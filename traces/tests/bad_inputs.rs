@@ -20,6 +20,7 @@ const QWEN: &str = "{\"chat_id\": 1, \"parent_chat_id\": -1, \"timestamp\": 0.5,
 const SPLITWISE: &str = "request_id,request_type,application_id,arrival_timestamp,batch_size,prompt_size,token_size\n0,2,0,1,1,4096,32\n";
 const SERVINGSIM: &str =
     "{\"input_toks\":2,\"output_toks\":3,\"arrival_time_ns\":46926808,\"input_tok_ids\":[1,2]}\n";
+const OPENB: &str = "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos,pod_phase,creation_time,deletion_time,scheduled_time\np0,6000,12288,1,460,G2|T4,LS,Running,5,90,7\n";
 const VIDUR: &str = "arrived_at,num_prefill_tokens,num_decode_tokens\n0.0,374,44\n";
 
 fn error(bytes: &[u8], format: Option<Format>) -> String {
@@ -116,6 +117,21 @@ fn bad_traces_are_refused_with_their_place() {
             with(SERVINGSIM, &SERVINGSIM.trim().replace(":3,", ":99999999,")),
             None,
         ),
+        ("openb: column absent", b"name,cpu_milli,memory_mib,creation_time\n".to_vec(), None),
+        ("openb: no cores", with(OPENB, "p1,,1,0,0,,LS,Running,6,90,7"), None),
+        ("openb: negative memory", with(OPENB, "p1,1,-1,0,0,,LS,Running,6,90,7"), None),
+        ("openb: too many GPUs", with(OPENB, "p1,1,1,65,1000,,LS,Running,6,90,7"), None),
+        ("openb: a share of no GPU", with(OPENB, "p1,1,1,0,500,,LS,Running,6,90,7"), None),
+        ("openb: nothing of a GPU", with(OPENB, "p1,1,1,1,0,,LS,Running,6,90,7"), None),
+        ("openb: more than a GPU", with(OPENB, "p1,1,1,1,1001,,LS,Running,6,90,7"), None),
+        ("openb: halves of two GPUs", with(OPENB, "p1,1,1,2,500,,LS,Running,6,90,7"), None),
+        ("openb: a kind without a name", with(OPENB, "p1,1,1,1,500,G2|,LS,Running,6,90,7"), None),
+        ("openb: a class of spaces", with(OPENB, "p1,1,1,1,500,,best effort,Running,6,90,7"), None),
+        ("openb: no time of creation", with(OPENB, "p1,1,1,1,500,,LS,Running,,90,7"), None),
+        ("openb: deleted before it ran", with(OPENB, "p1,1,1,1,500,,LS,Running,6,7,8"), None),
+        ("openb: it ran for no time", with(OPENB, "p1,1,1,1,500,,LS,Running,6,8,8"), None),
+        ("openb: it ran for ages", with(OPENB, "p1,1,1,1,500,,LS,Running,6,1e9,8"), None),
+        ("openb: never deleted", with(OPENB, "p1,1,1,1,500,,LS,Running,6,,8"), None),
         ("servegen: a file", VIDUR.into(), Some(Format::ServeGen)),
         ("no UTF-8", [VIDUR.as_bytes(), b"1.0,\xff\xfe,1\n"].concat(), None),
         ("endless line", [VIDUR.as_bytes(), &vec![b'1'; LINE_BYTES_MAX + 1]].concat(), None),

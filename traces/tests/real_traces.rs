@@ -217,3 +217,17 @@ fn servegen_sends_at_the_rates_that_its_files_tell() {
     close(prompts as f64 / total, PROMPT_MEAN, PROMPT_MEAN * 0.01);
     close(outputs as f64 / total, OUTPUT_MEAN, OUTPUT_MEAN * 0.01);
 }
+
+#[test]
+fn openb_s_pods_are_tasks_of_few_classes() {
+    // Beside the folder of traces of requests.
+    let Some(path) = data("../cluster-traces/alibaba-gpu-2023/openb_pod_list_gpuspec33.csv") else { return };
+    let found = inspect(&path, ReadOptions::default()).expect("it is good");
+    assert_eq!((found.rows, found.format.name()), (8_152, "openb"));
+    let tasks = found.tasks.expect("tasks");
+    assert_eq!((tasks.ran, tasks.never_run), (7_255, 897));
+    let models = ModelMix { names: vec!["a".to_owned()], zipf_exponent: 0.0 };
+    let jobs = Jobs::open(&path, &TraceOptions { models, ..TraceOptions::default() }).expect("it opens");
+    assert_eq!(jobs.tenants(), ["LS", "Burstable", "BE", "Guaranteed"]);
+    assert_eq!(jobs.count(), 7_255);
+}

@@ -33,7 +33,13 @@ impl Workload {
         let options = TraceOptions { seed, ..TraceOptions::clone(options) };
         let jobs = Jobs::open(file, &options)?;
         let recipe = Recipe::new(&self.models, &self.tenants, seed);
-        Ok(Some(TraceSource::new(jobs, recipe, *requests)))
+        let classes = !jobs.reader().classes().is_empty();
+        let names = classes.then(|| (jobs.models().to_vec(), jobs.tenants().to_vec()));
+        let mut source = TraceSource::new(jobs, recipe, *requests);
+        if let Some((models, tenants)) = names {
+            source.take_names(models, tenants, self.tenants_written);
+        }
+        Ok(Some(source))
     }
 
     /// Generated jobs under a seed; `None` where they come from a trace.

@@ -98,6 +98,8 @@ pub struct Workload {
     pub(crate) models: Models,
     /// Who asks.
     pub(crate) tenants: Vec<Tenant>,
+    /// Whether they were written; else there is one that stands for all.
+    pub(crate) tenants_written: bool,
 }
 
 /// What is asked when.
@@ -172,7 +174,10 @@ impl WorkloadFile {
                 Demand::Generated { requests, starts, sessions, lengths }
             }
         };
-        Ok(Workload { demand, models, tenants })
+        // A resolved file has the one tenant in writing.
+        let one = [TenantFile::default()];
+        let tenants_written = self.tenants.as_ref().is_some_and(|tenants| tenants[..] != one);
+        Ok(Workload { demand, models, tenants, tenants_written })
     }
 
     fn trace(&self, trace: &TraceFile, base: &Path) -> Result<Demand, WorkloadError> {
@@ -225,6 +230,7 @@ impl WorkloadFile {
             TraceFormat::QwenBailian => Some(Format::QwenBailian),
             TraceFormat::SplitwiseSim => Some(Format::SplitwiseSim),
             TraceFormat::LlmServingSim => Some(Format::LlmServingSim),
+            TraceFormat::Openb => Some(Format::Openb),
             TraceFormat::ServeGen => Some(Format::ServeGen),
             TraceFormat::Decisions => Some(Format::Decisions),
         };

@@ -257,6 +257,8 @@ pub enum TraceFormat {
     SplitwiseSim,
     /// LLMServingSim.
     LlmServingSim,
+    /// Pods of Alibaba's GPU cluster traces: tasks for hosts of tasks.
+    Openb,
     /// A folder of ServeGen's clients, from which rows are drawn by the run's seed.
     ServeGen,
     /// herder's decision logs.

@@ -79,7 +79,16 @@ impl Recipe {
             output_tokens: output,
             num_predict: settings.num_predict,
             options: settings.options,
+            run_nanos: None,
         }
+    }
+
+    /// Puts these tenants in place of the one that stands for all; they carry what it does.
+    pub(crate) fn rename_tenants(&mut self, names: &[String]) {
+        self.tenants = names.to_vec();
+        self.settings =
+            names.iter().map(|name| Tenant { name: name.clone(), ..self.settings[0].clone() }).collect();
+        self.tenant = Weighted::new(&vec![1.0; names.len()]);
     }
 
     /// Sets what a tenant's jobs carry in a job made elsewhere.

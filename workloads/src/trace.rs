@@ -18,6 +18,8 @@ pub struct TraceSource<I> {
     made: u64,
     next: Option<Job>,
     ended: bool,
+    /// The recipe's tenant for each of the trace's, where it has one; empty where tenants of the trace do not matter.
+    tenants: Vec<Option<u32>>,
 }
 
 impl<I, E> TraceSource<I>
@@ -27,7 +29,19 @@ where
 {
     /// At most `requests` of these jobs. Tenants are those of the recipe, one for each session.
     pub(crate) const fn new(jobs: I, recipe: Recipe, requests: Option<u64>) -> Self {
-        Self { jobs, recipe, requests, made: 0, next: None, ended: false }
+        Self { jobs, recipe, requests, made: 0, next: None, ended: false, tenants: Vec::new() }
+    }
+
+    /// A trace of tasks has its own names in place of models, and knows whose each task is: a tenant of the same name where the workload
+    /// has one, one of the workload's by share where it has others, and the trace's own where it has none.
+    pub(crate) fn take_names(&mut self, models: Vec<String>, tenants: Vec<String>, written: bool) {
+        self.recipe.models = models;
+        if !written {
+            self.recipe.rename_tenants(&tenants);
+        }
+        let known = &self.recipe.tenants;
+        let place = |tenant| known.iter().position(|name| name == tenant).map(|at| at as u32);
+        self.tenants = tenants.iter().map(place).collect();
     }
 
     /// The iterator, for what it can tell besides jobs (rows left out).
@@ -46,7 +60,8 @@ where
             Some(Ok(mut job)) => {
                 // A session's number and a job's id share a key; sessions of traces are hashes.
                 let entity = self.recipe.draws.at(job.session.map_or(job.id, |session| session.0), 0);
-                self.recipe.settle(&mut job, self.recipe.tenant(entity));
+                let own = self.tenants.get(job.tenant.index()).copied().flatten();
+                self.recipe.settle(&mut job, own.unwrap_or_else(|| self.recipe.tenant(entity)));
                 self.made += 1;
                 self.next = Some(job);
             }

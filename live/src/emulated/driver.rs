@@ -349,6 +349,7 @@ impl Driver {
                 options: HostOptions { keep_alive, ..HostOptions::default() },
                 truncate: true,
                 shift: true,
+                run_nanos: None,
             };
             self.host.deliver(now, Message::Request(request), &mut self.events);
         }

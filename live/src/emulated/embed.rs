@@ -214,6 +214,7 @@ async fn run(
             options,
             truncate: facts.truncate,
             shift: true,
+            run_nanos: None,
         };
         flights.push(shared.handle.submit(&facts.model, request, crashes).await.ok_or_else(gone)?);
     }

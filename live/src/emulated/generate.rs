@@ -172,6 +172,7 @@ pub(super) async fn answer(shared: &Shared, call: Call, path: &str, body: Incomi
         options,
         truncate: facts.truncate,
         shift: facts.shift,
+        run_nanos: None,
     };
     let crashes = asked.effect == Some(Effect::RunnerCrash);
     let dialect =

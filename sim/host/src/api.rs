@@ -1,6 +1,7 @@
 //! What goes into a host and what comes out, for whoever drives it (the simulator, or the emulated host on the
 //! wall clock).
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use control::ids::ModelId;
@@ -63,6 +64,8 @@ pub struct HostRequest {
     pub truncate: bool,
     /// Shift the context when it fills while generating (true) or end with "length" (false).
     pub shift: bool,
+    /// How long it runs on a host of tasks, in nanoseconds; `None` where it is a request to a model.
+    pub run_nanos: Option<NonZeroU64>,
 }
 
 /// What a driver delivers to a host.

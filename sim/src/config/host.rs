@@ -35,8 +35,11 @@ pub(super) fn declaration(group: &GroupFile, spec: &HostSpec, number: u32) -> De
     }
 }
 
-/// What the GPUs of a host of the group draw together, or its one CPU.
+/// What the GPUs of a host of the group draw together, or its one CPU; not known of a node that runs tasks.
 pub(super) fn draw(group: &GroupFile, catalogue: &Catalogue) -> Option<PowerDraw> {
+    if group.task.is_some() {
+        return None;
+    }
     let gpu = catalogue.gpu(&group.gpu).ok()?;
     let count = if gpu.cpu { 1 } else { group.gpus };
     gpu.draw().map(|draw| draw.times(count))

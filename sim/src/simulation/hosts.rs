@@ -1,5 +1,6 @@
 //! The hosts of a run, when each wants to go on, and when control sees that one has changed.
 
+mod machine;
 mod meter;
 
 use control::door::{Observation, Utilisation};
@@ -14,6 +15,7 @@ use super::run::ahead;
 use super::run::kind;
 use crate::config::Fleet;
 use crate::engine::Tournament;
+use machine::Machine;
 use meter::Meter;
 
 /// All hosts.
@@ -31,7 +33,7 @@ struct Place {
     /// Revision of the state that control was told, or will be at the poll that is pending. It comes first, so that
     /// [`Hosts::prefetch`] knows where a place begins.
     seen: u64,
-    host: Host,
+    host: Machine,
     told: Option<Observation>,
     poll_pending: bool,
     poll_phase: Nanos,
@@ -92,7 +94,7 @@ impl Hosts {
             let mut draw = draw::Draw::new(seed, draw::Component::Poll, index as u64, 0);
             let poll_phase = Nanos(draw.bits() % fleet.poll_period.0);
             let declaration = &host.declaration;
-            let host = Host::new(std::sync::Arc::clone(&host.spec));
+            let host = Machine::new(&host.spec);
             let meter = declaration.metrics.then(Box::default);
             Place { seen: host.revision(), host, told: None, poll_pending: false, poll_phase, meter }
         });
@@ -152,7 +154,7 @@ impl Hosts {
     pub(super) fn poll_wanted(&mut self, now: Instant, host: HostId) -> Option<Instant> {
         let place = &mut self.hosts[host.index()];
         let changed = place.host.revision() != place.seen;
-        let measured = place.meter.is_some() && place.host.is_computing();
+        let measured = place.meter.as_ref().is_some_and(|meter| meter.is_wanted(&place.host));
         if place.poll_pending || !(changed || measured) {
             return None;
         }
@@ -176,8 +178,7 @@ impl Hosts {
         }
         if let Some(meter) = &mut place.meter {
             polled.utilisation = meter.read(now, &place.host, period);
-            // While it computes, and once after, so that control hears that it is idle.
-            if place.host.is_computing() || meter.is_busy() {
+            if meter.goes_on(&place.host) {
                 place.poll_pending = true;
                 polled.again = Some(place.beat(now.0 + 1, period));
             }
@@ -227,7 +228,7 @@ impl Hosts {
     pub(super) fn sample(&self, now: Instant) -> Vec<HostSample> {
         let samples = self.hosts.iter().enumerate().map(|(index, place)| {
             let counters = place.host.counters(now);
-            let mut loaded: Vec<_> = place.host.loaded().collect();
+            let mut loaded = place.host.loaded();
             loaded.sort_unstable();
             HostSample {
                 host: HostId(index as u32),

@@ -55,6 +55,7 @@ pub(super) fn host_request(request: RequestId, attempt: u8, job: &Job) -> HostRe
         options: job.options,
         truncate: true,
         shift: true,
+        run_nanos: job.run_nanos,
     }
 }
 
@@ -77,6 +78,7 @@ pub(super) fn action_request(action: &Action) -> HostRequest {
         options: HostOptions { keep_alive, ..HostOptions::default() },
         truncate: true,
         shift: true,
+        run_nanos: None,
     }
 }
 

@@ -149,7 +149,7 @@ impl Supply {
         let disks = fleet.hosts.iter().map(|host| {
             let room = Some(host.declaration.disk).filter(|room| *room > Bytes::default());
             let mut disk = Disk::new(room);
-            for entry in host.spec.models.iter().filter(|entry| entry.copy.is_some()) {
+            for entry in host.spec.models().iter().filter(|entry| entry.copy.is_some()) {
                 disk.put(entry.model, registry.contents[&entry.model].clone());
             }
             disk

@@ -9,7 +9,7 @@ use control::ids::ModelId;
 use control::request::{KeepAlive, Outcome};
 use control::units::{Bytes, Instant, Nanos};
 use sim::check::Checks;
-use sim::config::{Fleet, FleetHost, NetworkFile};
+use sim::config::{Fleet, FleetHost, HostKind, NetworkFile};
 use sim::simulation::{Progress, RunEnd, Setup, Simulation, Sink};
 use sim_host::api::Engine;
 use sim_host::costs::Costs;
@@ -62,7 +62,7 @@ pub(crate) fn host(profile: Arc<Profile>, serving: Serving, engine: Engine, slot
         models: vec![HostModel::stored(ModelId(0), profile)],
     };
     FleetHost {
-        spec: Arc::new(spec),
+        spec: HostKind::Ollama(Arc::new(spec)),
         declaration: Declaration { slots, weight: 100, ..Declaration::default() },
         provision: Nanos::ZERO,
         draw: None,
@@ -153,6 +153,7 @@ impl Source for Arrivals {
             output_tokens: output_tokens.max(1),
             num_predict: None,
             options: Default::default(),
+            run_nanos: None,
         }))
     }
     fn ended(&mut self, _: u64, _: Instant, _: Outcome) {}

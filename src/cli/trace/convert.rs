@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use control::units::{Instant, Nanos};
 use traces::format::Format;
 use traces::job::Job;
@@ -89,6 +89,7 @@ pub(super) fn main(args: &Args) -> Result<()> {
     let model: Option<Arc<str>> = matches!(from, Format::BurstGpt | Format::Decisions).then(|| "any".into());
     while let Some(job) = jobs.next().transpose()? {
         let line = job.id + 1;
+        refuse_task(&job, to)?;
         writer.append(&row(job, line, model.clone())).with_context(|| format!("request {line}"))?;
     }
     let lost = writer.lost();
@@ -120,6 +121,14 @@ pub(super) fn losses(format: Format, lost: &Lost) -> Vec<String> {
 pub(super) fn tell(lines: &[String]) -> io::Result<()> {
     let mut errors = io::stderr().lock();
     lines.iter().try_for_each(|line| writeln!(errors, "{line}"))
+}
+
+/// Tasks are read only.
+pub(super) fn refuse_task(job: &Job, to: Format) -> Result<()> {
+    match job.run_nanos {
+        Some(_) => bail!("found tasks, expected requests to models: {to} has no place for what tasks demand"),
+        None => Ok(()),
+    }
 }
 
 /// What a job was, as a trace tells it.

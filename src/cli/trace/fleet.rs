@@ -1,8 +1,8 @@
 //! `herder trace fleet`: the `[fleet]` section that a list of nodes stands for, as Alibaba's GPU cluster traces (openb) have it:
 //! `sn,cpu_milli,memory_mib,gpu,model`, a node a line.
 //!
-//! Nodes of one kind (model, number of GPUs, memory) are a group. Nodes without a GPU are left out. Left out, too: the pods of
-//! these traces, which are no requests.
+//! Nodes of one kind (model, number of GPUs, memory) are a group; nodes without a GPU are left out, as they are no hosts of models. With
+//! `--tasks` all nodes become hosts of tasks, on which the pods of these traces can run; a kind then has its cores, too.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;
 use sim_host::profile::Catalogue;
+use traces::task::is_kind;
 
 use crate::cli::{print, profiles};
 
@@ -35,6 +36,12 @@ pub(super) struct Args {
     /// A file with more GPUs, models and profiles
     #[arg(long, value_name = "FILE")]
     profiles: Option<PathBuf>,
+    /// Write hosts of tasks, for the pods of the same trace: all nodes, also those without a GPU
+    #[arg(long, conflicts_with_all = ["gpus", "models", "skip_unknown", "profiles"])]
+    tasks: bool,
+    /// Keep every Nth node of each kind, but at least one, so that the same pods meet a smaller fleet
+    #[arg(long, value_name = "N", requires = "tasks", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    one_in: u32,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -46,6 +53,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 #[derive(Deserialize)]
 struct Node {
+    cpu_milli: u64,
     memory_mib: u64,
     gpu: u32,
     model: String,
@@ -55,6 +63,9 @@ struct Node {
 type Kind = (String, u32, u64);
 
 pub(super) fn main(args: &Args) -> Result<()> {
+    if args.tasks {
+        return print(&tasks(&args.nodes, args.one_in)?).map_err(Into::into);
+    }
     let catalogue = profiles::catalogue(args.profiles.as_deref())?;
     for model in &args.models {
         catalogue.model(model)?;
@@ -105,27 +116,62 @@ pub(super) fn main(args: &Args) -> Result<()> {
 
 /// How many nodes there are of each kind, and how many without a GPU.
 fn kinds(path: &Path) -> Result<(BTreeMap<Kind, u32>, u32)> {
-    let mut reader =
-        csv::Reader::from_path(path).with_context(|| format!("cannot read {}", path.display()))?;
     let (mut kinds, mut without) = (BTreeMap::new(), 0);
-    for (node, line) in reader.deserialize::<Node>().zip(2..) {
-        let node = node.map_err(|error| anyhow!("{}:{line}: {error}", path.display()))?;
+    for node in nodes(path)? {
         if node.gpu == 0 {
             without += 1;
             continue;
         }
-        let named = !node.model.is_empty()
-            && node.model.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-        if !named {
+        *kinds.entry((node.model, node.gpu, node.memory_mib / 1_024)).or_insert(0) += 1;
+    }
+    Ok((kinds, without))
+}
+
+/// The nodes of a list; those with GPUs have a kind that can be named.
+fn nodes(path: &Path) -> Result<Vec<Node>> {
+    let mut reader =
+        csv::Reader::from_path(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut nodes = Vec::new();
+    for (node, line) in reader.deserialize::<Node>().zip(2..) {
+        let node = node.map_err(|error| anyhow!("{}:{line}: {error}", path.display()))?;
+        if node.gpu > 0 && !is_kind(&node.model) {
             bail!(
                 "{}:{line}: found the model {:?}, expected a name of letters, digits, - _ and .",
                 path.display(),
                 node.model
             );
         }
-        *kinds.entry((node.model, node.gpu, node.memory_mib / 1_024)).or_insert(0) += 1;
+        nodes.push(node);
     }
-    Ok((kinds, without))
+    Ok(nodes)
+}
+
+/// The fleet of tasks that a list of nodes stands for: a group for each kind of node, in order of model, GPUs, cores and memory.
+fn tasks(path: &Path, one_in: u32) -> Result<String> {
+    let mut kinds = BTreeMap::new();
+    for Node { cpu_milli, memory_mib, gpu, model } in nodes(path)? {
+        let model = if gpu == 0 { String::new() } else { model };
+        *kinds.entry((model, gpu, cpu_milli, memory_mib)).or_insert(0u32) += 1;
+    }
+    if kinds.is_empty() {
+        bail!("{}: found no node, expected at least one", path.display());
+    }
+    let part = match one_in {
+        1 => String::new(),
+        n => format!("# Of each kind, one node in {n}, at least one.\n"),
+    };
+    let mut text = format!(
+        "# Hosts of tasks of a published list of nodes; paste it into a scenario in place of its [fleet].\n{part}\n[fleet]\n"
+    );
+    for ((model, gpus, cpu_milli, memory_mib), nodes) in kinds {
+        let kind =
+            if gpus == 0 { "cpu".to_owned() } else { format!("{}-{gpus}x", model.to_ascii_lowercase()) };
+        let share = nodes.div_ceil(one_in);
+        writeln!(text, "\n[[fleet.group]]\nname = \"{kind}-{cpu_milli}m-{memory_mib}mi\"\nshare = {share}")?;
+        writeln!(text, "gpu = {model:?}\ngpus = {gpus}")?;
+        writeln!(text, "task = {{ cpu_milli = {cpu_milli}, memory_mib = {memory_mib} }}")?;
+    }
+    Ok(text)
 }
 
 /// The catalogue's name of a model, if anything stands for it.
@@ -169,6 +215,41 @@ mod tests {
         std::fs::write(&path, format!("{text}e,8000,many,1,T4\n")).expect("it is written");
         let error = kinds(&path).expect_err("many is no number").to_string();
         assert!(error.contains("nodes.csv:6: "), "{error}");
+    }
+
+    #[test]
+    fn all_nodes_become_hosts_of_tasks() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("nodes.csv");
+        let nodes = "a,32000,262144,0,\nb,96000,393216,8,G2\nc,96000,393216,8,G2\nd,8000,32768,1,T4\ne,96000,393216,8,G2\n";
+        std::fs::write(&path, format!("sn,cpu_milli,memory_mib,gpu,model\n{nodes}")).expect("it is written");
+        let groups = |one_in| {
+            let text = tasks(&path, one_in).expect("it is good");
+            let table: toml::Table = text.parse().expect("it is TOML");
+            let file: sim::config::FleetFile = table["fleet"].clone().try_into().expect("it is a fleet");
+            let row = |group: &sim::config::GroupFile| {
+                let task = group.task.expect("a group of tasks");
+                (
+                    group.name.clone(),
+                    group.share,
+                    group.gpus,
+                    group.gpu.clone(),
+                    task.cpu_milli,
+                    task.memory_mib,
+                )
+            };
+            file.group.iter().map(row).collect::<Vec<_>>()
+        };
+        let row = |name: &str, share, gpus, gpu: &str, cpu, memory| {
+            (name.to_owned(), share, gpus, gpu.to_owned(), cpu, memory)
+        };
+        let expected = [
+            row("cpu-32000m-262144mi", 1, 0, "", 32_000, 262_144),
+            row("g2-8x-96000m-393216mi", 3, 8, "G2", 96_000, 393_216),
+            row("t4-1x-8000m-32768mi", 1, 1, "T4", 8_000, 32_768),
+        ];
+        assert_eq!(groups(1), expected);
+        assert_eq!(groups(2).iter().map(|row| row.1).collect::<Vec<_>>(), [1, 2, 1]);
     }
 
     #[test]

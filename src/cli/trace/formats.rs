@@ -23,6 +23,8 @@ pub(super) enum FormatArg {
     SplitwiseSim,
     /// LLMServingSim's JSON lines
     Llmservingsim,
+    /// Pods of Alibaba's GPU cluster traces (openb): tasks for hosts of tasks
+    Openb,
     /// A folder of ServeGen's clients: requests are drawn by the seed
     Servegen,
     /// herder's decision logs: arrivals, and the lengths that came of them
@@ -57,6 +59,7 @@ impl FormatArg {
             Self::QwenBailian => Some(Format::QwenBailian),
             Self::SplitwiseSim => Some(Format::SplitwiseSim),
             Self::Llmservingsim => Some(Format::LlmServingSim),
+            Self::Openb => Some(Format::Openb),
             Self::Servegen => Some(Format::ServeGen),
             Self::Decisions => Some(Format::Decisions),
         }

@@ -180,3 +180,24 @@ fn a_program_that_begins_anew_goes_on_where_the_last_ended() {
     assert_eq!(seen, [first, second].concat(), "names stay who they are");
     assert_eq!(estimated, 1);
 }
+
+#[test]
+fn a_task_of_a_log_runs_for_as_long_as_it_ran() {
+    let mut log = Written::new();
+    let name = "task/1000m-64Mi-1x500";
+    log.step(0, Input::ModelNamed { model: ModelId(1), name: name.into() });
+    for (request, millis) in [(0, 10), (1, 20), (2, 30)] {
+        let arrive = Arrive { request: RequestId(request), model: ModelId(1), ..Arrive::default() };
+        log.step(millis, Input::Arrive(arrive));
+    }
+    log.step(50, Input::FirstByte { request: RequestId(0), attempt: 0 });
+    log.step(60, Input::FirstByte { request: RequestId(1), attempt: 0 });
+    log.step(90, Input::Finished { request: RequestId(0), attempt: 0, usage: Usage::default() });
+    log.step(95, Input::Failed { request: RequestId(1), attempt: 0, failure: Failure::Broken });
+    let (rows, estimated) = log.rows();
+    let tasks: Vec<_> = rows.iter().map(|row| row.task().expect("a task")).collect();
+    let ran = NonZeroU64::new(40_000_000).expect("not zero");
+    assert_eq!(tasks, [Lasts::Nanos(ran), Lasts::Unknown, Lasts::Unknown]);
+    assert_eq!(rows.iter().map(|row| row.prompt_tokens + row.output_tokens).sum::<u32>(), 0);
+    assert_eq!((rows[0].model.as_deref(), estimated), (Some(name), 0));
+}

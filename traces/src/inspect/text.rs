@@ -26,6 +26,9 @@ pub(super) fn quirks(of: &Inspection) -> Vec<String> {
     if of.rows_without_tokens > 0 {
         quirks.push(format!("{} rows have no prompt or no answer; they are dropped", of.rows_without_tokens));
     }
+    if let Some(tasks) = of.tasks.filter(|tasks| tasks.never_run > 0) {
+        quirks.push(format!("{} tasks never ran; they are dropped", tasks.never_run));
+    }
     if of.rows_without_session > 0 {
         quirks.push(format!("{} rows belong to no session", of.rows_without_session));
     }
@@ -80,8 +83,14 @@ impl fmt::Display for Inspection {
         )?;
         let (peak, gap) = (arrivals.peak_rows_1s, arrivals.gap_seconds_max);
         writeln!(f, "  extremes          {peak} rows in one second, longest gap {gap:.3} s")?;
-        writeln!(f, "  tokens                 p50       p90       p99       max        mean")?;
-        for (name, figures) in [("prompt", self.prompt_tokens), ("output", self.output_tokens)] {
+        let run_seconds = self.tasks.and_then(|tasks| tasks.run_seconds);
+        let figures = match self.tasks {
+            Some(_) => [("run_s ", run_seconds), ("", None)],
+            None => [("prompt", self.prompt_tokens), ("output", self.output_tokens)],
+        };
+        let heading = if self.tasks.is_some() { "tasks " } else { "tokens" };
+        writeln!(f, "  {heading}                 p50       p90       p99       max        mean")?;
+        for (name, figures) in figures {
             if let Some(TokenFigures { mean, p50, p90, p99, max, .. }) = figures {
                 writeln!(f, "    {name}        {p50:>9} {p90:>9} {p99:>9} {max:>9} {mean:>11.1}")?;
             }

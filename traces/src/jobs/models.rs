@@ -4,12 +4,14 @@
 //! appearance. A row without a name draws one by Zipf's law (the model of rank k has weight k^-s), and the draw is
 //! keyed so that locality survives: by the session; else by the prompt's first block that tells conversations apart
 //! (blocks that most prompts open with, such as a common system prompt, do not: in Mooncake's traces all prompts
-//! share the first block); else by the row.
+//! share the first block); else by the row. A task has its class in a model's place: all classes of a trace are there, after the fleet's
+//! models, or alone where the trace has nothing but tasks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::error::TraceError;
+use crate::format::Format;
 use crate::keyed::{Purpose, bits2};
 use crate::options::ModelMix;
 use crate::row::TraceRow;
@@ -20,6 +22,8 @@ const EXPONENT_MAX: f64 = 10.0;
 /// Chooses models.
 pub(super) struct Models {
     names: Vec<String>,
+    /// How many of them are the fleet's; the others are classes of tasks.
+    fleet_len: u32,
     /// Upper bound of each model's share of the 64-bit numbers; the last one is all of them.
     bounds: Vec<u64>,
     seed: u64,
@@ -31,17 +35,27 @@ pub(super) struct Models {
 }
 
 impl Models {
-    pub(super) fn new(mix: &ModelMix, seed: u64) -> Result<Self, TraceError> {
+    pub(super) fn new(
+        mix: &ModelMix,
+        classes: &[Arc<str>],
+        format: Format,
+        seed: u64,
+    ) -> Result<Self, TraceError> {
         let wrong = |option, found: String, expected| Err(TraceError::Option { option, found, expected });
         if mix.names.is_empty() || u32::try_from(mix.names.len()).is_err() {
             return wrong("models", format!("{} names", mix.names.len()), "at least one model of the fleet");
+        }
+        if format == Format::Openb && classes.is_empty() {
+            let expected = "a file with at least one task that ran (it is read twice)";
+            return wrong("trace", "no class of tasks".to_owned(), expected);
         }
         let exponent = mix.zipf_exponent;
         if !(0.0..=EXPONENT_MAX).contains(&exponent) {
             return wrong("zipf_exponent", exponent.to_string(), "a number from 0 (all alike) to 10");
         }
         let mut total = 0.0;
-        let sums: Vec<f64> = (1..=mix.names.len())
+        let models = if format == Format::Openb { &[] } else { mix.names.as_slice() };
+        let sums: Vec<f64> = (1..=models.len())
             .map(|rank| {
                 total += libm::pow(rank as f64, -exponent);
                 total
@@ -50,10 +64,13 @@ impl Models {
         // 2^64 times a share below 1 fits; the cast saturates where it is 1.
         let bounds = sums.iter().map(|sum| (sum / total * 18_446_744_073_709_551_616.0) as u64).collect();
         let mut named = BTreeMap::new();
-        for (name, index) in mix.names.iter().zip(0..) {
+        let names: Vec<String> =
+            models.iter().cloned().chain(classes.iter().map(ToString::to_string)).collect();
+        for (name, index) in names.iter().zip(0..) {
             named.entry(name.as_str().into()).or_insert(index);
         }
-        Ok(Self { names: mix.names.clone(), bounds, seed, named, foreign: 0, openers: BTreeSet::new() })
+        let fleet_len = models.len() as u32;
+        Ok(Self { names, fleet_len, bounds, seed, named, foreign: 0, openers: BTreeSet::new() })
     }
 
     pub(super) fn names(&self) -> &[String] {
@@ -83,7 +100,7 @@ impl Models {
             if let Some(&index) = self.named.get(name) {
                 return index;
             }
-            let index = self.foreign % self.names.len() as u32;
+            let index = self.foreign % self.fleet_len.max(1);
             self.foreign += 1;
             self.named.insert(Arc::clone(name), index);
             return index;
@@ -99,6 +116,6 @@ impl Models {
         };
         let drawn = bits2(self.seed, Purpose::Model, key, kind);
         let index = self.bounds.partition_point(|&bound| bound <= drawn);
-        index.min(self.bounds.len() - 1) as u32
+        index.min(self.bounds.len().saturating_sub(1)) as u32
     }
 }

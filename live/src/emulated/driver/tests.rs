@@ -19,6 +19,7 @@ fn request(output_tokens: u32) -> HostRequest {
         options: HostOptions::default(),
         truncate: true,
         shift: true,
+        run_nanos: None,
     }
 }
 

@@ -130,6 +130,7 @@ fn some_request(chance: &mut Chance, key: u64) -> HostRequest {
         },
         truncate: !chance.one_in(5),
         shift: !chance.one_in(5),
+        run_nanos: None,
         ..request(key, model, 0)
     }
 }

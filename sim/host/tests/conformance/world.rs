@@ -144,6 +144,7 @@ pub(super) fn request(key: u64, model: u32, output: u32) -> HostRequest {
         options: HostOptions::default(),
         truncate: true,
         shift: true,
+        run_nanos: None,
     }
 }
 

@@ -2,11 +2,13 @@
 //!
 //! What the model of a host knows: whether it computes, and the memory of its models. A host with GPUs keeps a processor
 //! busy while they compute (the runner feeds them), so both show the same share; one without has no GPUs to be busy. Its
-//! network is not modelled and stays at 0.
+//! network is not modelled and stays at 0. Of a host of tasks it tells how much of its cores, memory and GPUs is taken.
 
 use control::door::Utilisation;
 use control::units::{Bytes, Instant, Nanos};
 use sim_host::host::Host;
+
+use super::machine::Machine;
 
 /// What was measured last.
 #[derive(Debug, Default)]
@@ -14,12 +16,26 @@ pub(super) struct Meter {
     at: Instant,
     /// The host's computing until then.
     busy_nanos: u64,
+    /// Changes of a host of tasks until then.
+    changes: u64,
     told: Option<Utilisation>,
 }
 
 impl Meter {
     /// Measures since the last time; gives what is news.
-    pub(super) fn read(&mut self, now: Instant, host: &Host, period: Nanos) -> Option<Utilisation> {
+    pub(super) fn read(&mut self, now: Instant, machine: &Machine, period: Nanos) -> Option<Utilisation> {
+        let utilisation = match machine {
+            Machine::Ollama(host) => self.measure(now, host, period),
+            Machine::Task(host) => {
+                self.changes = host.changes();
+                let used = host.used();
+                Utilisation { cpu: used.cpu, memory: used.memory, gpu: used.gpu, network: 0 }
+            }
+        };
+        (self.told.replace(utilisation) != Some(utilisation)).then_some(utilisation)
+    }
+
+    fn measure(&mut self, now: Instant, host: &Host, period: Nanos) -> Utilisation {
         let busy_nanos = host.counters(now).busy_nanos;
         // Whoever computes is polled in each period; a longer span began with idle ones.
         let span = now.since(self.at).0.min(period.0);
@@ -36,18 +52,30 @@ impl Meter {
             false => gpus.iter().map(|gpu| gpu.memory_bytes).sum(),
         };
         let loaded: Bytes = host.loaded().map(|(_, bytes)| bytes).sum();
-        let utilisation = Utilisation {
+        Utilisation {
             cpu: busy,
             memory: permille(loaded.0, total),
             gpu: if gpus.is_empty() { 0 } else { busy },
             network: 0,
-        };
-        (self.told.replace(utilisation) != Some(utilisation)).then_some(utilisation)
+        }
     }
 
-    /// Whether the host was computing when it was measured last.
-    pub(super) fn is_busy(&self) -> bool {
-        self.told.is_some_and(|told| told.cpu > 0)
+    /// Whether there is something to measure: the host computes, or tasks came or went since the last time.
+    #[inline]
+    pub(super) fn is_wanted(&self, machine: &Machine) -> bool {
+        match machine {
+            Machine::Ollama(host) => host.is_computing(),
+            Machine::Task(host) => host.changes() != self.changes,
+        }
+    }
+
+    /// Whether the next beat measures again though nothing need happen until then: while the host computes, and once after, so that control
+    /// hears that it is idle. What tasks take changes with them alone.
+    pub(super) fn goes_on(&self, machine: &Machine) -> bool {
+        match machine {
+            Machine::Ollama(host) => host.is_computing() || self.told.is_some_and(|told| told.cpu > 0),
+            Machine::Task(_) => false,
+        }
     }
 }
 
