@@ -80,7 +80,7 @@ const OF_RUNS: [Table; 5] = [
     },
 ];
 
-/// Makes Parquet of a file of several runs; see [`frames::write`].
+/// Makes Parquet of a file of several runs; see [`frames::write()`].
 ///
 /// # Errors
 /// As there, and where a column has no place in such a file.

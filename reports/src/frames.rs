@@ -57,7 +57,7 @@ pub enum FrameError {
 /// Makes Parquet of those of the tables that the folder has.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_tables(folder: &Path, tables: &[Table]) -> Result<(), FrameError> {
     for table in tables {
         let csv = folder.join(table.file);

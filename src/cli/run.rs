@@ -65,7 +65,7 @@ pub(super) struct Args {
     #[arg(long, requires = "out")]
     log: bool,
 
-    /// Write the run as a trace that <https://ui.perfetto.dev> shows: hosts, requests with load, prefill and decode, queues
+    /// Write the run as a trace that <https://ui.perfetto.dev> shows: hosts, requests with load, prefill and decode, queues, transfers, decisions
     #[arg(long, value_name = "FILE")]
     perfetto: Option<PathBuf>,
 

@@ -214,6 +214,10 @@ impl Sink for Recorder<'_> {
     }
 
     fn log(&mut self, record: &LogRecord<'_>) -> Result<(), String> {
+        if let (Some(perfetto), LogRecord::Step { now, input, outputs }) = (&mut self.keep.perfetto, record) {
+            let written = perfetto.step(*now, input, outputs);
+            self.heed(written);
+        }
         match &mut self.keep.log {
             Some(log) => log.append(record).map_err(|error| error.to_string()),
             None => Ok(()),
@@ -221,6 +225,6 @@ impl Sink for Recorder<'_> {
     }
 
     fn wants_log(&self) -> bool {
-        self.keep.log.is_some()
+        self.keep.log.is_some() || self.keep.perfetto.is_some()
     }
 }

@@ -4,13 +4,18 @@
 //!
 //! Control is process 0: waits in its queue, counters, and what it noted. Each host is a process: a request is a slice from its last
 //! dispatch to its end, with load, prefill and decode inside, as the host reported them. A record does not say which slot
-//! held a request, so slices stand in lanes: as few as keep requests apart that were there at once, or one or two more.
+//! held a request, so slices stand in lanes: as few as keep requests apart that were there at once, or one or two more. From the steps
+//! of the decision log come the decisions of control and its actions on hosts (loads, pulls and other transfers) from beginning to end.
 //!
-//! Left out: attempts before the last one, requests that never reached a host but for their wait, and what happens inside decode.
+//! Left out: slices of attempts before the last one, requests that never reached a host but for their wait, and what happens inside decode.
 
+mod steps;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use control::ids::HostId;
+use control::door::Action;
+use control::ids::{ActionId, HostId};
 use control::request::Outcome;
 use control::units::{Instant, Nanos};
 use serde_json::Value;
@@ -31,6 +36,10 @@ pub struct PerfettoJson {
     spec: MetricsSpec,
     hosts: Vec<Host>,
     queue: Option<(u32, u32)>,
+    /// Actions under way.
+    actions: BTreeMap<ActionId, Action>,
+    /// Whether the thread of decisions has its name.
+    decided: bool,
 }
 
 /// What was told of a host so far.
@@ -71,7 +80,14 @@ impl PerfettoJson {
                 "{{\"ph\":\"M\",\"pid\":{CONTROL},\"name\":\"process_name\",\"args\":{{\"name\":\"control\"}}}}"
             ));
         })?;
-        Ok(Self { file, spec: spec.clone(), hosts: Vec::new(), queue: None })
+        Ok(Self {
+            file,
+            spec: spec.clone(),
+            hosts: Vec::new(),
+            queue: None,
+            actions: BTreeMap::new(),
+            decided: false,
+        })
     }
 
     /// Adds a request that has ended.
@@ -240,8 +256,8 @@ fn text(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use control::door::Note;
-    use control::ids::RequestId;
+    use control::door::{ActionOutcome, Deed, Dispatch, Input, Note, Output, Reason};
+    use control::ids::{ArmId, ModelId, RequestId};
 
     use super::*;
     use crate::made_up::{MILLI, finished, records, sample, spec};
@@ -291,6 +307,35 @@ mod tests {
         assert_eq!(slice("prefill"), (540_000.0, 40_000.0));
         assert_eq!(slice("decode"), (580_000.0, 1_900_000.0));
         assert_eq!(slice("load").1, 0.003);
+    }
+
+    #[test]
+    fn decisions_stand_with_their_reason_and_actions_last_until_their_end() {
+        let pull = Action { id: ActionId(3), host: HostId(1), deed: Deed::Pull, model: ModelId(0) };
+        let acted = Input::Acted { action: ActionId(3), outcome: ActionOutcome::Done };
+        let dispatch = Output::Dispatch(Dispatch {
+            request: RequestId(9),
+            attempt: 1,
+            host: HostId(2),
+            first_byte_timeout: Nanos(0),
+            idle_timeout: Nanos(0),
+            reason: Reason::FewestRequests,
+            arm: ArmId(0),
+        });
+        let events = written(|trace| {
+            trace.step(Instant(5_000), &Input::Wake, &[Output::Act(pull), dispatch]).unwrap();
+            trace.step(Instant(9_000), &acted, &[]).unwrap();
+            trace.step(Instant(9_500), &acted, &[]).unwrap();
+        });
+        let decision = of_phase(&events, "i")[0];
+        assert_eq!(decision["args"]["reason"], "fewest_requests");
+        assert_eq!((&decision["ts"], &decision["args"]["request"]), (&Value::from(5.0), &Value::from(9)));
+        let [begin, end] = ["b", "e"].map(|phase| of_phase(&events, phase)[0]);
+        assert_eq!((&begin["ts"], &end["ts"]), (&Value::from(5.0), &Value::from(9.0)));
+        assert_eq!((&begin["id"], &begin["pid"], &begin["name"]), (&end["id"], &end["pid"], &end["name"]));
+        assert!(begin["name"].as_str().unwrap().starts_with("pull "));
+        assert_eq!(end["args"]["outcome"], "done");
+        assert_eq!(of_phase(&events, "e").len(), 1, "what has ended does not end again");
     }
 
     #[test]
