@@ -182,7 +182,11 @@ pub fn cost(cents: Option<f64>) -> String {
 /// What a fleet is made of, where that is hosts of more than one kind: `3 × rtx-4090 + 1 × a100-80gb`.
 #[must_use]
 pub fn mixture(made_of: &[(String, u32)]) -> Option<String> {
-    let kinds: Vec<String> = made_of.iter().map(|(gpu, count)| format!("{count} × {gpu}")).collect();
+    let told = |(gpu, count): &(String, u32)| match gpu.as_str() {
+        "" => format!("{count} without GPU"),
+        gpu => format!("{count} × {gpu}"),
+    };
+    let kinds: Vec<String> = made_of.iter().map(told).collect();
     (kinds.len() > 1).then(|| kinds.join(" + "))
 }
 
@@ -213,6 +217,8 @@ mod tests {
         assert_eq!(both.made_of(3), [("a".to_owned(), 2), ("b".to_owned(), 1)]);
         assert_eq!(mixture(&both.made_of(3)).unwrap(), "2 × a + 1 × b");
         assert_eq!(mixture(&both.made_of(2)), None);
+        let none = [(String::new(), 2), ("G2".to_owned(), 1)];
+        assert_eq!(mixture(&none).unwrap(), "2 without GPU + 1 × G2");
         assert_eq!((cost(Some(95.4)), cost(None)), ("0.95".to_owned(), "–".to_owned()));
     }
 
