@@ -10,6 +10,8 @@ mod attention;
 mod cpu;
 #[path = "fits/derive.rs"]
 mod derive;
+#[path = "fits/kernels.rs"]
+mod kernels;
 #[path = "fits/llama_cpp.rs"]
 mod llama_cpp;
 #[path = "fits/llmservingsim.rs"]

@@ -68,13 +68,34 @@ pub(super) const FITTED: &[(&str, &str)] = &[
     ),
     ("rtx-4090--llama3.1-8b.toml", include_str!("../../profiles/fitted/rtx-4090--llama3.1-8b.toml")),
     (
+        "rtx-a6000--llama3.1-8b-instruct-fp16.toml",
+        include_str!("../../profiles/fitted/rtx-a6000--llama3.1-8b-instruct-fp16.toml"),
+    ),
+    ("rtx-a6000--llama3.1-8b.toml", include_str!("../../profiles/fitted/rtx-a6000--llama3.1-8b.toml")),
+    (
         "rtx-pro-6000--llama3.1-8b-instruct-fp16.toml",
         include_str!("../../profiles/fitted/rtx-pro-6000--llama3.1-8b-instruct-fp16.toml"),
     ),
     ("rtx-pro-6000--llama3.1-8b.toml", include_str!("../../profiles/fitted/rtx-pro-6000--llama3.1-8b.toml")),
     (
+        "rtx-pro-6000--qwen3-30b-a3b-fp16.toml",
+        include_str!("../../profiles/fitted/rtx-pro-6000--qwen3-30b-a3b-fp16.toml"),
+    ),
+    (
+        "rtx-pro-6000--qwen3-30b-a3b.toml",
+        include_str!("../../profiles/fitted/rtx-pro-6000--qwen3-30b-a3b.toml"),
+    ),
+    (
         "rtx-pro-6000--qwen3-32b-fp16.toml",
         include_str!("../../profiles/fitted/rtx-pro-6000--qwen3-32b-fp16.toml"),
     ),
     ("rtx-pro-6000--qwen3-32b.toml", include_str!("../../profiles/fitted/rtx-pro-6000--qwen3-32b.toml")),
+    (
+        "rtx-pro-6000--qwen3-coder-30b-a3b-q8-0.toml",
+        include_str!("../../profiles/fitted/rtx-pro-6000--qwen3-coder-30b-a3b-q8-0.toml"),
+    ),
+    (
+        "rtx-pro-6000--qwen3-coder-30b.toml",
+        include_str!("../../profiles/fitted/rtx-pro-6000--qwen3-coder-30b.toml"),
+    ),
 ];

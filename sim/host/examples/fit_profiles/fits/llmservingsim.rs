@@ -1,81 +1,78 @@
-//! RTX 4090 and RTX PRO 6000: kernel times of 16-bit models under vLLM (LLMServingSim's profiler), checked on real vLLM runs.
+//! RTX 4090, RTX PRO 6000 and RTX A6000: kernel times of 16-bit models (LLMServingSim's profilers), checked on real vLLM runs.
 //!
-//! A step is the sum of its kernels (those of a layer as often as there are layers) and an overhead, fitted on the even seconds
-//! of a run in which nobody's prompt was processed; the odd seconds are held out. A model without a run of its own has the
-//! overhead of the run on its GPU. Another engine than Ollama's: marked as such.
+//! A step is the sum of its kernels and an overhead, fitted on the even seconds of a run in which nobody's prompt was processed;
+//! the odd seconds are held out. A model without such a run has the overhead of another's. The run of the mixture of experts had
+//! two GPUs, each with half of the sequences and half of the experts: it is held out as a whole. On the RTX A6000 the times of
+//! attention while decoding are left out: seven of eight rows read the cache faster than the memory can be read. Another engine
+//! than Ollama's: marked as such.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::Table;
-use super::derive::scaled;
-use super::output::{Fitted, Tables, decode_seconds};
-use super::solve::{between, between_knots, errors, least_squares, median_of};
+use sim_host::costs::Costs;
+use sim_host::profile::Catalogue;
 
-const MICROS: f64 = 1e-6;
-/// Kernels of a layer and how often each runs in it.
-const KERNELS: [(&str, f64); 8] = [
-    ("qkv_proj", 1.0),
-    ("o_proj", 1.0),
-    ("gate_up_proj", 1.0),
-    ("down_proj", 1.0),
-    ("act_fn", 1.0),
-    ("layernorm", 2.0),
-    ("rotary_emb", 1.0),
-    ("qk_norm", 1.0),
-];
-const SEQUENCES: [u32; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
-const TOKENS: [u32; 18] =
-    [64, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048];
+use super::Table;
+use super::derive::{scaled, scaled_reading};
+use super::kernels::Kernels;
+use super::output::{Fitted, Tables, decode_seconds, model};
+use super::solve::{errors, median_of};
+
 /// A model measured on a GPU.
 struct Subject {
     gpu: &'static str,
     model: &'static str,
-    /// The same model in the quantisation that Ollama takes by default.
-    small: &'static str,
+    /// The same shape in other quantisations: first the one that Ollama takes by default.
+    small: &'static [&'static str],
     /// As in the folders.
     gpu_folder: &'static str,
     model_folder: &'static str,
-    layers: f64,
+    /// A run of this model over two GPUs that share its experts.
+    shared: Option<Run>,
 }
 
 const RTX_4090: Subject = Subject {
     gpu: "rtx-4090",
     model: "llama3.1:8b-instruct-fp16",
-    small: "llama3.1:8b",
+    small: &["llama3.1:8b"],
     gpu_folder: "RTX4090",
     model_folder: "meta-llama/Llama-3.1-8B",
-    layers: 32.0,
+    shared: None,
 };
 const RTX_PRO_6000: Subject = Subject { gpu: "rtx-pro-6000", gpu_folder: "RTXPRO6000", ..RTX_4090 };
 const RTX_PRO_6000_QWEN: Subject = Subject {
     model: "qwen3:32b-fp16",
-    small: "qwen3:32b",
+    small: &["qwen3:32b"],
     model_folder: "Qwen/Qwen3-32B",
-    layers: 64.0,
     ..RTX_PRO_6000
 };
+const RTX_PRO_6000_EXPERTS: Subject = Subject {
+    model: "qwen3:30b-a3b-fp16",
+    small: &["qwen3:30b-a3b", "qwen3-coder:30b", "qwen3-coder:30b-a3b-q8_0"],
+    model_folder: "Qwen/Qwen3-30B-A3B-Instruct-2507",
+    shared: Some(Run { model_folder: "Qwen3-30B-A3B-Instruct-2507", ..RUN_PRO_6000 }),
+    ..RTX_PRO_6000
+};
+const RTX_A6000: Subject = Subject { gpu: "rtx-a6000", gpu_folder: "A6000", ..RTX_4090 };
 
-/// A real run of Llama-3.1-8B: its folder, tokens of its cache when it is full (where it wrote how full it was), and which of
+/// A real run: its folders, tokens of its cache when it is full (where it wrote how full it was), and which of
 /// its seconds count: so many run at least, and so many left at most.
 struct Run {
     folder: &'static str,
+    model_folder: &'static str,
     cache_tokens: Option<f64>,
     running_min: u32,
     left_max: u32,
 }
 
-const RUN_4090: Run = Run { folder: "RTX4090", cache_tokens: Some(41_408.0), running_min: 1, left_max: 2 };
-const RUN_PRO_6000: Run = Run { folder: "RTXPRO6000", cache_tokens: None, running_min: 16, left_max: 16 };
-
-/// Kernel times in seconds.
-struct Kernels {
-    layers: f64,
-    dense: BTreeMap<(String, u32), f64>,
-    per_sequence: BTreeMap<(String, u32), f64>,
-    /// By (prompt chunk, its cache, sequences decoding, their cache).
-    attention: BTreeMap<[u32; 4], f64>,
-}
+const RUN_4090: Run = Run {
+    folder: "RTX4090",
+    model_folder: "Llama-3.1-8B",
+    cache_tokens: Some(41_408.0),
+    running_min: 1,
+    left_max: 2,
+};
+const RUN_PRO_6000: Run =
+    Run { folder: "RTXPRO6000", cache_tokens: None, running_min: 16, left_max: 16, ..RUN_4090 };
 
 /// A second of the run without prompts: running, tokens cached, seconds a step.
 struct Second {
@@ -94,12 +91,14 @@ pub(crate) fn fits(data: &Path) -> (Vec<Fitted>, f64) {
     let (more, overhead_pro) = with_run(data, &RTX_PRO_6000, &RUN_PRO_6000);
     fits.extend(more);
     fits.extend(without_run(data, &RTX_PRO_6000_QWEN, overhead_pro));
+    fits.extend(without_run(data, &RTX_PRO_6000_EXPERTS, overhead_pro));
+    fits.extend(without_attention(data, &RTX_A6000, overhead));
     (fits, overhead)
 }
 
 /// A model with a run: both quantisations, and the overhead of a step in seconds.
 fn with_run(data: &Path, subject: &Subject, run: &Run) -> (Vec<Fitted>, f64) {
-    let kernels = Kernels::read(data, subject);
+    let kernels = subject.kernels(data);
     let seconds = run.seconds(data);
     let (context, decode_rows) = kernels.decode_context();
     let bare = kernels.tables(context, 0.0);
@@ -141,15 +140,41 @@ fn with_run(data: &Path, subject: &Subject, run: &Run) -> (Vec<Fitted>, f64) {
         overrides: Vec::new(),
         tables,
     };
-    let small = quantised(data, &base, subject.small);
-    (vec![base, small], overhead)
+    (subject.with_small(data, base, None), overhead)
 }
 
 /// A model whose step has the overhead of another's run.
 fn without_run(data: &Path, subject: &Subject, overhead: f64) -> Vec<Fitted> {
-    let kernels = Kernels::read(data, subject);
+    let kernels = subject.kernels(data);
     let (context, decode_rows) = kernels.decode_context();
     let tables = kernels.tables(context, overhead);
+    let mut held_out = format!("dense kernels at token counts between the knots {}", kernels.off_knots());
+    let mut assumed = vec![
+        "other_engine: vllm bf16, taken for Ollama's".to_owned(),
+        "assumed_step_overhead = as in the run of Llama-3.1-8B".to_owned(),
+    ];
+    let mut reading = None;
+    match (&kernels.experts, &subject.shared) {
+        (Some(experts), Some(run)) => {
+            let costs = tables.costs();
+            let seconds = run.seconds(data);
+            let pairs: Vec<(f64, f64)> = seconds
+                .iter()
+                .map(|second| (shared_step(&kernels, &costs, context, second), second.seconds))
+                .collect();
+            held_out = format!(
+                "{held_out}; experts, each row between its neighbours in tokens {}; its vLLM run on two GPUs with half of the \
+                 experts each, what they exchange left out, seconds without prompts{} {}",
+                experts.left_out(),
+                run.told(),
+                errors(&pairs)
+            );
+            assumed.push("assumed_routing = each token picks its experts by chance alone".to_owned());
+            // Much of a step of so few bytes is no reading.
+            reading = Some(kernels.reading());
+        }
+        _ => held_out.push_str("; no run of this model"),
+    }
     let base = Fitted {
         gpu: subject.gpu.to_owned(),
         model: subject.model.to_owned(),
@@ -164,19 +189,75 @@ fn without_run(data: &Path, subject: &Subject, overhead: f64) -> Vec<Fitted> {
             "kernels of decode at 16 to 16,384 tokens of cache {}",
             kernel_errors(&tables, &decode_rows, overhead)
         ),
+        held_out,
+        assumed,
+        overrides: Vec::new(),
+        tables,
+    };
+    subject.with_small(data, base, reading)
+}
+
+/// Seconds of a step of one of two GPUs, each with half of the sequences and half of the experts, which are touched by all.
+fn shared_step(kernels: &Kernels, costs: &Costs, context: f64, second: &Second) -> f64 {
+    let half = second.running.div_ceil(2);
+    let experts = kernels.experts.as_ref().map_or(0.0, |experts| {
+        experts.seconds(half, experts.touched(second.running) / 2.0)
+            - experts.seconds(half, experts.touched(half))
+    });
+    decode_seconds(costs, half, 0) + context * second.cached / 2.0 + kernels.layers * experts
+}
+
+/// A model of the older profiler, whose attention while decoding is the roofline's.
+fn without_attention(data: &Path, subject: &Subject, overhead: f64) -> Vec<Fitted> {
+    let folder = data.join("hw-perf/llmservingsim/v0/perf_models");
+    let folder = folder.join(subject.gpu_folder).join(subject.model_folder).join("tp1");
+    let kernels = Kernels::read_v0(&folder, subject.model);
+    let roofline =
+        Catalogue::rooflines().find(subject.gpu, subject.model).unwrap_or_else(|error| panic!("{error}"));
+    let context = (roofline.costs.context as f64 + roofline.costs.span as f64 / 256.0) * 1e-12;
+    let tables = kernels.tables(context, overhead);
+    let prompts = |at_knots| errors(&kernels.prompt_pairs(&tables, overhead, at_knots));
+    let base = Fitted {
+        gpu: subject.gpu.to_owned(),
+        model: subject.model.to_owned(),
+        engine: "LLMServingSim's v0 profiler, 16 bits (another engine than Ollama's)".to_owned(),
+        source: format!(
+            "LLMServingSim profiler/v0 {} Llama-3.1-8B tp1 layers (MIT), summed; its attention while decoding left out: {}",
+            subject.gpu_folder,
+            too_fast(&folder, subject.gpu)
+        ),
+        fit_error: format!("sums of kernels: prompts {}", prompts(true)),
         held_out: format!(
-            "dense kernels at token counts between the knots {}; no run of this model",
-            kernels.off_knots()
+            "sums of kernels: prompts at token counts between the knots {}; decode without a cache between the knots {}; no run \
+             on this GPU",
+            prompts(false),
+            errors(&kernels.decode_pairs(&tables, overhead))
         ),
         assumed: vec![
-            "other_engine: vllm bf16, taken for Ollama's".to_owned(),
-            "assumed_step_overhead = as in the run of Llama-3.1-8B".to_owned(),
+            "other_engine: kernels in 16 bits, taken for Ollama's".to_owned(),
+            "assumed_step_overhead = as in the vLLM run on an RTX 4090".to_owned(),
+            "assumed_context = the roofline's, as the RTX 4090 reaches on its cache".to_owned(),
         ],
         overrides: Vec::new(),
         tables,
     };
-    let small = quantised(data, &base, subject.small);
-    vec![base, small]
+    subject.with_small(data, base, None)
+}
+
+/// How many rows of attention read the cache faster than the GPU's memory can be read, as text.
+fn too_fast(folder: &Path, gpu: &str) -> String {
+    let table = Table::open(&folder.join("attention.csv.gz"));
+    let gpu = Catalogue::rooflines().gpu(gpu).unwrap_or_else(|error| panic!("{error}"));
+    let (mut rows, mut fast) = (0, 0);
+    for row in table.rows().filter(|row| row.text("is_prefill") == "False") {
+        let tokens = row.number("batch_size") * row.number("kv_cache_size");
+        let width = row.number("n_kv_head") * row.number("n_embd") / row.number("n_q_head");
+        // Keys and values of two bytes; milliseconds.
+        let rate = tokens * 2.0 * 2.0 * width / (row.number("time_stats.attn_decode.median") * 1e-3);
+        rows += 1;
+        fast += u32::from(rate > gpu.bandwidth_bytes_per_second as f64);
+    }
+    format!("{} % of its rows read the cache faster than the memory can be read", fast * 100 / rows)
 }
 
 fn kernel_errors(tables: &Tables, rows: &[(u32, u32, f64)], overhead: f64) -> String {
@@ -187,20 +268,23 @@ fn kernel_errors(tables: &Tables, rows: &[(u32, u32, f64)], overhead: f64) -> St
     errors(&rows.iter().map(pair).collect::<Vec<_>>())
 }
 
-/// The Q4_K_M file on the same GPU.
+/// Another file of the same shape on the same GPU.
 pub(crate) fn quantised(data: &Path, base: &Fitted, name: &str) -> Fitted {
+    quantised_tables(base, name, scaled(data, &base.tables, &base.model, name))
+}
+
+fn quantised_tables(base: &Fitted, name: &str, tables: Tables) -> Fitted {
     let mut assumed = base.assumed.clone();
     assumed.push(format!(
         "assumed_scaling = from {} by bytes a step and llama.cpp's published speeds by quantisation",
         base.model
     ));
-    let tables = scaled(data, &base.tables, &base.model, name);
     let one = 1.0 / decode_seconds(&tables.costs(), 1, 100);
     Fitted {
         gpu: base.gpu.clone(),
         model: name.to_owned(),
         engine: base.engine.clone(),
-        source: format!("{}; scaled to the bytes of Q4_K_M", base.source),
+        source: format!("{}; scaled to the bytes of {}", base.source, model(name).quantisation),
         fit_error: format!("before scaling: {}", base.fit_error),
         held_out: format!("before scaling: {}; after: nothing, {one:.0} tokens/s alone", base.held_out),
         assumed,
@@ -209,120 +293,30 @@ pub(crate) fn quantised(data: &Path, base: &Fitted, name: &str) -> Fitted {
     }
 }
 
-impl Kernels {
-    fn read(data: &Path, subject: &Subject) -> Self {
+impl Subject {
+    fn kernels(&self, data: &Path) -> Kernels {
         let folder = data.join("hw-perf/llmservingsim/perf");
-        let folder = folder.join(subject.gpu_folder).join(subject.model_folder).join("bf16/tp1");
-        let by_layer = |file: &str, count: &str| {
-            let table = Table::open(&folder.join(file));
-            table
-                .rows()
-                .map(|row| ((row.text("layer").to_owned(), row.count(count)), row.number("time_us") * MICROS))
-                .collect()
-        };
-        let attention = Table::open(&folder.join("attention.csv"));
-        let key = |row: &super::Row<'_>| {
-            [
-                row.count("prefill_chunk"),
-                row.count("kv_prefill"),
-                row.count("n_decode"),
-                row.count("kv_decode"),
-            ]
-        };
-        Self {
-            layers: subject.layers,
-            dense: by_layer("dense.csv", "tokens"),
-            per_sequence: by_layer("per_sequence.csv", "sequences"),
-            attention: attention.rows().map(|row| (key(&row), row.number("time_us") * MICROS)).collect(),
-        }
+        Kernels::read(&folder.join(self.gpu_folder).join(self.model_folder).join("bf16/tp1"), self.model)
     }
 
-    /// Nothing where the model has no such kernel.
-    fn layer(&self, name: &str, tokens: u32) -> f64 {
-        self.dense.get(&(name.to_owned(), tokens)).copied().unwrap_or(0.0)
-    }
-
-    fn dense(&self, tokens: u32) -> f64 {
-        let layer: f64 = KERNELS.iter().map(|(name, times)| self.layer(name, tokens) * times).sum();
-        self.layers * layer + self.layer("embedding", tokens) + self.layer("final_layernorm", tokens)
-    }
-
-    fn per_sequence(&self, sequences: u32) -> f64 {
-        ["lm_head", "sampler"].iter().map(|name| self.per_sequence[&((*name).to_owned(), sequences)]).sum()
-    }
-
-    fn without_cache(&self, sequences: u32) -> f64 {
-        self.dense(sequences) + self.per_sequence(sequences)
-    }
-
-    /// Seconds for a token of context, and the rows: sequences, cache of each, seconds a step.
-    fn decode_context(&self) -> (f64, Vec<(u32, u32, f64)>) {
-        let mut rows = Vec::new();
-        for (&[chunk, _, sequences, cache], &seconds) in &self.attention {
-            if chunk == 0
-                && SEQUENCES.contains(&sequences)
-                && u64::from(sequences) * u64::from(cache) <= 65_536
-            {
-                rows.push((sequences, cache, self.without_cache(sequences) + self.layers * seconds));
+    /// The profile and those of other quantisations. `reading` is the seconds of a step of one sequence in which it reads weights,
+    /// where that is not taken to be all of it.
+    fn with_small(&self, data: &Path, base: Fitted, reading: Option<f64>) -> Vec<Fitted> {
+        let small = |&name: &&str| match reading {
+            None => quantised(data, &base, name),
+            Some(reading) => {
+                let mut small = quantised_tables(
+                    &base,
+                    name,
+                    scaled_reading(data, &base.tables, &base.model, name, reading),
+                );
+                small.assumed.push("assumed_reading = the kernels of matrices and experts alone".to_owned());
+                small
             }
-        }
-        let equations: Vec<(Vec<f64>, f64)> = rows
-            .iter()
-            .map(|&(sequences, cache, seconds)| {
-                let mut factors: Vec<f64> =
-                    SEQUENCES.iter().map(|&d| if d == sequences { 1.0 } else { 0.0 }).collect();
-                factors.push(f64::from(sequences) * f64::from(cache));
-                (factors, seconds)
-            })
-            .collect();
-        let solved = least_squares(&equations);
-        (solved[SEQUENCES.len()], rows)
-    }
-
-    fn tables(&self, context: f64, overhead: f64) -> Tables {
-        let decode = SEQUENCES.map(|sequences| {
-            let empty =
-                self.attention[&[0, 0, sequences, 16]] * self.layers - context * 16.0 * f64::from(sequences);
-            (sequences, self.without_cache(sequences) + empty + overhead)
-        });
-        let equations: Vec<(Vec<f64>, f64)> = self
-            .attention
-            .iter()
-            .filter(|&(&[chunk, _, sequences, _], _)| chunk >= 512 && sequences == 0)
-            .map(|(&[chunk, cache, _, _], &seconds)| {
-                let pairs = f64::from(chunk) * (f64::from(cache) + f64::from(chunk) / 2.0);
-                (vec![1.0, f64::from(chunk), pairs], self.layers * seconds)
-            })
-            .collect();
-        let pair = least_squares(&equations)[2];
-        let prompts = self.attention.iter().filter(|(key, _)| key[0] > 0 && key[1..] == [0, 0, 0]);
-        let prompts: BTreeMap<u32, f64> = prompts.map(|(key, &seconds)| (key[0], seconds)).collect();
-        let prefill = TOKENS.map(|tokens| {
-            let attention =
-                between(&prompts, tokens) * self.layers - pair * f64::from(tokens) * f64::from(tokens) / 2.0;
-            (tokens, self.dense(tokens) + self.per_sequence(1) + f64::max(0.0, attention) + overhead)
-        });
-        Tables {
-            decode: decode.to_vec(),
-            prefill: prefill.to_vec(),
-            context,
-            prefill_context: pair,
-            ..Tables::default()
-        }
-        .finish()
-    }
-
-    fn dense_by_tokens(&self) -> BTreeMap<u32, f64> {
-        let counts = self.dense.keys().filter(|(layer, _)| layer == "qkv_proj").map(|(_, tokens)| *tokens);
-        counts.map(|tokens| (tokens, self.dense(tokens))).collect()
-    }
-    /// Errors of the tables' lines between token counts that are knots.
-    fn off_knots(&self) -> String {
-        let dense = self.dense_by_tokens();
-        let between = dense.iter().filter(|(tokens, _)| **tokens > TOKENS[0] && !TOKENS.contains(tokens));
-        let pairs: Vec<(f64, f64)> =
-            between.map(|(&tokens, &seconds)| (between_knots(&dense, &TOKENS, tokens), seconds)).collect();
-        errors(&pairs)
+        };
+        let mut all: Vec<Fitted> = self.small.iter().map(small).collect();
+        all.insert(0, base);
+        all
     }
 }
 
@@ -336,8 +330,8 @@ impl Run {
 
     /// The seconds of the run in which, and before which, no prompt was processed and nobody came, and few went.
     fn seconds(&self, data: &Path) -> Vec<Second> {
-        let folder =
-            data.join("hw-perf/llmservingsim/bench/examples").join(self.folder).join("Llama-3.1-8B/vllm");
+        let folder = data.join("hw-perf/llmservingsim/bench/examples");
+        let folder = folder.join(self.folder).join(self.model_folder).join("vllm");
         let table = Table::open(&folder.join("timeseries.csv"));
         let requests =
             if self.cache_tokens.is_none() { requests(&folder.join("requests.jsonl")) } else { Vec::new() };
