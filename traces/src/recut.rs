@@ -1,7 +1,7 @@
 //! Prompts cut anew into blocks of one size, for formats that know one size only.
 //!
 //! A new block's id follows from the pieces that it consists of, so prompts that begin with the same tokens begin with
-//! the same ids, up to the last block boundary before they part. A block that is one of the old ones keeps its id.
+//! the same ids, up to the last block boundary before they part. A block that begins where an old one does has its id.
 
 use control::request::Block;
 
@@ -17,8 +17,9 @@ pub(crate) fn ids(blocks: &[Block], block_tokens: u32) -> Vec<u64> {
         let mut offset = 0;
         while offset < block.tokens {
             let taken = (block.tokens - offset).min(block_tokens - filled);
-            let is_whole = taken == block.tokens && filled == 0;
-            id = if is_whole { block.id } else { piece(id, block.id, offset, taken) };
+            // However long the old block is: a prompt that ends here opens like one that goes on.
+            let begins_alike = offset == 0 && filled == 0;
+            id = if begins_alike { block.id } else { piece(id, block.id, offset, taken) };
             offset += taken;
             filled += taken;
             if filled == block_tokens {
@@ -71,6 +72,12 @@ mod tests {
         let large = ids(&chain(&[512, 512, 40]), 16);
         assert_eq!(large.len(), 67);
         assert_eq!(ids(&chain(&[512, 700]), 16)[..64], large[..64]);
+    }
+
+    #[test]
+    fn a_prompt_that_ends_within_a_block_opens_like_one_that_goes_on() {
+        let [ends, goes_on] = [16, 17].map(|tokens| ids(&[Block { id: 8, tokens }], 16));
+        assert_eq!(ends, goes_on[..1]);
     }
 
     proptest! {
