@@ -14,3 +14,24 @@ pub mod run;
 pub mod shard;
 pub mod space;
 pub mod text;
+
+use std::path::Path;
+
+use anyhow::Result;
+use reports::html;
+use reports::statistics::estimate::Terms;
+
+use merge::Found;
+
+/// Puts the shards of a folder together and writes what follows from them: rows, the page, plots. Points are ranked by the measure at `by`.
+///
+/// # Errors
+/// Where the folder holds no complete sweep, or a file cannot be written.
+pub fn report(folder: &Path, by: usize, confidence: f64) -> Result<Found> {
+    let sweep = manifest::open(folder)?;
+    let terms = Terms { confidence, seed: sweep.manifest.space.seed };
+    let found = merge::merge(folder, &sweep, by, terms)?;
+    html::write(&folder.join("report.html"), &page::page(&found))?;
+    plots::write(folder, &found)?;
+    Ok(found)
+}

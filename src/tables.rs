@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use anyhow::Result;
+use reports::files::write_whole;
 use reports::frames::{self, FrameError};
 use reports::tables::{Column, Holds, RUN, Table};
 
@@ -79,6 +81,15 @@ const OF_RUNS: [Table; 5] = [
         ],
     },
 ];
+
+/// Writes a whole file of several runs, and Parquet of it.
+///
+/// # Errors
+/// Where one of them cannot be written.
+pub fn write_rows(csv: &Path, rows: &[u8]) -> Result<()> {
+    write_whole(csv, rows)?;
+    Ok(write_parquet(csv)?)
+}
 
 /// Makes Parquet of a file of several runs; see [`frames::write()`].
 ///

@@ -41,7 +41,7 @@ pub struct WriteError {
     pub source: io::Error,
 }
 
-fn failed(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> WriteError {
+pub(crate) fn failed(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> WriteError {
     move |source| WriteError { path: path.to_owned(), what, source }
 }
 

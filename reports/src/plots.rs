@@ -6,11 +6,12 @@
 //! nothing may overlap whatever a run holds. Text is set in DejaVu Sans (in `fonts/`, with its licence), whose widths are
 //! known here; an SVG names it with fall-backs that are no wider.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use traces::traffic::Traffic;
 
-use crate::files::{WriteError, write_whole};
+use crate::files::{WriteError, failed, write_whole};
 use crate::metrics::Metrics;
 use crate::timeline::Timeline;
 use figure::Figure;
@@ -131,6 +132,19 @@ fn figures(run: &Drawn<'_>) -> Vec<(&'static str, Figure)> {
     }
     figures.extend(traffic.map(|traffic| ("transfers", transfers::figure(&under, traffic))));
     figures
+}
+
+/// Writes plots to the folder `plots` in `dir`, which must exist; where there are none, that folder is not made.
+///
+/// # Errors
+/// Where the folder or a file cannot be written.
+pub fn write_all(dir: &Path, plots: impl IntoIterator<Item = Plot>) -> Result<(), WriteError> {
+    let folder = dir.join("plots");
+    for plot in plots {
+        fs::create_dir_all(&folder).map_err(failed(&folder, "cannot create"))?;
+        plot.write(&folder)?;
+    }
+    Ok(())
 }
 
 /// Draws the plots and writes them to the folder `dir`, which must exist: `latency.svg`, `latency.png` and so on.

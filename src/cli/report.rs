@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use reports::html;
-use reports::statistics::estimate::Terms;
 
 use super::{Ending, print};
 use crate::compare::files::{COMPARISON, Study};
@@ -12,8 +10,7 @@ use crate::compare::measures;
 use crate::plan::folder::{self as plan, PLAN};
 use crate::run::{Plan, run};
 use crate::scenario::{Overrides, load};
-use crate::sweep::manifest::{self, MANIFEST};
-use crate::sweep::{merge, page, plots};
+use crate::sweep::{self, manifest::MANIFEST};
 use crate::tables;
 use crate::tune::folder::{self as tune, TUNED};
 
@@ -58,11 +55,7 @@ pub(super) fn main(args: &Args) -> Result<Ending> {
         "tuning"
     } else if has(MANIFEST) {
         let by = measures::named(&args.by).map_err(|error| anyhow::anyhow!("--by: {error}"))?;
-        let sweep = manifest::open(folder)?;
-        let terms = Terms { confidence: 0.95, seed: sweep.manifest.space.seed };
-        let found = merge::merge(folder, &sweep, by, terms)?;
-        html::write(&folder.join("report.html"), &page::page(&found))?;
-        plots::write(folder, &found)?;
+        sweep::report(folder, by, 0.95)?;
         "sweep"
     } else if has("summary.json") {
         run_again(folder)?;

@@ -5,9 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
 use clap::Subcommand;
-use reports::html;
 use reports::machine::pretty_json;
-use reports::statistics::estimate::Terms;
 
 use super::progress::Counted;
 use super::{Ending, Over, interrupt, print, print_results, trace};
@@ -18,7 +16,7 @@ use crate::scenario::load;
 use crate::sweep::run::{Far, run};
 use crate::sweep::shard::{Journal, Shard};
 use crate::sweep::space::{Axis, Design, Space};
-use crate::sweep::{manifest, merge, page, plots, text};
+use crate::sweep::{manifest, report, text};
 
 /// Run many settings: plan them once, run them in shares on one machine or a cluster, merge what came of it
 #[derive(clap::Args, Debug)]
@@ -255,11 +253,7 @@ fn merge_all(args: &MergeArgs) -> Result<Ending> {
     if !(args.confidence > 0.0 && args.confidence < 100.0) {
         bail!("--confidence: found {}, expected more than 0 and less than 100", args.confidence);
     }
-    let sweep = manifest::open(&args.folder)?;
-    let terms = Terms { confidence: args.confidence / 100.0, seed: sweep.manifest.space.seed };
-    let found = merge::merge(&args.folder, &sweep, by, terms)?;
-    html::write(&args.folder.join("report.html"), &page::page(&found))?;
-    plots::write(&args.folder, &found)?;
+    let found = report(&args.folder, by, args.confidence / 100.0)?;
     if args.json {
         print(&pretty_json(&found))?;
     } else {

@@ -17,7 +17,7 @@ use super::cells::{Replicates, Values};
 use super::measures::{self, number, number_text};
 use super::page::{About, page};
 use super::plots;
-use crate::tables::write_parquet;
+use crate::tables::write_rows;
 
 /// The name of the file with all that was found.
 pub const COMPARISON: &str = "compare.json";
@@ -87,8 +87,7 @@ impl Study {
     pub fn write(&self, folder: &Path, found: &Comparison) -> Result<()> {
         let asked = &self.asked;
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        write_whole(&folder.join(ROWS), self.rows()?.as_slice())?;
-        write_parquet(&folder.join(ROWS))?;
+        write_rows(&folder.join(ROWS), &self.rows()?)?;
         write_whole(&folder.join(COMPARISON), pretty_json(&Written { asked, found }).as_bytes())?;
         let under = format!("{} · {} · {} %", asked.scenario, asked.conditional, asked.confidence * 100.0);
         plots::write(folder, found, &under)?;

@@ -15,7 +15,7 @@ use super::page::page;
 use super::plots;
 use super::search::Answer;
 use super::slo::Slo;
-use crate::tables::write_parquet;
+use crate::tables::write_rows;
 
 /// The name of the file.
 pub const PLAN: &str = "plan.json";
@@ -73,8 +73,7 @@ pub fn write(folder: &Path, plan: &Plan) -> Result<()> {
 pub fn write_report(folder: &Path, plan: &Plan) -> Result<()> {
     let looked = plan.fleets.iter().flat_map(|answer| &answer.looked);
     let looked = looked.chain(plan.capacities.iter().flat_map(|found| &found.looked));
-    write_whole(&folder.join(ROWS), &looked::rows(&plan.objectives()?, looked)?)?;
-    write_parquet(&folder.join(ROWS))?;
+    write_rows(&folder.join(ROWS), &looked::rows(&plan.objectives()?, looked)?)?;
     plots::write(folder, plan)?;
     Ok(html::write(&folder.join("report.html"), &page(plan)?)?)
 }

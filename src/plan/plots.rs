@@ -1,10 +1,9 @@
 //! A plan as pictures: each objective's measure by hosts, and by what an hour costs where that is known, with the bound.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use reports::plots::{CurvePoint, CurvesChart, curves};
+use anyhow::Result;
+use reports::plots::{CurvePoint, CurvesChart, curves, write_all};
 
 use super::curve::{self, Point};
 use super::folder::Plan;
@@ -13,16 +12,13 @@ use super::search::{Answer, Fleet};
 use super::slo::Slo;
 use super::text::watts;
 
-/// The folder of the pictures.
-const FOLDER: &str = "plots";
-
 /// Writes them as SVG and PNG: `plots/60-users-ttft_p95_all_ms-by-hosts.svg` and so on.
 ///
 /// # Errors
 /// Where a file cannot be written.
 pub(super) fn write(folder: &Path, plan: &Plan) -> Result<()> {
     let slos = plan.objectives()?;
-    let charts: Vec<CurvesChart> = plan
+    let charts = plan
         .fleets
         .iter()
         .filter(|answer| !answer.fleets.is_empty())
@@ -31,17 +27,8 @@ pub(super) fn write(folder: &Path, plan: &Plan) -> Result<()> {
             let priced = answer.fleets.iter().all(|fleet| fleet.cents_per_hour.is_some());
             let by_cost = priced.then(|| chart(plan, answer, slo, true));
             std::iter::once(chart(plan, answer, slo, false)).chain(by_cost)
-        })
-        .collect();
-    if charts.is_empty() {
-        return Ok(());
-    }
-    let folder = folder.join(FOLDER);
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    for chart in &charts {
-        curves(chart).write(&folder)?;
-    }
-    Ok(())
+        });
+    Ok(write_all(folder, charts.map(|chart| curves(&chart)))?)
 }
 
 /// Its hosts, cost and power, as far as they are known.

@@ -1,30 +1,21 @@
 //! A sweep as pictures: what each key does to the measure, a curve where its values are numbers, else a row for each value.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use reports::files::WriteError;
 use reports::plots::palette::{Look, looks};
-use reports::plots::{Curve, CurvePoint, CurvesChart, Plot, RowMark, RowsChart, curves, rows};
+use reports::plots::{Curve, CurvePoint, CurvesChart, Plot, RowMark, RowsChart, curves, rows, write_all};
 
 use super::merge::{Effect, Found};
 use crate::compare::measures;
 use crate::compare::text::number;
 
-/// The folder of the pictures.
-const FOLDER: &str = "plots";
-
 /// Writes them as SVG and PNG: `plots/1-control.balancer.svg` and so on, numbered as the keys are.
 ///
 /// # Errors
 /// Where a file cannot be written.
-pub fn write(folder: &Path, found: &Found) -> Result<()> {
-    let folder = folder.join(FOLDER);
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    for (at, effect) in found.effects.iter().enumerate() {
-        plot(at + 1, effect, found).write(&folder)?;
-    }
-    Ok(())
+pub fn write(folder: &Path, found: &Found) -> Result<(), WriteError> {
+    write_all(folder, found.effects.iter().zip(1..).map(|(effect, at)| plot(at, effect, found)))
 }
 
 /// The numbers of its levels, where they are numbers in order and enough for a curve.

@@ -9,7 +9,7 @@ use reports::files::write_whole;
 use reports::html;
 use reports::machine::pretty_json;
 use reports::plots::palette::{Look, looks};
-use reports::plots::{RowMark, RowsChart, rows};
+use reports::plots::{RowMark, RowsChart, rows, write_all};
 use reports::statistics::estimate::Estimate;
 use serde::{Deserialize, Serialize};
 
@@ -18,12 +18,11 @@ use super::halving::{Tried, Tuned};
 use super::page::page;
 use super::text::{difference, kept, told};
 use crate::compare::measures::number_text;
-use crate::tables::write_parquet;
+use crate::tables::write_rows;
 
 /// The name of the file with all that was found.
 pub const TUNED: &str = "tune.json";
 const ROWS: &str = "tune.csv";
-const PLOTS: &str = "plots";
 
 /// What was asked and what was found.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -55,11 +54,8 @@ impl Study {
     /// # Errors
     /// Where a file cannot be written.
     pub fn write_report(&self, folder: &Path) -> Result<()> {
-        write_whole(&folder.join(ROWS), &self.rows()?)?;
-        write_parquet(&folder.join(ROWS))?;
-        let plots = folder.join(PLOTS);
-        fs::create_dir_all(&plots).with_context(|| format!("cannot create {}", plots.display()))?;
-        rows(&self.gain()).write(&plots)?;
+        write_rows(&folder.join(ROWS), &self.rows()?)?;
+        write_all(folder, [rows(&self.gain())])?;
         Ok(html::write(&folder.join("report.html"), &page(self))?)
     }
 

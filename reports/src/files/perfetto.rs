@@ -76,9 +76,7 @@ impl PerfettoJson {
         let mut file = RowFile::begin(path.to_owned(), head)?;
         // The first event; every later one begins with a comma.
         file.row(|row| {
-            row.word(&format!(
-                "{{\"ph\":\"M\",\"pid\":{CONTROL},\"name\":\"process_name\",\"args\":{{\"name\":\"control\"}}}}"
-            ));
+            row.word(&format!("{{{}}}", named(CONTROL, None, "control")));
         })?;
         Ok(Self {
             file,
@@ -209,11 +207,7 @@ impl PerfettoJson {
             return Ok(lane);
         }
         lanes.push(span.to);
-        let process = process(host);
-        self.event(&format!(
-            "\"ph\":\"M\",\"pid\":{process},\"tid\":{lane},\"name\":\"thread_name\",\"args\":{{\"name\":\"lane {}\"}}",
-            lane + 1
-        ))?;
+        self.event(&named(process(host), Some(lane as u32), &format!("lane {}", lane + 1)))?;
         Ok(lane)
     }
 
@@ -223,16 +217,23 @@ impl PerfettoJson {
             self.hosts.resize_with(id.index() + 1, Host::default);
         }
         if !std::mem::replace(&mut self.hosts[id.index()].named, true) {
-            let (process, name) = (process(id), text(&self.spec.host_name(id)));
-            self.event(&format!(
-                "\"ph\":\"M\",\"pid\":{process},\"name\":\"process_name\",\"args\":{{\"name\":{name}}}"
-            ))?;
+            let process = process(id);
+            self.event(&named(process, None, &self.spec.host_name(id)))?;
             self.event(&format!(
                 "\"ph\":\"M\",\"pid\":{process},\"name\":\"process_sort_index\",\"args\":{{\"sort_index\":{process}}}"
             ))?;
         }
         Ok(&mut self.hosts[id.index()])
     }
+}
+
+/// The event that gives a process its name, or a thread of it.
+fn named(process: u32, thread: Option<u32>, name: &str) -> String {
+    let (thread, of) = match thread {
+        None => (String::new(), "process_name"),
+        Some(thread) => (format!(",\"tid\":{thread}"), "thread_name"),
+    };
+    format!("\"ph\":\"M\",\"pid\":{process}{thread},\"name\":\"{of}\",\"args\":{{\"name\":{}}}", text(name))
 }
 
 const fn process(host: HostId) -> u32 {

@@ -5,7 +5,7 @@ use control::units::Instant;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{CONTROL, PerfettoJson, micros, process, text};
+use super::{CONTROL, PerfettoJson, micros, named, process, text};
 use crate::files::WriteError;
 
 /// Thread of control on which decisions stand.
@@ -38,9 +38,7 @@ impl PerfettoJson {
 
     fn decision(&mut self, now: Instant, dispatch: &Dispatch) -> Result<(), WriteError> {
         if !std::mem::replace(&mut self.decided, true) {
-            self.event(&format!(
-                "\"ph\":\"M\",\"pid\":{CONTROL},\"tid\":{DECISIONS},\"name\":\"thread_name\",\"args\":{{\"name\":\"decisions\"}}"
-            ))?;
+            self.event(&named(CONTROL, Some(DECISIONS), "decisions"))?;
         }
         let name = text(&format!("to {}", self.spec.host_name(dispatch.host)));
         self.event(&format!(
